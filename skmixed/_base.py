@@ -1,0 +1,404 @@
+"""What both estimators share: reading X, y and groups, building the design, and the linear predictor."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from . import _tables as tables
+from ._covariance import STRUCTURES
+from ._design import Factor, Term
+from .exceptions import GroupsWarning
+from .terms import RandomEffect, parse_terms
+
+PREDICTION_METHODS = ("fit", "predict", "predict_proba", "predict_log_proba", "decision_function", "score")
+
+
+class Rows:
+    """One validated data set: numeric columns, and the labels of the grouping columns.
+
+    ``X`` holds the fixed effects first, then columns that only random slopes use.
+    """
+
+    def __init__(self, X, names, n_fixed, labels):
+        self.X, self.names, self.n_fixed, self.labels = X, names, n_fixed, labels
+
+    def __len__(self):
+        return len(self.X)
+
+    def take(self, keep):
+        return Rows(self.X[keep], self.names, self.n_fixed, {k: v[keep] for k, v in self.labels.items()})
+
+
+class _RandomEffectsAccess:
+    """``est.random_effects`` is a constructor parameter and a method that gives the table of effects.
+
+    scikit-learn reads and writes parameters by name; attribute access finds the method.
+    """
+
+    def __get__(self, estimator, owner):
+        return self if estimator is None else estimator._random_effects_table
+
+    def __set__(self, estimator, value):
+        vars(estimator)["random_effects"] = value
+
+
+class MixedModel(BaseEstimator):
+    """Base class: groups in both styles, terms, factors."""
+
+    random_effects = _RandomEffectsAccess()
+
+    def get_params(self, deep=True):
+        """Parameters of this estimator, as scikit-learn defines them."""
+        return super().get_params(deep) | {"random_effects": vars(self)["random_effects"]}
+
+    # Requested by default, so that routing needs no set_*_request calls.
+    __metadata_request__fit = {"groups": True}
+    __metadata_request__predict = {"groups": True}
+    __metadata_request__score = {"groups": True}
+
+    def get_metadata_routing(self):
+        """Requests of this estimator; ``groups=`` is not requested where columns of X are named instead."""
+        routing = super().get_metadata_routing()
+        if self._names_columns():
+            for method in PREDICTION_METHODS:
+                request = getattr(routing, method)
+                if request.requests.get("groups") is True:
+                    request.add_request(param="groups", alias=False)
+        return routing
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = tags.input_tags.string = self._names_columns()
+        return tags
+
+    def _names_columns(self):
+        if self.groups is not None:
+            return True
+        try:
+            effects = self._terms_given()
+        except (TypeError, ValueError):  # reported by fit, not by repr or routing
+            return False
+        return any(isinstance(c, str) for e in effects or () for c in e.group_columns)
+
+    def _terms_given(self):
+        """The terms as values; None where none are given."""
+        given = vars(self)["random_effects"]
+        if given is None:
+            return None
+        if isinstance(given, str):
+            return parse_terms(given)
+        given = [given] if isinstance(given, RandomEffect) else list(given)
+        if not all(isinstance(e, RandomEffect) for e in given):
+            raise TypeError(
+                f"random_effects={given!r}: expected a string of terms or a list of RandomEffect.\n"
+                'Write "(1 + age | id)" or [RandomEffect("id", ("age",))].'
+            )
+        return given
+
+    def _group_columns(self):
+        """Grouping columns that the constructor names, in order of appearance."""
+        named = [self.groups] if isinstance(self.groups, str | Integral) else list(self.groups or ())
+        for effect in self._terms_given() or ():
+            named += effect.group_columns
+        return list(dict.fromkeys(named))
+
+    def _slope_columns(self):
+        return list(dict.fromkeys(c for e in self._terms_given() or () for c in e.columns))
+
+    def _read(self, X, groups, *, reset):
+        """Validate X and groups; returns :class:`Rows`."""
+        wanted = self._group_columns()
+        if groups is not None:
+            self._refuse_both(X, wanted)
+            return self._read_argument(X, groups, wanted, reset)
+        if not wanted or (not reset and self._argument_style):
+            return self._read_plain(X, reset)
+        return self._read_columns(X, wanted, reset)
+
+    def _refuse_both(self, X, wanted):
+        names = tables.column_names(X) or []
+        if self.groups is not None or any(isinstance(w, str) and w in names for w in wanted):
+            name = "groups" if self.groups is not None else "random_effects"
+            source = f"{type(self).__name__}({name}={vars(self)[name]!r})"
+            raise ValueError(
+                f"groups= was passed, but {source} takes the grouping factors from columns of X.\n"
+                "Give one of the two, not both (a splitter's groups: set_fit_request(groups=False))."
+            )
+
+    def _read_plain(self, X, reset):
+        """X without grouping columns."""
+        matrix = self._numeric(X, reset)
+        return self._rows(matrix, tables.column_names(X), {})
+
+    def _numeric(self, X, reset):
+        if tables.column_names(X) is None:
+            return validate_data(self, X, reset=reset, dtype=np.float64)
+        validate_data(self, X, skip_check_array=True, reset=reset)
+        tables.check_numeric(X)
+        return check_array(X, dtype=np.float64, estimator=self, input_name="X")
+
+    def _rows(self, matrix, names, labels):
+        names = [str(n) for n in names] if names is not None else [f"x{j}" for j in range(matrix.shape[1])]
+        return Rows(matrix, names, matrix.shape[1], labels)
+
+    def _read_argument(self, X, groups, wanted, reset):
+        """Groups from the keyword: one column, or a column per factor."""
+        if isinstance(groups, dict):
+            raise TypeError(
+                "groups: a dict is not sliced by cross-validation.\nPass a DataFrame with one column per factor."
+            )
+        rows = self._read_plain(X, reset)
+        labels = _group_table(groups, wanted)
+        missing = [w for w in wanted if w not in labels]
+        if missing:
+            raise tables.unknown_column("random_effects: groups=", missing[0], list(labels))
+        for name, values in labels.items():
+            check_consistent_length(rows.X, values)
+            _check_labels(name, values)
+        rows.labels = labels
+        return rows
+
+    def _read_columns(self, X, wanted, reset):
+        """Groups from columns of X, which leave the fixed effects."""
+        names = tables.column_names(X)
+        if names is None:
+            return self._read_array_columns(X, wanted, reset)
+        validate_data(self, X, skip_check_array=True, reset=reset)
+        role = "groups" if self.groups is not None else "random_effects"
+        keys = {w: _resolve(role, w, names) for w in wanted}
+        slopes = {s: _resolve("random_effects", s, names) for s in self._slope_columns()}
+        labels = {w: tables.column(X, name) for w, name in keys.items()}
+        for w, values in labels.items():
+            _check_labels(keys[w], values)
+        rest = tables.without(X, set(keys.values()))
+        tables.check_numeric(rest)
+        fixed = tables.column_names(rest)
+        n = len(next(iter(labels.values())))
+        matrix = check_array(rest, dtype=np.float64, estimator=self, input_name="X") if fixed else np.empty((n, 0))
+        rows = self._rows(matrix, fixed, labels)
+        return _with_slopes(rows, {slopes[s]: labels[w] for s in slopes for w in keys if keys[w] == slopes[s]})
+
+    def _read_array_columns(self, X, wanted, reset):
+        if any(isinstance(w, str) for w in wanted):
+            raise ValueError(
+                f"groups={wanted!r} names columns, but X came as {type(X).__name__} without column names.\n"
+                "Ask earlier pipeline steps for tables, set_output(transform='pandas'), or give column positions."
+            )
+        X = validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
+        positions = [_position("groups", w, X.shape[1]) for w in wanted]
+        labels = {w: X[:, p] for w, p in zip(wanted, positions, strict=True)}
+        for p, values in zip(positions, labels.values(), strict=True):
+            _check_labels(f"x{p}", values)
+        rest = [j for j in range(X.shape[1]) if j not in positions]
+        matrix = check_array(X[:, rest], dtype=np.float64, ensure_min_features=0, estimator=self, input_name="X")
+        rows = Rows(matrix, [f"x{j}" for j in rest], len(rest), labels)
+        slopes = [_position("random_effects", s, X.shape[1]) for s in self._slope_columns() if not isinstance(s, str)]
+        return _with_slopes(rows, {f"x{p}": X[:, p] for p in slopes if p in positions})
+
+    def _read_target(self, y, rows):
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.\n"
+                "Pass the response as the second argument of fit."
+            )
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(rows.X, y)
+        if len(rows) < 2:
+            raise ValueError(
+                f"Found array with {len(rows)} sample(s) (n_samples = {len(rows)}) while a minimum of 2 is required."
+            )
+        return y
+
+    def _read_weights(self, sample_weight, rows):
+        """Positive weights of the rows that stay, None where all are one; and which rows stay."""
+        if sample_weight is None:
+            return None, slice(None)
+        w = _check_sample_weight(sample_weight, rows.X, dtype=np.float64, ensure_non_negative=True)
+        keep = w > 0
+        keep = slice(None) if keep.all() else keep
+        w = w[keep]
+        return (None if np.all(w == 1.0) else w), keep
+
+    def _make_factors(self, rows):
+        """Factors, their codes, and the terms that use them."""
+        effects = self._terms_given()
+        if effects is None:
+            effects = [RandomEffect(key) for key in rows.labels]
+        groups = list(dict.fromkeys(e.group_columns for e in effects))
+        names = {key: self._label(key) for key in rows.labels}
+        built = [
+            Factor.from_columns(":".join(names[c] for c in group), [rows.labels[c] for c in group]) for group in groups
+        ]
+        self._factors = [factor for factor, _ in built]
+        self._factor_columns = groups
+        terms = [self._term(e, groups.index(e.group_columns), rows) for e in effects]
+        return [codes for _, codes in built], terms
+
+    def _label(self, key):
+        if isinstance(key, str):
+            return key
+        names = getattr(self, "feature_names_in_", None)
+        if self._argument_style:
+            return f"groups{key}" if key else "groups"
+        return str(names[key]) if names is not None else f"x{key % self.n_features_in_}"
+
+    def _term(self, effect, factor, rows):
+        covariance = effect.covariance or self.covariance
+        if covariance not in STRUCTURES:
+            raise ValueError(
+                f"covariance={covariance!r} is not a covariance structure.\n"
+                f"Use one of {', '.join(map(repr, STRUCTURES))}."
+            )
+        columns = tuple(self._slope_position(c, rows) for c in effect.columns)
+        return Term(factor, columns, effect.intercept, covariance)
+
+    def _slope_position(self, column, rows):
+        if isinstance(column, str):
+            if column not in rows.names:
+                raise tables.unknown_column("random_effects", column, rows.names)
+            return rows.names.index(column)
+        names = getattr(self, "feature_names_in_", None)
+        position = _position("random_effects", column, self.n_features_in_)
+        return rows.names.index(str(names[position]) if names is not None else f"x{position}")
+
+    def _codes(self, rows):
+        """Codes per factor of new rows, -1 for levels never seen."""
+        n = len(rows)
+        if not rows.labels:
+            return [np.full(n, -1)] * len(self._factors)
+        if any(c not in rows.labels for group in self._factor_columns for c in group):
+            raise ValueError(
+                f"groups has {len(rows.labels)} factor(s), the model was fitted with {len(self._factors)}.\n"
+                "Pass the same columns as at fit."
+            )
+        columns = [[rows.labels[c] for c in group] for group in self._factor_columns]
+        codes = [f.codes(c) for f, c in zip(self._factors, columns, strict=True)]
+        for factor, labels, code in zip(self._factors, columns, codes, strict=True):
+            self._warn_if_other_kind(factor, labels, code)
+        return codes
+
+    def _warn_if_other_kind(self, factor, labels, code):
+        if len(code) and np.all(code < 0):
+            seen, given = tables.kind_of(factor.levels[0]), tables.kind_of(labels[0])
+            if seen != given:
+                warnings.warn(
+                    f"{factor.name}: none of the levels is known; they were {seen} at fit and are {given} now.\n"
+                    "Convert them to the type used at fit.",
+                    GroupsWarning,
+                    stacklevel=5,
+                )
+
+    def _read_for_prediction(self, X, groups, kind):
+        """Rows and codes for prediction; every level counts as new for kinds that ignore the groups."""
+        check_is_fitted(self)
+        if kind not in ("conditional", "population", "marginal"):
+            raise ValueError(f"kind={kind!r} is not known.\nUse 'conditional', 'population' or 'marginal'.")
+        rows = self._read(X, groups, reset=False)
+        if self._factors and not rows.labels and kind == "conditional":
+            warnings.warn(
+                f"This {type(self).__name__} was fitted with groups; without them every level counts as new.\n"
+                "Pass groups=, or ask for kind='population'.",
+                GroupsWarning,
+                stacklevel=4,
+            )
+        codes = self._codes(rows) if kind == "conditional" else [np.full(len(rows), -1)] * len(self._factors)
+        return rows, codes
+
+    def _linear_predictor(self, rows, codes):
+        """``X beta + Z b`` with b = 0 for new levels."""
+        eta = rows.X[:, : rows.n_fixed] @ np.ravel(self.coef_) + self.intercept_
+        for f, code in enumerate(codes):
+            known = code >= 0
+            if np.any(known):
+                b = np.where(known[:, None], self._effects[f][code], 0.0)
+                eta += np.einsum("nq,nq->n", b, self._slopes(rows, f))
+        return eta
+
+    def _slopes(self, rows, f):
+        """Columns of Z of one factor, in the units of the data."""
+        parts = [np.ones(len(rows)) if s < 0 else rows.X[:, s] for t in self._terms if t.factor == f for s in t.sources]
+        return np.column_stack(parts)
+
+    def _effect_names(self, f):
+        """Names of the effects of one factor, term after term."""
+        names = self._column_names
+        return ["Intercept" if s < 0 else names[s] for t in self._terms if t.factor == f for s in t.sources]
+
+    def _warn_without_groups(self):
+        warnings.warn(
+            f"{type(self).__name__} was fitted without groups: fixed effects only.\n"
+            "Pass groups= to fit, or name the column in the constructor (in cross-validation without metadata routing, "
+            "groups= goes to the splitter only).",
+            GroupsWarning,
+            stacklevel=3,
+        )
+
+
+def _with_slopes(rows, extra):
+    """Append grouping columns that are slopes as well."""
+    if extra:
+        columns = [np.asarray(v, dtype=np.float64) for v in extra.values()]
+        rows.X = np.column_stack([rows.X, *columns])
+        rows.names = rows.names + [str(n) for n in extra]
+    return rows
+
+
+def _resolve(role, wanted, names):
+    """The column name for a name or a position."""
+    if isinstance(wanted, Integral):
+        return names[_position(role, wanted, len(names))]
+    if wanted not in names:
+        raise tables.unknown_column(role, wanted, names)
+    return wanted
+
+
+def _position(role, wanted, width):
+    if not -width <= wanted < width:
+        raise ValueError(
+            f"{role}={wanted!r}: X has only {width} features (n_features = {width}).\n"
+            "Count columns from 0, or from -1 backwards."
+        )
+    return wanted % width
+
+
+def _group_table(groups, wanted):
+    """The grouping columns of ``groups=`` by the names the terms use."""
+    names = tables.column_names(groups)
+    if names is not None:
+        labels = {str(n): tables.column(groups, n) for n in names}
+        by_position = {
+            w: labels[str(names[w])] for w in wanted if isinstance(w, Integral) and -len(names) <= w < len(names)
+        }
+        return by_position if wanted and len(by_position) == len(wanted) else labels
+    values = groups if isinstance(groups, np.ndarray) else getattr(groups, "array", groups)
+    values = np.asarray(values)
+    if values.ndim == 2:
+        return {j: values[:, j] for j in range(values.shape[1])}
+    if values.ndim != 1:
+        raise ValueError(
+            f"groups: expected one column, or one column per factor, got shape {values.shape}.\nPass 1-D labels."
+        )
+    name = getattr(groups, "name", None)
+    key = wanted[0] if len(wanted) == 1 else (name if isinstance(name, str) else 0)
+    return {key: tables.column({0: groups}, 0)}
+
+
+def _check_labels(name, values):
+    missing = tables.is_missing(values)
+    if np.any(missing):
+        raise ValueError(
+            f"groups: factor {name!r} contains NaN or inf in {int(np.sum(missing))} rows.\n"
+            "Give these rows a level of their own, or drop them."
+        )

@@ -1,0 +1,115 @@
+"""Cross-products of the rows: everything a linear mixed model ever needs to know about its data.
+
+The rows enter through a *pool* of columns: the intercept, the standardised columns of X, the response, and what else
+the random-effects terms need.  With Z_f holding the pool columns of factor f in the block of the row's level,
+
+    gram     = pool' W pool                    (P, P)
+    sums[f]  = Z_f' W pool, level by level     (q_f, P, m_f)
+    pairs    = Z_f' W Z_g, for every pair of levels that occur together (f before g)
+
+All of them are sums over rows, so chunks, streams and partitions are combined by ``+``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+from ._kernels import packed_size
+
+
+@dataclass(frozen=True)
+class PairSums:
+    """``Z_f' W Z_g`` on the co-occurring pairs: ``values[:, :, i]`` belongs to levels ``(rows[i], cols[i])``."""
+
+    rows: np.ndarray
+    cols: np.ndarray
+    values: np.ndarray  # (q_f, q_g, pairs)
+    shape: tuple
+
+    @classmethod
+    def from_entries(cls, rows, cols, values, shape):
+        """Merge entries that belong to the same pair of levels."""
+        flat = values.reshape(-1, values.shape[2])
+        merged = [sparse.csr_matrix((v, (rows, cols)), shape=shape) for v in flat]
+        table = merged[0]
+        out_rows = np.repeat(np.arange(shape[0]), np.diff(table.indptr))
+        data = np.array([m.data for m in merged]).reshape(*values.shape[:2], -1)
+        return cls(out_rows, table.indices, data, shape)
+
+    def __add__(self, other):
+        return PairSums.from_entries(
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.cols, other.cols]),
+            np.concatenate([self.values, other.values], axis=2),
+            self.shape,
+        )
+
+
+@dataclass(frozen=True)
+class CrossProducts:
+    """Sums over rows, with the roles of the pool's columns."""
+
+    n: float  # sum of the weights: the number of observations
+    gram: np.ndarray
+    sums: tuple  # of (q_f, P, m_f)
+    pairs: dict  # (f, g) -> PairSums, f < g
+    fixed: np.ndarray  # pool columns of the fixed effects
+    response: int  # pool column of the response
+    effects: tuple  # per factor: pool columns of Z_f
+
+    def __add__(self, other):
+        return replace(
+            self,
+            n=self.n + other.n,
+            gram=self.gram + other.gram,
+            sums=tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)),
+            pairs={key: pairs + other.pairs[key] for key, pairs in self.pairs.items()},
+        )
+
+    @property
+    def n_fixed(self):
+        return len(self.fixed)
+
+    @property
+    def sizes(self):
+        """Number of effects of each factor."""
+        return [len(e) for e in self.effects]
+
+    @property
+    def levels(self):
+        """Number of levels of each factor."""
+        return [s.shape[2] for s in self.sums]
+
+    def with_fixed(self, fixed):
+        """The same sums with other fixed-effects columns."""
+        return replace(self, fixed=np.asarray(fixed, dtype=int))
+
+    def shifted_response(self, coefficients):
+        """The same sums with the response replaced by ``y - X coefficients``: no pass over rows."""
+        change = np.zeros(len(self.gram))
+        change[self.fixed] = -coefficients
+        gram, sums, y = self.gram.copy(), [s.copy() for s in self.sums], self.response
+        gram[:, y] += gram @ change
+        gram[y, :] += change @ gram
+        for s in sums:
+            s[:, y] += np.einsum("qpm,p->qm", s, change)
+        return replace(self, gram=gram, sums=tuple(sums))
+
+    def fixed_gram(self):
+        """``[X y]' W [X y]``."""
+        columns = np.append(self.fixed, self.response)
+        return self.gram[np.ix_(columns, columns)]
+
+    def fixed_sums(self, f):
+        """``U_f = Z_f' W [X y]``, (q_f, p + 1, m_f)."""
+        return np.ascontiguousarray(self.sums[f][:, np.append(self.fixed, self.response)])
+
+    def level_blocks(self, f):
+        """``A_ff = Z_f' W Z_f``, packed (K, m_f)."""
+        out = np.empty((packed_size(self.sizes[f]), self.levels[f]))
+        for k, (r, c) in enumerate(zip(*np.tril_indices(self.sizes[f]), strict=True)):
+            out[k] = self.sums[f][r, self.effects[f][c]]
+        return out

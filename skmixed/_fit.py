@@ -1,0 +1,236 @@
+"""From cross-products to a fitted linear mixed model in the user's units.
+
+``fit_linear`` finds the optimum; :class:`LinearFit` is the small value that inference, prediction and printing are
+functions of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from . import _kernels as kernels
+from ._cholesky import Plan
+from ._lmm import ProfiledDeviance, State
+from ._optimize import Optimum, local_model, minimize
+from ._start import SHRINKAGE_FLOOR, moment_start, typical_floors
+
+SNAP = (1e-3, 1e-8)  # pivots below this share of a typical one are tried at exactly zero
+NEGLIGIBLE_RISE = 1e-8  # rise of the deviance that an exact zero may cost
+
+
+def fit_linear(design, *, reml, tol, max_iter, report=None):
+    """Maximise the (restricted) likelihood of a design; returns a :class:`LinearFit`."""
+    objective = ProfiledDeviance(Plan(design.cross), reml)
+    absent = unidentified_factors(design, objective)
+    model = design.covariance_model(absent)
+    optimum = _optimum(objective, model, tol, max_iter, report)
+    state = objective.at(model.assemble(optimum.point))
+    return LinearFit(design, objective, model, optimum, state, tuple(absent))
+
+
+def unidentified_factors(design, objective):
+    """Factors with a single level, or with as many effects as there are observations.
+
+    Their variances cannot be told from the intercept's, or from the residual variance.  The same holds for all factors
+    where the fixed effects alone leave nothing to explain.
+    """
+    cross = design.cross
+    nothing_left = cross.n <= cross.n_fixed or State(_WithoutEffects(objective), []).fixed.r2 < objective.least_r2
+    return [
+        f
+        for f, (q, m) in enumerate(zip(cross.sizes, cross.levels, strict=True))
+        if m < 2 or q * m >= cross.n or nothing_left
+    ]
+
+
+def _optimum(objective, model, tol, max_iter, report):
+    if not model.blocks:
+        return Optimum([], None, 1, True, "no random effects")
+
+    def minimum_from(point, budget):
+        return minimize(objective, model, point, tol=tol, max_iter=budget, report=report)
+
+    optimum = minimum_from(moment_start(objective, model), max_iter)
+    for _ in range(3):
+        optimum = _snapped(objective, model, optimum)
+        escape = _escape(objective, model, optimum)
+        if escape is None or not optimum.converged:
+            return optimum
+        again = minimum_from(escape, max_iter)
+        if again.evaluation.value > optimum.evaluation.value - NEGLIGIBLE_RISE:
+            return optimum
+        optimum = again
+    return optimum
+
+
+def _snapped(objective, model, optimum):
+    """Move variances that are zero but for rounding to exactly zero, where the deviance allows it."""
+    floors = typical_floors(objective.plan)
+    point, current, evaluations = list(optimum.point), optimum.evaluation, 0
+    for k, block in enumerate(model.blocks):
+        typical = np.max(floors[block.factor][block.window], initial=0.0) / SHRINKAGE_FLOOR
+        for candidate in _candidates(block, point[k], typical, model, point, current, k):
+            trial_point = point[:k] + [candidate] + point[k + 1 :]
+            trial = objective(model.assemble(trial_point))
+            evaluations += 1
+            if trial.value <= current.value + NEGLIGIBLE_RISE + current.noise:
+                point, current = trial_point, trial
+                break
+    n_evaluations = optimum.n_evaluations + evaluations
+    return Optimum(point, current, n_evaluations, optimum.converged, optimum.message, optimum.history)
+
+
+def _candidates(block, T, typical, model, point, evaluation, k):
+    """Simpler covariances of one term worth trying: all zero if the likelihood is flat, else small pivots at zero."""
+    if not np.any(T):
+        return
+    if _is_flat(model, point, evaluation, k):
+        yield np.zeros_like(T)
+    for share in SNAP:
+        candidate = block.structure.snapped(T, share * max(typical, np.max(np.diag(T))))
+        if not np.allclose(candidate, T, rtol=1e-14, atol=0.0):
+            yield candidate
+
+
+def _is_flat(model, point, evaluation, k):
+    """Whether taking term k to zero changes the quadratic model of the deviance by next to nothing."""
+    chart, gradient, hessian = local_model(model, point, evaluation)
+    counts = [len(b.structure.chart(T).derivatives) for b, T in zip(model.blocks, point, strict=True)]
+    own = slice(sum(counts[:k]), sum(counts[: k + 1]))
+    change = chart.radius**2 * (np.abs(gradient[own]).sum() + np.abs(hessian[own, own]).sum())
+    return bool(counts[k] and change < 1e-6)
+
+
+def _escape(objective, model, optimum):
+    """A point beyond a saddle: a direction without variance in which the deviance would fall, or None."""
+    point, floors = list(optimum.point), typical_floors(objective.plan)
+    for k, (block, D) in enumerate(zip(model.blocks, model.split(optimum.evaluation.gradient), strict=True)):
+        bump = _descent_at_zero(point[k], D, floors[block.factor][block.window])
+        if bump is not None and len(block.structure.basis):
+            point[k] = block.structure.start(point[k] + bump, 1e-3 * floors[block.factor][block.window])
+            return point
+    return None
+
+
+def _descent_at_zero(T, D, floor):
+    """Small covariance along the null direction of T with the steepest descent of the deviance."""
+    scale = np.sqrt(floor)
+    values, vectors = np.linalg.eigh(T / np.where(np.outer(scale, scale) > 0, np.outer(scale, scale), np.inf))
+    null = scale[:, None] * vectors[:, values <= 1e-12 * max(1.0, values[-1])]
+    if null.shape[1] == 0:
+        return None
+    slopes, directions = np.linalg.eigh(null.T @ D @ null)
+    if slopes[0] >= -1e-5:
+        return None
+    direction = null @ directions[:, 0]
+    return np.outer(direction, direction)
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """A fitted linear mixed model, with its estimates in the units of the data."""
+
+    design: object
+    objective: ProfiledDeviance
+    model: object
+    optimum: Optimum
+    state: State
+    absent: tuple  # factors whose variance is not identified
+
+    @property
+    def reml(self):
+        return bool(self.objective.reml)
+
+    @property
+    def n(self):
+        """Number of observations: the sum of the weights."""
+        return self.objective.n
+
+    @property
+    def rank(self):
+        return len(self.design.kept)
+
+    @property
+    def df_resid(self):
+        return self.n - self.rank
+
+    @property
+    def y_scale(self):
+        return self.design.frame.y_scale
+
+    @property
+    def sigma2(self):
+        """Residual variance; zero where the fixed effects reproduce the response."""
+        return self.state.sigma2 * self.y_scale**2
+
+    @cached_property
+    def _coefficient_map(self):
+        return self.design.frame.coefficient_map(self.design.kept)
+
+    @cached_property
+    def coefficients(self):
+        """Fixed effects of all candidates, intercept first if there is one; 0 for aliased columns."""
+        frame, kept = self.design.frame, self.design.kept
+        out = np.zeros(len(frame.fixed))
+        pilot = frame.pilot[kept]
+        out[kept] = self._coefficient_map @ (self.y_scale * self.state.fixed.beta + pilot)
+        return out
+
+    @cached_property
+    def coefficient_covariance(self):
+        """``sigma^2 (X'V^-1X)^-1`` of the kept candidates."""
+        B = self._coefficient_map
+        return self.sigma2 * B @ self.state.fixed.covariance @ B.T
+
+    @cached_property
+    def covariances(self):
+        """Covariance matrix of every term, ``sigma^2 T``."""
+        bases = self.design.frame.bases
+        return [self.sigma2 * R @ T @ R.T for R, T in zip(bases, self.optimum.point, strict=True)]
+
+    @cached_property
+    def effects(self):
+        """Conditional modes of every factor, (levels, q)."""
+        return [(self.y_scale * self.design.factor_basis(f) @ b).T for f, b in enumerate(self.state.effects)]
+
+    def effect_covariances(self, f):
+        """Covariance of the conditional modes of factor f given the parameters, (levels, q, q)."""
+        R = self.design.factor_basis(f)
+        packed = self.state.precisions[1][f]
+        M = packed[kernels.packed_index(len(R))].transpose(2, 0, 1)
+        return self.sigma2 * R @ M @ R.T
+
+    @property
+    def deviance(self):
+        return self._in_user_units(self.state.value)
+
+    @property
+    def loglik(self):
+        return -0.5 * self.deviance
+
+    @cached_property
+    def loglik_without_effects(self):
+        """The same (restricted) log-likelihood with every random effect left out."""
+        plain = _WithoutEffects(self.objective)
+        return -0.5 * self._in_user_units(State(plain, []).value)
+
+    def _in_user_units(self, deviance):
+        units = self.objective.reml * 2.0 * self.design.frame.log_scale(self.design.kept)
+        return float(deviance + units + 2.0 * self.objective.nu * np.log(self.y_scale))
+
+    @property
+    def n_variance_parameters(self):
+        return sum(len(term_structure.basis) for term_structure in (b.structure for b in self.model.blocks))
+
+
+class _WithoutEffects:
+    """The objective of the same fixed effects alone."""
+
+    U = ()
+
+    def __init__(self, objective):
+        self.gram, self.reml, self.nu = objective.gram, objective.reml, objective.nu
+        self.n, self.least_r2 = objective.n, objective.least_r2

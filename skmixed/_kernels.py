@@ -1,0 +1,181 @@
+"""Hot loops over levels and rows: numpy and scipy only, chunked so that temporaries stay in cache.
+
+A symmetric q x q matrix per level is *packed*: an array (q (q + 1) / 2, levels) holding the lower triangle row by row,
+so that each entry is one contiguous vector over levels and the algebra of tiny matrices becomes a handful of
+vectorised operations.  Vectors per level are arrays (q, columns, levels).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+LEVELS_PER_CHUNK = 4096
+
+
+def _chunks(length, size=LEVELS_PER_CHUNK):
+    return [slice(lo, min(lo + size, length)) for lo in range(0, length, size)]
+
+
+def packed_size(q):
+    return q * (q + 1) // 2
+
+
+def packed_index(q):
+    """(q, q) table of positions in the packed form."""
+    table = np.zeros((q, q), dtype=int)
+    rows, cols = np.tril_indices(q)
+    table[rows, cols] = table[cols, rows] = np.arange(len(rows))
+    return table
+
+
+def unpack(packed, q):
+    """Nested lists of vectors: ``unpack(A, q)[r][c]`` is entry (r, c) over the levels."""
+    table = packed_index(q)
+    return [[packed[table[r, c]] for c in range(q)] for r in range(q)]
+
+
+def _cholesky(H, q):
+    L = [[None] * q for _ in range(q)]
+    determinant = 1.0
+    for c in range(q):
+        pivot = H[c][c]
+        for k in range(c):
+            pivot = pivot - L[c][k] * L[c][k]
+        determinant = determinant * pivot
+        L[c][c] = 1.0 / np.sqrt(pivot)
+        for r in range(c + 1, q):
+            value = H[r][c]
+            for k in range(c):
+                value = value - L[r][k] * L[c][k]
+            L[r][c] = value * L[c][c]
+    return L, determinant
+
+
+def _sum_products(left, right):
+    """Sum of products, skipping scalars that are exactly zero (a diagonal root has many)."""
+    total = None
+    for a, b in zip(left, right, strict=True):
+        if np.ndim(b) == 0 and b == 0.0:
+            continue
+        total = a * b if total is None else total + a * b
+    return 0.0 if total is None else total
+
+
+def invert_levels(A, root):
+    """``M = R (R'AR + I)^-1 R'`` of every level, and the sum of the log-determinants of ``R'AR + I``.
+
+    ``A`` is packed (K, m), ``root`` any q x q root of T, singular ones included: the matrix inverted has eigenvalues
+    of at least one.
+    """
+    q, levels = len(root), A.shape[1]
+    M, log_determinant = np.empty_like(A), 0.0
+    for chunk in _chunks(levels):
+        a = unpack(A[:, chunk], q)
+        W = [[_sum_products(a[r], root[:, c]) for c in range(q)] for r in range(q)]
+        H = [
+            [_sum_products([W[k][c] for k in range(q)], root[:, r]) + (r == c) for c in range(r + 1)] for r in range(q)
+        ]
+        inverse_root, determinant = _half_inverse(H, root, q)
+        log_determinant += np.sum(np.log(np.broadcast_to(determinant, a[0][0].shape)))
+        for k, (r, c) in enumerate(zip(*np.tril_indices(q), strict=True)):
+            M[k, chunk] = sum(inverse_root[i][r] * inverse_root[i][c] for i in range(q))
+    return M, log_determinant
+
+
+def _half_inverse(H, root, q):
+    """Rows of ``V = L^-1 R'`` with ``H = LL'``, so that ``R H^-1 R' = V'V``."""
+    L, determinant = _cholesky(H, q)
+    V = []
+    for r in range(q):
+        V.append([(root[c, r] - sum(L[r][k] * V[k][c] for k in range(r))) * L[r][r] for c in range(q)])
+    return V, determinant
+
+
+def multiply_levels(S, U):
+    """``S U`` level by level: ``S`` packed symmetric (K, m), ``U`` (q, columns, m)."""
+    q = len(U)
+    out = np.empty_like(U)
+    for chunk in _chunks(U.shape[2]):
+        s = unpack(S[:, chunk], q)
+        for r in range(q):
+            out[r, :, chunk] = _sum_products([U[c, :, chunk] for c in range(q)], s[r])
+    return out
+
+
+def inner_products(U, V):
+    """``sum_l U_l' V_l`` over levels, for arrays (q, columns, m)."""
+    return sum(u @ v.T for u, v in zip(U, V, strict=True))
+
+
+def sandwich(K, Q, q):
+    """Packed ``K Q K'`` from nested lists (full ``K``, symmetric ``Q``)."""
+    KQ = [[sum(K[r][k] * Q[k][c] for k in range(q)) for c in range(q)] for r in range(q)]
+    return [sum(KQ[r][k] * K[c][k] for k in range(q)) for r in range(q) for c in range(r + 1)]
+
+
+def marginal_precision(A, M, Q=None):
+    """Packed ``N = Z'V^-1 Z`` of every level: ``K A - K Q K'`` with ``K = I - A M``; no ``Q`` where nothing follows."""
+    q = order(len(A))
+    out = np.empty_like(A)
+    for chunk in _chunks(A.shape[1]):
+        a, m = unpack(A[:, chunk], q), unpack(M[:, chunk], q)
+        K = [[(r == c) - sum(a[r][k] * m[k][c] for k in range(q)) for c in range(q)] for r in range(q)]
+        for k, (r, c) in enumerate(zip(*np.tril_indices(q), strict=True)):
+            out[k, chunk] = sum(K[r][i] * a[i][c] for i in range(q))
+        if Q is not None:
+            out[:, chunk] -= sandwich(K, unpack(Q[:, chunk], q), q)
+    return out
+
+
+def posterior_covariance(M, Q):
+    """Packed ``M + M Q M``: the covariance block of a level when other factors are uncertain too."""
+    q = order(len(M))
+    m = unpack(M, q)
+    return M + np.array(sandwich(m, unpack(Q, q), q))
+
+
+def order(packed):
+    return int((np.sqrt(8 * packed + 1) - 1) // 2)
+
+
+def packed_outer(Y):
+    """Packed ``sum_p Y[:, p] Y[:, p]'`` of every level for ``Y`` (q, columns, m)."""
+    q = len(Y)
+    return np.array([np.einsum("pm,pm->m", Y[r], Y[c]) for r in range(q) for c in range(r + 1)])
+
+
+def symmetric_directions(S):
+    """Contract the last two axes of ``S`` (..., q, q) with the packed directions: (..., K).
+
+    Directions are ``E_a = e_r e_c' + e_c e_r'``, or ``e_r e_r'`` on the diagonal.
+    """
+    rows, cols = np.tril_indices(S.shape[-1])
+    return np.where(rows == cols, 0.5, 1.0) * (S[..., rows, cols] + S[..., cols, rows])
+
+
+def pair_traces(S):
+    """``sum_l tr(X_l E_a N_l E_b)`` for all packed directions from ``S = X N'``, X and N packed symmetric (K, m)."""
+    q = order(len(S))
+    table = packed_index(q)
+    r, s = np.tril_indices(q)
+    half = np.where(r == s, 0.5, 1.0)
+    # tr(X e_r e_s' N e_t e_u') = X_ur N_st, over the two orders of (r, s) and of (t, u)
+    total = sum(
+        S[table[u[None, :], a[:, None]], table[b[:, None], t[None, :]]]
+        for a, b in ((r, s), (s, r))
+        for t, u in ((r, s), (s, r))
+    )
+    return total * np.outer(half, half)
+
+
+def level_sums(codes, values, columns, out):
+    """Add ``sum_{i in l} values_i columns_i`` to ``out`` (levels, columns), one level per code.
+
+    A sparse matrix with one entry per row does this without sorting and as fast as a compiled loop.  Only the span of
+    levels that occur in the chunk is touched.
+    """
+    low, high = int(codes.min()), int(codes.max()) + 1
+    shape = (high - low, len(codes))
+    Z = sparse.csc_matrix((values, codes - low, np.arange(len(codes) + 1)), shape=shape, copy=False)
+    out[low:high] += Z @ columns

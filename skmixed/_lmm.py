@@ -1,0 +1,248 @@
+"""The profiled deviance of the linear mixed model and its derivatives in the covariances.
+
+With ``V = W^-1 + sum_f Z_f T_f Z_f'`` (in units of sigma^2), ``S = [X y]'V^-1[X y]``, ``C = S_XX^-1`` and
+``r^2 = S_yy - S_yX C S_Xy`` the deviance is, with nu = n - p for REML and n for ML,
+
+    d(T) = log|H| + [REML] log|S_XX| + nu (1 + log(2 pi r^2 / nu)).
+
+With ``F_l = Z_l'V^-1X``, ``g_l = Z_l'V^-1(y - X beta)`` and ``N_l = Z_l'V^-1Z_l`` for level l of factor f,
+
+    dd / dT_f = D_f = sum_l N_l - [REML] sum_l F_l C F_l' - (nu / r^2) sum_l g_l g_l'.
+
+Second derivatives are exact for a single factor and the average information otherwise.  ``docs/maths.md`` has the
+derivation; nothing here sees rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+
+from . import _kernels as kernels
+from ._cholesky import Elimination
+
+#: the residual sum of squares is taken as zero below this share of the one without random effects
+ZERO_RESIDUAL = 1e-10
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The deviance at one T with its derivatives, packed over factors."""
+
+    value: float
+    gradient: tuple  # D_f, q_f x q_f
+    hessian: np.ndarray  # d2d / dT dT, packed coordinates
+    exact: bool  # False: average information in place of the Hessian
+    noise: float  # rounding error to expect in ``value``
+    degenerate: bool  # no residual variation is left
+
+
+@dataclass(frozen=True)
+class FixedEffects:
+    """Generalised least squares at one T."""
+
+    S: np.ndarray  # [X y]'V^-1[X y]
+    chol: np.ndarray  # lower factor of S_XX
+    beta: np.ndarray
+    r2: float
+
+    @classmethod
+    def from_sums(cls, S):
+        chol = cholesky(S[:-1, :-1], lower=True) if len(S) > 1 else np.zeros((0, 0))
+        z = solve_triangular(chol, S[:-1, -1], lower=True) if len(S) > 1 else np.zeros(0)
+        beta = solve_triangular(chol, z, lower=True, trans=1) if len(S) > 1 else np.zeros(0)
+        return cls(S, chol, beta, float(S[-1, -1] - z @ z))
+
+    @cached_property
+    def contrast(self):
+        """Residuals are ``[X y] contrast``."""
+        return np.append(-self.beta, 1.0)
+
+    @cached_property
+    def covariance(self):
+        """``C = S_XX^-1``: covariance of the coefficients in units of sigma^2."""
+        p = len(self.beta)
+        return cho_solve((self.chol, True), np.eye(p)) if p else np.zeros((0, 0))
+
+    @property
+    def log_determinant(self):
+        return 2.0 * float(np.sum(np.log(np.diag(self.chol))))
+
+
+class ProfiledDeviance:
+    """``-2 log L`` of the linear mixed model with beta and sigma^2 profiled out, as a function of T.
+
+    ``reml`` is 1 for the restricted likelihood and 0 for the full one; it enters as a weight.
+    """
+
+    def __init__(self, plan, reml):
+        cross = plan.cross
+        self.plan, self.reml = plan, float(reml)
+        self.n = cross.n
+        self.nu = max(cross.n - self.reml * cross.n_fixed, np.finfo(float).eps)
+        self.gram = cross.fixed_gram()
+        self.U = [cross.fixed_sums(f) for f in range(len(cross.sizes))]
+        self.least_r2 = ZERO_RESIDUAL * max(self.gram[-1, -1], ZERO_RESIDUAL * cross.n)
+
+    def __call__(self, T):
+        return self.at(T).evaluation()
+
+    def at(self, T):
+        """Everything that follows from one T."""
+        return State(self, T)
+
+
+class State:
+    """The model at one T: solves, fixed effects, effects, and the derivatives of the deviance."""
+
+    def __init__(self, objective, T):
+        self.objective = objective
+        self.elimination = Elimination(objective.plan, T) if objective.U else None
+        self.B, self.F, explained = self.elimination.solve(objective.U) if objective.U else ([], [], 0.0)
+        S = objective.gram - explained
+        self.fixed = FixedEffects.from_sums((S + S.T) / 2)
+
+    @property
+    def r2(self):
+        return max(self.fixed.r2, 1e-3 * self.objective.least_r2)
+
+    @property
+    def log_determinant(self):
+        return self.elimination.log_determinant if self.elimination else 0.0
+
+    @property
+    def value(self):
+        o = self.objective
+        scale = np.log(2.0 * np.pi * self.r2 / o.nu)
+        return self.log_determinant + o.reml * self.fixed.log_determinant + o.nu * (1.0 + scale)
+
+    @property
+    def sigma2(self):
+        return max(self.fixed.r2, 0.0) / self.objective.nu
+
+    @cached_property
+    def precisions(self):
+        """Packed ``N_l`` and posterior covariance blocks per factor."""
+        return self.elimination.precisions()
+
+    @cached_property
+    def effects(self):
+        """Conditional modes ``b_f`` (q_f, m_f)."""
+        return [np.einsum("qkm,k->qm", b, self.fixed.contrast) for b in self.B]
+
+    @cached_property
+    def scores(self):
+        """``g_f = Z_f'V^-1(y - X beta)``, (q_f, m_f)."""
+        return [np.einsum("qkm,k->qm", F, self.fixed.contrast) for F in self.F]
+
+    @cached_property
+    def parts(self):
+        """Per factor, the sums over levels that the derivatives are made of."""
+        return [FactorSums(self, f) for f in range(len(self.F))]
+
+    def evaluation(self):
+        """Value, gradient and curvature."""
+        parts = self.parts
+        gradient = tuple(part.gradient for part in parts)
+        tilt = np.concatenate([part.tilt for part in parts])
+        exact = len(parts) == 1
+        quadratic = self._quadratic_single(parts[0]) if exact else self._quadratic(parts)
+        ratio = self.objective.nu / self.r2
+        hessian = ratio * quadratic - ratio / self.r2 * np.outer(tilt, tilt)
+        if exact:
+            hessian = 2.0 * hessian + ratio / self.r2 * np.outer(tilt, tilt) - self._trace_products(parts[0])
+        value = self.value
+        degenerate = self.fixed.r2 < self.objective.least_r2
+        noise = 4.0 * np.finfo(float).eps * (abs(value) + self.objective.n)
+        return Evaluation(value, gradient, hessian, exact, noise, degenerate)
+
+    def _quadratic_single(self, part):
+        """``y'P V_a P V_b P y`` for a single factor: ``sum_l g'E_a N E_b g`` less the part along X."""
+        return kernels.pair_traces(part.gg @ part.N.T) - part.along_x.T @ self.fixed.covariance @ part.along_x
+
+    def _quadratic(self, parts):
+        """The same for several factors: the working variates ``f_a = Z E_a g`` go through one more elimination."""
+        H = self._working_variates()
+        AH = self.objective.plan.multiply(H)
+        _, _, explained = self.elimination.reduce(AH)
+        own = sum(kernels.inner_products(h, ah) for h, ah in zip(H, AH, strict=True))
+        along_x = np.hstack([part.along_x for part in parts])
+        return own - explained - along_x.T @ self.fixed.covariance @ along_x
+
+    def _working_variates(self):
+        """Columns ``E_a g`` for every packed direction a of every factor, zero in the other factors."""
+        counts = [kernels.packed_size(len(F)) for F in self.F]
+        starts, out = np.cumsum([0, *counts]), []
+        for f, g in enumerate(self.scores):
+            h = np.zeros((len(g), starts[-1], g.shape[1]))
+            for k, (r, c) in enumerate(zip(*np.tril_indices(len(g)), strict=True)):
+                h[r, starts[f] + k] = g[c]
+                h[c, starts[f] + k] = g[r]
+            out.append(h)
+        return out
+
+    def _trace_products(self, part):
+        """``tr(P V_a P V_b)`` (REML) or ``tr(V^-1 V_a V^-1 V_b)`` (ML) for a single factor."""
+        traces = kernels.pair_traces(part.N @ part.N.T)
+        if not self.objective.reml or not len(self.fixed.beta):
+            return traces
+        crossed = kernels.pair_traces(part.along_c @ part.N.T)
+        Phi = part.sandwiches
+        CPhi = np.einsum("pr,krs->kps", self.fixed.covariance, Phi)
+        return traces - crossed - crossed.T + np.einsum("kps,lsp->kl", CPhi, CPhi)
+
+
+class FactorSums:
+    """Sums over the levels of one factor that the derivatives are made of."""
+
+    def __init__(self, state, f):
+        self.state = state
+        self.N = state.precisions[0][f]
+        self.F = state.F[f]
+        self.q, columns, levels = self.F.shape
+        flat = self.F.reshape(-1, levels)
+        self.outer = (flat @ flat.T).reshape(self.q, columns, self.q, columns)
+        self.contrast, self.scores = state.fixed.contrast, state.scores[f]
+
+    @cached_property
+    def gradient(self):
+        o, C = self.state.objective, self.state.fixed.covariance
+        N = self.N.sum(axis=1)[kernels.packed_index(self.q)]
+        fixed = np.einsum("apbr,pr->ab", self.outer[:, :-1, :, :-1], C)
+        return N - o.reml * fixed - o.nu / self.state.r2 * self.gg_sum
+
+    @cached_property
+    def gg_sum(self):
+        return np.einsum("apbr,p,r->ab", self.outer, self.contrast, self.contrast)
+
+    @cached_property
+    def tilt(self):
+        """``s_a = y'P V_a P y`` in packed directions."""
+        rows, cols = np.tril_indices(self.q)
+        return self.gg_sum[rows, cols] * np.where(rows == cols, 1.0, 2.0)
+
+    @cached_property
+    def along_x(self):
+        """``t_a = sum_l F_l'E_a g_l``, (p, K)."""
+        Fg = np.einsum("apbr,r->pab", self.outer[:, :-1], self.contrast)
+        return kernels.symmetric_directions(Fg)
+
+    @cached_property
+    def sandwiches(self):
+        """``Phi_a = sum_l F_l'E_a F_l``, (K, p, p)."""
+        inner = self.outer[:, :-1, :, :-1].transpose(1, 3, 0, 2)
+        return kernels.symmetric_directions(inner).transpose(2, 0, 1)
+
+    @cached_property
+    def gg(self):
+        """Packed ``g_l g_l'``."""
+        return kernels.packed_outer(self.scores[:, None, :])
+
+    @cached_property
+    def along_c(self):
+        """Packed ``F_l C F_l'``."""
+        half = solve_triangular(self.state.fixed.chol, np.eye(len(self.contrast) - 1), lower=True)
+        return kernels.packed_outer(np.einsum("pr,qrm->qpm", half, self.F[:, :-1]))

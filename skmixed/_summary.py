@@ -1,0 +1,155 @@
+"""The printed summary of a linear mixed model, in Stata's arrangement, through statsmodels' tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Names for printing: response, fixed effects, and per factor its name, levels, effects and sizes."""
+
+    response: str
+    fixed: tuple
+    intercept: bool
+    factors: tuple
+    levels: tuple
+    effects: tuple
+    sizes: tuple  # per factor, observations per level
+    terms: tuple  # per term: factor, covariance structure, effect names
+
+    def entry(self, term, row, col):
+        """Factor and effects of one covariance entry."""
+        factor, _, effects = self.terms[term]
+        return self.factors[factor], effects[col], effects[row]
+
+
+def number(value):
+    """Seven digits as Stata prints them: seven decimals below one, then one fewer for every digit before the point."""
+    if value is None or not np.isfinite(value):
+        return "" if value is None or np.isnan(value) else f"{value}"
+    size = abs(value)
+    if value == 0:
+        return "0"
+    if size < 1e-4 or size >= 1e7:
+        return f"{value:.6e}"
+    return f"{value:.{max(0, 7 - len(str(int(size))) * (size >= 1))}f}"
+
+
+def linear_summary(results, fit, labels, level):
+    """Header, groups, fixed effects, variance components and the test against the model without random effects."""
+    # statsmodels takes a second to import and only printing needs it
+    from statsmodels.iolib.summary import Summary
+
+    tables = [_header(results, fit, labels)]
+    if len(labels.factors) > 1:
+        tables.append(_group_table(labels))
+    tables.append(_fixed_table(results, level))
+    if labels.factors:
+        tables.append(_variance_table(results, labels, level))
+    summary = Summary()
+    summary.tables = tables
+    summary.add_extra_txt(_notes(results, fit, labels))
+    return summary
+
+
+def _simple_table(data, *, aligns="r", **kwargs):
+    from statsmodels.iolib.table import SimpleTable
+    from statsmodels.iolib.tableformatting import fmt_params
+
+    return SimpleTable(data, txt_fmt=dict(fmt_params, data_aligns=aligns), **kwargs)
+
+
+def _header(results, fit, labels):
+    method = "REML" if fit.reml else "ML"
+    title = f"Mixed-effects {method} regression" if labels.factors else f"Linear regression by {method}"
+    likelihood = "Log restricted-likelihood:" if fit.reml else "Log-likelihood:"
+    wald = results.wald_chi2
+    left = [("Response:", labels.response), ("Converged:", "yes" if results.converged else "no")]
+    right = [("No. of observations:", f"{results.nobs:g}")]
+    if len(labels.factors) == 1:
+        sizes = labels.sizes[0]
+        left += [("Group variable:", labels.factors[0]), ("No. of groups:", f"{len(sizes)}")]
+        right += _size_rows(sizes)
+    left += [(likelihood, f"{results.llf:.3f}"), ("AIC:", f"{results.aic:.3f}")]
+    if wald.df:
+        right += [(f"Wald chi2({wald.df}):", f"{wald.statistic:.2f}"), ("Prob > chi2:", f"{wald.pvalue:.4f}")]
+    right += [("BIC:", f"{results.bic:.3f}")]
+    height = max(len(left), len(right))
+    left += [("", "")] * (height - len(left))
+    right += [("", "")] * (height - len(right))
+    data = [(lv, f"   {rn}", rv) for (_, lv), (rn, rv) in zip(left, right, strict=True)]
+    return _simple_table(data, stubs=[name for name, _ in left], title=title, aligns="rlr")
+
+
+def _size_rows(sizes):
+    return [
+        ("Obs per group, min:", f"{np.min(sizes):g}"),
+        ("Obs per group, avg:", f"{np.mean(sizes):.1f}"),
+        ("Obs per group, max:", f"{np.max(sizes):g}"),
+    ]
+
+
+def _group_table(labels):
+    """Factors with few levels first: outermost on top."""
+    order = sorted(range(len(labels.factors)), key=lambda f: len(labels.sizes[f]))
+    data = [
+        [f"{len(s)}", f"{np.min(s):g}", f"{np.mean(s):.1f}", f"{np.max(s):g}"] for s in (labels.sizes[f] for f in order)
+    ]
+    header = ["No. of groups", "Obs per group: min", "avg", "max"]
+    return _simple_table(data, headers=header, stubs=[labels.factors[f] for f in order])
+
+
+def _limits(level):
+    return [f"[{100 * level:g}% conf.", "interval]"]
+
+
+def _fixed_table(results, level):
+    limits = results.conf_int(1.0 - level)
+    rows = zip(results.params, results.bse, results.tvalues, results.pvalues, limits[0], limits[1], strict=True)
+    data = [[number(b), number(se), f"{z:.2f}", f"{p:.3f}", number(lo), number(hi)] for b, se, z, p, lo, hi in rows]
+    header = ["coef", "std err", "z", "P>|z|", *_limits(level)]
+    return _simple_table(data, headers=header, stubs=list(results.params.index))
+
+
+def _variance_table(results, labels, level):
+    table = results.variance_table(level)
+    stubs, data, entries = [], [], results._variances.entries
+    previous = None
+    for row, term in zip(table.itertuples(), [k for k, _, _ in entries] + [None], strict=True):
+        if term is not None and term != previous:
+            factor, covariance, effects = labels.terms[term]
+            name = labels.factors[factor]
+            stubs.append(name if len(effects) == 1 else f"{name}: {covariance}")
+            data.append([""] * 4)
+        previous = term
+        stubs.append("  " + _entry_label(row))
+        data.append([number(v) for v in (row.estimate, row.std_error, row.ci_low, row.ci_high)])
+    stubs[-1] = stubs[-1].strip()
+    header = ["estimate", "std err", *_limits(level)]
+    return _simple_table(data, headers=header, stubs=stubs)
+
+
+def _entry_label(row):
+    if row.factor == "Residual" and not row.effect:
+        return "var(Residual)"
+    return f"var({row.effect})" if row.effect == row.effect2 else f"cov({row.effect},{row.effect2})"
+
+
+def _notes(results, fit, labels):
+    lines = []
+    if labels.factors:
+        test = results.random_effects_test()
+        name = test.distribution.split("(")[0]
+        found = f"{test.distribution} = {test.statistic:.2f}   Prob >= {name} = {test.pvalue:.4f}"
+        lines.append(f"LR test vs. linear model: {found}")
+        if "conservative" in test.null:
+            lines.append("The LR test is conservative: variances cannot be negative.")
+    if np.any(np.isnan(results._variances.std_errors)):
+        lines.append("A variance is zero or a correlation is plus or minus one: no standard errors there.")
+    dropped = [n for k, n in enumerate(labels.fixed) if k not in set(fit.design.kept.tolist())]
+    if dropped:
+        lines.append(f"Dropped because they depend on other columns: {', '.join(dropped)}.")
+    return lines

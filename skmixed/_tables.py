@@ -1,0 +1,98 @@
+"""Columns and labels of tables of any kind: pandas, polars, pyarrow, or plain arrays.
+
+No data-frame library is imported to be recognised; only names, single columns and the rest are ever asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+import numpy as np
+import pandas as pd
+
+
+def column_names(X):
+    """Names of the columns of a table, None for arrays."""
+    names = getattr(X, "column_names", None)  # pyarrow first: there, .columns is a list of arrays
+    if names is None:
+        names = getattr(X, "columns", None)
+    return None if names is None or not hasattr(X, "__getitem__") else list(names)
+
+
+def column(X, name):
+    """One column as an array, or as a pandas Categorical, whose codes are already there."""
+    values = X[name]
+    if isinstance(values, pd.Series) and isinstance(values.dtype, pd.CategoricalDtype):
+        return values.array.remove_unused_categories()
+    return np.asarray(values)
+
+
+def without(X, names):
+    """The table without some columns."""
+    rest = [n for n in column_names(X) if n not in names]
+    return X.loc[:, rest] if hasattr(X, "iloc") else X.select(rest)
+
+
+def is_missing(values):
+    """Which labels are missing or infinite."""
+    values = np.asarray(values)
+    if values.dtype.kind == "f":
+        return ~np.isfinite(values)
+    return np.asarray(pd.isna(values)) if values.dtype.kind in "OmMUT" else np.zeros(len(values), dtype=bool)
+
+
+def kind_of(values):
+    """In words, what the labels are."""
+    values = np.asarray(values)
+    if values.dtype.kind == "O" and len(values):
+        return (
+            "numbers"
+            if isinstance(values[0], int | float | np.number)
+            else type(values[0]).__name__.replace("str", "text")
+        )
+    return {
+        "i": "numbers",
+        "u": "numbers",
+        "f": "numbers",
+        "b": "booleans",
+        "U": "text",
+        "T": "text",
+        "M": "dates",
+    }.get(values.dtype.kind, values.dtype.name)
+
+
+def unknown_column(role, name, names):
+    """The error for a column that is not there, with the nearest names."""
+    renamed = [n for n in names if str(n).endswith("__" + str(name))]
+    if renamed:
+        advice = f"ColumnTransformer renamed it to {renamed[0]!r}: use verbose_feature_names_out=False."
+    else:
+        near = difflib.get_close_matches(str(name), [str(n) for n in names], n=1)
+        advice = f"Did you mean {near[0]!r}?" if near else "Give the name of one of these columns."
+    shown = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
+    return ValueError(f"{role}: no column {name!r} among {shown}.\n{advice}")
+
+
+def check_numeric(X):
+    """Raise for text columns and for missing values, naming the column."""
+    for name in column_names(X):
+        values = X[name]
+        array = np.asarray(values)
+        if array.dtype.kind in "OUST" and not _is_numeric(array):
+            raise ValueError(
+                f"X: column {name!r} holds {kind_of(array)}, such as {array[0]!r}; fixed effects must be numbers.\n"
+                "Encode it (OneHotEncoder(drop='first') in a ColumnTransformer), or name it as a grouping factor."
+            )
+        if array.dtype.kind in "fO" and (missing := int(np.sum(pd.isna(array)))):
+            raise ValueError(
+                f"X: column {name!r} contains NaN in {missing} of {len(array)} rows.\n"
+                "Drop these rows before fitting, or put an imputer before the model."
+            )
+
+
+def _is_numeric(array):
+    try:
+        array.astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return not any(isinstance(v, str) for v in array[:100])

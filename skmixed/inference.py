@@ -1,0 +1,197 @@
+"""What may be concluded from a fit: functions of the small fitted value, not methods of a large result.
+
+Deviances are -2 log-likelihoods throughout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from ._optimize import pack
+
+__all__ = ["LikelihoodRatioTest", "WaldTest", "random_effects_test", "variance_estimates", "wald_chi2"]
+
+
+class WaldTest(NamedTuple):
+    """A joint test that some coefficients are zero."""
+
+    statistic: float
+    df: int
+    pvalue: float
+
+
+@dataclass(frozen=True)
+class LikelihoodRatioTest:
+    """A likelihood-ratio test; ``null`` says in words what was tested and against which distribution."""
+
+    statistic: float
+    df: int
+    pvalue: float
+    null: str
+    distribution: str
+
+
+def wald_chi2(coefficients, covariance):
+    """``b' Cov(b)^-1 b``, chi-squared with as many degrees of freedom as coefficients."""
+    if len(coefficients) == 0:
+        return WaldTest(0.0, 0, np.nan)
+    if not np.all(np.diag(covariance) > 0):
+        return WaldTest(np.inf, len(coefficients), 0.0)
+    scale = 1.0 / np.sqrt(np.diag(covariance))
+    z = coefficients * scale
+    statistic = float(z @ np.linalg.solve(covariance * np.outer(scale, scale), z))
+    return WaldTest(statistic, len(coefficients), float(stats.chi2.sf(statistic, len(coefficients))))
+
+
+def random_effects_test(fit):
+    """Likelihood-ratio test of the model against the one without any random effect.
+
+    A variance cannot be negative, so under the null half of all data sets estimate a single variance as zero: the
+    statistic is an equal mixture of chi-squared with 0 and 1 degrees of freedom (Self and Liang 1987).  With k > 1
+    parameters the chi-squared with k degrees of freedom is used, which is conservative.
+    """
+    statistic = max(0.0, 2.0 * (fit.loglik - fit.loglik_without_effects))
+    if statistic < 1e-7 * max(1.0, abs(fit.loglik)) * 1e-2:
+        statistic = 0.0
+    k = fit.n_variance_parameters
+    null = "all random-effect variances are zero"
+    if k == 1:
+        pvalue = 0.5 * stats.chi2.sf(statistic, 1) if statistic > 0 else 1.0
+        return LikelihoodRatioTest(statistic, 1, float(pvalue), null, "chibar2(01)")
+    pvalue = stats.chi2.sf(statistic, k) if k else np.nan
+    return LikelihoodRatioTest(statistic, k, float(pvalue), null + "; the p-value is conservative", f"chi2({k})")
+
+
+@dataclass(frozen=True)
+class VarianceEstimates:
+    """Entries of the covariance matrices with their standard errors.
+
+    ``entries`` are (term, row, column) with row >= column; the residual variance comes last, without an entry.
+    """
+
+    entries: list
+    estimates: np.ndarray
+    std_errors: np.ndarray
+
+    def intervals(self, level=0.95):
+        """Confidence limits: on the log scale for variances, symmetric for covariances."""
+        z = stats.norm.ppf(0.5 + level / 2)
+        low, high = self.estimates - z * self.std_errors, self.estimates + z * self.std_errors
+        variances = np.array([row == col for _, row, col in self.entries] + [True])
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            width = np.exp(z * self.std_errors / self.estimates)
+        low = np.where(variances, self.estimates / width, low)
+        return low, np.where(variances, self.estimates * width, high)
+
+
+def variance_estimates(fit):
+    """Variances, covariances and the residual variance with Wald standard errors.
+
+    The standard errors come from the observed information of (covariances, sigma) with the fixed effects profiled out,
+    which is what inverting the information of all parameters gives.  At the boundary (a variance at zero, a correlation
+    at plus or minus one) there is no standard error and it is NaN.
+    """
+    entries = [(k, r, c) for k, block in enumerate(fit.model.blocks) for r, c in _free_entries(block.structure)]
+    estimates = [fit.covariances[k][r, c] for k, r, c in entries] + [fit.sigma2]
+    return VarianceEstimates(entries, np.array(estimates), _standard_errors(fit, entries))
+
+
+def _free_entries(structure):
+    """Entries of the lower triangle that the structure does not fix at zero, variances first."""
+    used = np.any(structure.basis != 0, axis=0) | np.eye(structure.size, dtype=bool)
+    rows, cols = np.nonzero(np.tril(used))
+    return sorted(zip(rows.tolist(), cols.tolist(), strict=True), key=lambda rc: (rc[0] != rc[1], rc))
+
+
+def _standard_errors(fit, entries):
+    interior = [b.structure.is_interior(T) for b, T in zip(fit.model.blocks, fit.optimum.point, strict=True)]
+    out = np.full(len(entries) + 1, np.nan)
+    if fit.state.sigma2 <= 0 or fit.state.fixed.r2 < fit.objective.least_r2:
+        return out
+    covariance, owners = _parameter_covariance(fit, interior)
+    if covariance is None:
+        return out
+    jacobian = _entry_jacobian(fit, entries, interior, owners)
+    variances = np.einsum("ek,kl,el->e", jacobian, covariance, jacobian)
+    known = [interior[k] for k, _, _ in entries] + [True]
+    return np.where(known & (variances > 0), np.sqrt(np.maximum(variances, 0.0)), np.nan) * fit.y_scale**2
+
+
+def _parameter_covariance(fit, interior):
+    """Covariance of (natural parameters of the interior terms, sigma), and the term of every parameter."""
+    owners = np.array([k for k, b in enumerate(fit.model.blocks) for _ in b.structure.basis], dtype=int)
+    basis = _rows(fit.model)
+    keep = np.array([interior[k] for k in owners], dtype=bool)
+    owners, basis = owners[keep], basis[keep]
+    sigma, nu = np.sqrt(fit.state.sigma2), fit.objective.nu
+    hessian, tilt = observed_hessian(fit, basis)
+    cross = 2.0 * tilt / sigma**3
+    last = 4.0 * nu / sigma**2
+    joint = np.block([[hessian + np.outer(cross, cross) / last, cross[:, None]], [cross, np.array([[last]])]])
+    scale = 1.0 / np.sqrt(np.abs(np.diag(joint)) + np.finfo(float).tiny)
+    try:
+        np.linalg.cholesky(joint * np.outer(scale, scale))
+    except np.linalg.LinAlgError:  # not a proper maximum: no curvature to invert
+        return None, owners
+    return 2.0 * np.linalg.inv(joint * np.outer(scale, scale)) * np.outer(scale, scale), owners
+
+
+def _rows(model):
+    return model.natural_basis() if model.blocks else np.zeros((0, 0))
+
+
+def observed_hessian(fit, basis):
+    """Hessian of the profiled deviance along packed directions, and ``s_a = y'P V_a P y``.
+
+    Exact for a single factor; central differences of the exact gradient otherwise.
+    """
+    evaluation, state = (fit.optimum.evaluation, fit.state)
+    if evaluation is None or len(basis) == 0:
+        return np.zeros((0, 0)), np.zeros(0)
+    tilt = basis @ np.concatenate([part.tilt for part in state.parts])
+    if evaluation.exact:
+        return basis @ evaluation.hessian @ basis.T, tilt
+    hessian = np.array([_gradient_difference(fit, direction) for direction in basis]) @ basis.T
+    return (hessian + hessian.T) / 2, tilt
+
+
+def _gradient_difference(fit, direction):
+    T = fit.model.assemble(fit.optimum.point)
+    E = _unpacked(direction, fit.model.sizes)
+    size = max(np.max(np.abs(e), initial=0.0) for e in E)
+    typical = max(np.max(np.abs(t) * (e != 0), initial=0.0) for t, e in zip(T, E, strict=True))
+    smallest = min((np.linalg.eigvalsh(t)[0] for t, e in zip(T, E, strict=True) if np.any(e)), default=typical)
+    h = min(1e-4 * typical, 0.1 * max(smallest, 0.0)) / size if size else 0.0
+    ahead, behind = (
+        pack(fit.objective([t + sign * h * e for t, e in zip(T, E, strict=True)]).gradient) for sign in (1.0, -1.0)
+    )
+    return (ahead - behind) / (2.0 * h)
+
+
+def _unpacked(direction, sizes):
+    out, start = [], 0
+    for q in sizes:
+        E, (rows, cols) = np.zeros((q, q)), np.tril_indices(q)
+        E[rows, cols] = E[cols, rows] = direction[start : start + len(rows)]
+        start += len(rows)
+        out.append(E)
+    return out
+
+
+def _entry_jacobian(fit, entries, interior, owners):
+    """Derivatives of the entries ``sigma^2 R T R'`` and of sigma^2 in (natural parameters, sigma)."""
+    bases, point = fit.design.frame.bases, fit.optimum.point
+    sigma = np.sqrt(fit.state.sigma2)
+    out = np.zeros((len(entries) + 1, len(owners) + 1))
+    for e, (k, r, c) in enumerate(entries):
+        if not interior[k]:
+            continue
+        R = bases[k]
+        out[e, :-1][owners == k] = [sigma**2 * (R[r] @ B @ R[c]) for B in fit.model.blocks[k].structure.basis]
+        out[e, -1] = 2.0 * sigma * (R[r] @ point[k] @ R[c])
+    out[-1, -1] = 2.0 * sigma
+    return out
