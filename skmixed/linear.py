@@ -401,7 +401,7 @@ def fit_problems(fit, labels):
     ]
     for factor, _, effects in singular:
         yield (
-            f"{labels.factors[factor]}: a variance of ({", ".join(effects)}) is zero, or a correlation is plus or minus 1.\n"
+            f"{labels.factors[factor]}: a variance of ({', '.join(effects)}) is zero, or a correlation is 1 or -1.\n"
             "That is an answer, not an error; a simpler random-effects term fits as well.",
             SingularFitWarning,
         )
