@@ -18,6 +18,7 @@ is the forward update, and its transpose gathers ``C S C'`` for the derivatives.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -84,12 +85,12 @@ def _coupling(cross, layout, f):
         own, other, values = (
             (pair.rows, pair.cols, pair.values) if f < g else (pair.cols, pair.rows, pair.values.transpose(1, 0, 2))
         )
-        for b in range(cross.sizes[g]):
-            rows.append(own)
-            columns.append(layout.offsets[g] + other * cross.sizes[g] + b)
-            data.append(values[:, b])
+        width = cross.sizes[g]
+        rows.append(np.repeat(own, width))
+        columns.append((layout.offsets[g] + other[:, None] * width + np.arange(width)).ravel())
+        data.append(values.transpose(0, 2, 1).reshape(q, -1))
     rows, columns = np.concatenate(rows), np.concatenate(columns)
-    order = np.lexsort((columns, rows))
+    order = np.argsort(rows, kind="stable")  # later factors and their columns already increase
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=m))]).astype(np.int64)
     columns, data = columns[order], np.ascontiguousarray(np.concatenate(data, axis=1)[:, order])
     return Coupling(indptr, columns, data, _stacked(indptr, columns, data, q * m, layout.width))
@@ -128,16 +129,20 @@ def _segments(cross, layout, couplings):
 
 
 def _slot_pairs(indptr):
-    """All pairs of entries (i >= j) of every level: level, entry i, entry j."""
+    """All pairs of entries (i >= j) of every level, level after level in the order returned first.
+
+    Levels come in groups with equally many entries.  Returns that order, the number of pairs of each, and the pairs.
+    """
     counts = np.diff(indptr)
     levels, first, second = [], [], []
-    for count in np.unique(counts[counts > 0]):
+    for count in np.flatnonzero(np.bincount(counts)):
         own = np.flatnonzero(counts == count)
         i, j = np.tril_indices(count)
-        levels.append(np.repeat(own, len(i)))
+        levels.append(own)
         first.append((indptr[own][:, None] + i).ravel())
         second.append((indptr[own][:, None] + j).ravel())
-    return np.concatenate(levels), np.concatenate(first), np.concatenate(second)
+    levels = np.concatenate(levels)
+    return levels, counts[levels] * (counts[levels] + 1) // 2, np.concatenate(first), np.concatenate(second)
 
 
 class PairOperator:
@@ -149,34 +154,28 @@ class PairOperator:
     def __init__(self, cross, layout, segments, couplings, f):
         coupling = couplings[f]
         self.q, self.levels = cross.sizes[f], cross.levels[f]
-        level, self._first, self._second = _slot_pairs(coupling.indptr)
+        self._level_order, n_pairs, self._first, self._second = _slot_pairs(coupling.indptr)
         high, low = coupling.columns[self._first], coupling.columns[self._second]
         targets = _targets(cross, layout, segments, couplings, high, low)
         self.targets, self._compact = _compressed(targets, segments.length)
         self._weights = np.ones(len(self.targets))
         self._weights[self._compact] = np.where(high == low, 1.0, 2.0)
-        rows, cols = np.tril_indices(self.q)
+        rows, cols = kernels.lower_triangle(self.q)
         self._halves = np.where(rows == cols, 1.0, 0.5)[:, None]
-        self._pattern = self._sparse_pattern(level)
-        self._fixed = None if f in segments.couplings else self._filled(coupling.data)
-
-    def _sparse_pattern(self, level):
         packed = kernels.packed_size(self.q)
-        columns = (np.arange(packed)[:, None] * self.levels + level).ravel()
-        numbers = np.arange(len(columns), dtype=np.float64)
-        shape = (len(self.targets), packed * self.levels)
-        return sparse.csr_matrix((numbers, (np.tile(self._compact, packed), columns)), shape=shape)
+        self._indices = np.tile(self._compact, packed)
+        self._indptr = np.concatenate([[0], np.cumsum(np.tile(n_pairs, packed))]).astype(np.int32)
+        self._shape = (len(self.targets), packed * self.levels)
+        self._fixed = None if f in segments.couplings else self._filled(coupling.data)
 
     def _filled(self, data):
         left, right = data[:, self._first], data[:, self._second]
         products = [
             left[r] * right[c] if r == c else left[r] * right[c] + left[c] * right[r]
-            for r in range(self.q)
-            for c in range(r + 1)
+            for r, c in kernels.entries(self.q)
         ]
-        values = np.concatenate(products)[self._pattern.data.astype(np.int64)]
-        pattern = (values, self._pattern.indices, self._pattern.indptr)
-        return sparse.csr_matrix(pattern, shape=self._pattern.shape, copy=False)
+        pattern = (np.concatenate(products), self._indices, self._indptr)
+        return sparse.csc_matrix(pattern, shape=self._shape, copy=False)
 
     def at(self, data):
         """The operator for these values of C (q, entries)."""
@@ -184,12 +183,14 @@ class PairOperator:
 
     def subtract(self, P, M, state):
         """``state -= C' M C`` in the entries concerned."""
-        state[self.targets] -= P @ M.ravel()
+        state[self.targets] -= P @ M[:, self._level_order].ravel()
 
     def gather(self, P, state):
         """Packed ``C S C'`` of every level, from the entries of S in ``state``."""
+        out = np.empty((kernels.packed_size(self.q), self.levels))
         flat = P.T @ (self._weights * state[self.targets])
-        return flat.reshape(-1, self.levels) * self._halves
+        out[:, self._level_order] = flat.reshape(-1, self.levels) * self._halves
+        return out
 
     def spread(self, data, state):
         """``C S`` on the pattern of C, (q, entries)."""
@@ -324,7 +325,7 @@ class Plan:
     def _fill_diagonal(self, block, f, offset):
         q, m = self.cross.sizes[f], self.cross.levels[f]
         first = offset + np.arange(m) * q
-        for k, (r, c) in enumerate(zip(*np.tril_indices(q), strict=True)):
+        for k, (r, c) in enumerate(kernels.entries(q)):
             block[first + r, first + c] = self.blocks[f][k]
 
     def _fill_pair(self, block, f, g, pair, start):
@@ -368,9 +369,9 @@ def _pair_product(rows, cols, values, H, shape):
 
 
 def _nested(cross, f, g):
+    """Whether every level of f occurs with one level of g only: as many pairs as levels."""
     pair = cross.pairs[min(f, g), max(f, g)]
-    own, levels = (pair.rows, pair.shape[0]) if f < g else (pair.cols, pair.shape[1])
-    return len(own) == levels and len(np.unique(own)) == levels
+    return len(pair.rows) == pair.shape[0 if f < g else 1]
 
 
 def _check_dense_size(layout):
@@ -544,7 +545,7 @@ class Elimination:
         if np.linalg.svd(self.roots[f], compute_uv=False)[-1] * typical > 1e-3:
             half = np.linalg.inv(self.roots[f])
             taken = _diagonal_blocks(inverse, rows, q)
-            pairs = list(zip(*np.tril_indices(q), strict=True))
+            pairs = kernels.entries(q)
             taken = [(r == c) - taken[k] for k, (r, c) in enumerate(pairs)]
             return np.array(kernels.sandwich(half.T, kernels.unpack(taken, q), q))
         A = _mirrored(self.reduced)
@@ -559,14 +560,14 @@ def _all_scalar(plan):
 
 def _congruence(plan, roots, lower):
     """Lower triangle of ``G S G'``, G block diagonal in ``roots``, from the lower triangle of S."""
-    if _all_scalar(plan):
-        scale = np.concatenate(
-            [np.full(plan.cross.levels[f], root[0, 0]) for f, root in zip(plan.layout.dense, roots, strict=True)]
-        )
-        out = lower * scale[:, None]
-        out *= scale
-        return out
-    return _apply_roots(plan, roots, _apply_roots(plan, roots, _mirrored(lower)).T.copy())
+    if not _all_scalar(plan):
+        return _apply_roots(plan, roots, _apply_roots(plan, roots, _mirrored(lower)).T.copy())
+    out, ends = np.empty_like(lower), np.cumsum([0] + [plan.cross.levels[f] for f in plan.layout.dense])
+    windows = [slice(lo, hi) for lo, hi in pairwise(ends)]
+    for i, rows in enumerate(windows):
+        for j, cols in enumerate(windows):  # above the diagonal too: what is never written may hold NaN
+            np.multiply(lower[rows, cols], roots[i][0, 0] * roots[j][0, 0], out=out[rows, cols])
+    return out
 
 
 def _apply_roots(plan, roots, rows):
@@ -586,4 +587,4 @@ def _apply_roots(plan, roots, rows):
 def _diagonal_blocks(matrix, rows, q):
     """Packed q x q diagonal blocks of the given rows of a matrix whose lower triangle is valid."""
     first = np.arange(rows.start, rows.stop, q)
-    return np.array([matrix[first + r, first + c] for r, c in zip(*np.tril_indices(q), strict=True)])
+    return np.array([matrix[first + r, first + c] for r, c in kernels.entries(q)])

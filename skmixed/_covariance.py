@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._kernels import lower_triangle
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -27,11 +29,6 @@ class Chart:
     second: object  # D -> (k, k): sum_ij D_ij d2T_ij / ds_a ds_b
     move: object  # s -> T(s)
     radius: float  # size of the current point in these coordinates
-
-
-def vech_indices(size):
-    """Rows and columns of the lower triangle, row by row: the order of every packed symmetric matrix here."""
-    return np.tril_indices(size)
 
 
 def pivoted_root(T, tol=1e-14):
@@ -67,7 +64,7 @@ class Unstructured:
     invariance = "affine"
 
     def __init__(self, size):
-        rows, cols = vech_indices(size)
+        rows, cols = lower_triangle(size)
         self.size = size
         self.basis = np.zeros((len(rows), size, size))
         self.basis[np.arange(len(rows)), rows, cols] = 1.0
@@ -75,7 +72,7 @@ class Unstructured:
 
     def chart(self, T):
         root, order = pivoted_root(T)
-        a, b = vech_indices(self.size)
+        a, b = lower_triangle(self.size)
         rows = order[a]
         return Chart(
             derivatives=self._derivatives(root, rows, b),
@@ -99,7 +96,7 @@ class Unstructured:
         return _gram(root * (pivots >= tol))
 
     def coordinates(self, T):
-        return T[vech_indices(self.size)]
+        return T[lower_triangle(self.size)]
 
     def is_interior(self, T):
         root, _ = pivoted_root(T, tol=1e-9)
@@ -253,7 +250,7 @@ class CovarianceModel:
         q = self.sizes[block.factor]
         full = np.zeros((len(matrices), q, q))
         full[:, block.window, block.window] = matrices
-        rows, cols = vech_indices(q)
+        rows, cols = lower_triangle(q)
         out = np.zeros((len(matrices), self._starts[-1]))
         out[:, self._starts[block.factor] : self._starts[block.factor + 1]] = full[:, rows, cols]
         return out

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from ._kernels import packed_size
+from . import _kernels as kernels
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class CrossProducts:
 
     def level_blocks(self, f):
         """``A_ff = Z_f' W Z_f``, packed (K, m_f)."""
-        out = np.empty((packed_size(self.sizes[f]), self.levels[f]))
-        for k, (r, c) in enumerate(zip(*np.tril_indices(self.sizes[f]), strict=True)):
+        out = np.empty((kernels.packed_size(self.sizes[f]), self.levels[f]))
+        for k, (r, c) in enumerate(kernels.entries(self.sizes[f])):
             out[k] = self.sums[f][r, self.effects[f][c]]
         return out

@@ -6,7 +6,7 @@ functions of.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from . import _kernels as kernels
 from ._cholesky import Plan
 from ._lmm import ProfiledDeviance, State
-from ._optimize import Optimum, local_model, minimize
+from ._optimize import Optimum, minimize
 from ._start import SHRINKAGE_FLOOR, moment_start, typical_floors
 
 SNAP = (1e-3, 1e-8)  # pivots below this share of a typical one are tried at exactly zero
@@ -27,7 +27,7 @@ def fit_linear(design, *, reml, tol, max_iter, report=None):
     absent = unidentified_factors(design, objective)
     model = design.covariance_model(absent)
     optimum = _optimum(objective, model, tol, max_iter, report)
-    state = objective.at(model.assemble(optimum.point))
+    state = optimum.evaluation if model.blocks else State(objective, [])
     return LinearFit(design, objective, model, optimum, state, tuple(absent))
 
 
@@ -72,22 +72,21 @@ def _snapped(objective, model, optimum):
     point, current, evaluations = list(optimum.point), optimum.evaluation, 0
     for k, block in enumerate(model.blocks):
         typical = np.max(floors[block.factor][block.window], initial=0.0) / SHRINKAGE_FLOOR
-        for candidate in _candidates(block, point[k], typical, model, point, current, k):
+        for candidate in _candidates(block, point[k], typical, _is_flat(model, optimum, k)):
             trial_point = point[:k] + [candidate] + point[k + 1 :]
             trial = objective(model.assemble(trial_point))
             evaluations += 1
             if trial.value <= current.value + NEGLIGIBLE_RISE + current.noise:
                 point, current = trial_point, trial
                 break
-    n_evaluations = optimum.n_evaluations + evaluations
-    return Optimum(point, current, n_evaluations, optimum.converged, optimum.message, optimum.history)
+    return replace(optimum, point=point, evaluation=current, n_evaluations=optimum.n_evaluations + evaluations)
 
 
-def _candidates(block, T, typical, model, point, evaluation, k):
+def _candidates(block, T, typical, is_flat):
     """Simpler covariances of one term worth trying: all zero if the likelihood is flat, else small pivots at zero."""
     if not np.any(T):
         return
-    if _is_flat(model, point, evaluation, k):
+    if is_flat:
         yield np.zeros_like(T)
     for share in SNAP:
         candidate = block.structure.snapped(T, share * max(typical, np.max(np.diag(T))))
@@ -95,10 +94,12 @@ def _candidates(block, T, typical, model, point, evaluation, k):
             yield candidate
 
 
-def _is_flat(model, point, evaluation, k):
-    """Whether taking term k to zero changes the quadratic model of the deviance by next to nothing."""
-    chart, gradient, hessian = local_model(model, point, evaluation)
-    counts = [len(b.structure.chart(T).derivatives) for b, T in zip(model.blocks, point, strict=True)]
+def _is_flat(model, optimum, k):
+    """Whether taking term k to zero would change the last quadratic model of the deviance by next to nothing."""
+    if optimum.model is None:
+        return False
+    chart, gradient, hessian = optimum.model
+    counts = [len(b.structure.basis) for b in model.blocks]
     own = slice(sum(counts[:k]), sum(counts[: k + 1]))
     change = chart.radius**2 * (np.abs(gradient[own]).sum() + np.abs(hessian[own, own]).sum())
     return bool(counts[k] and change < 1e-6)
@@ -107,6 +108,8 @@ def _is_flat(model, point, evaluation, k):
 def _escape(objective, model, optimum):
     """A point beyond a saddle: a direction without variance in which the deviance would fall, or None."""
     point, floors = list(optimum.point), typical_floors(objective.plan)
+    if all(block.structure.is_interior(T) for block, T in zip(model.blocks, point, strict=True)):
+        return None
     for k, (block, D) in enumerate(zip(model.blocks, model.split(optimum.evaluation.gradient), strict=True)):
         bump = _descent_at_zero(point[k], D, floors[block.factor][block.window])
         if bump is not None and len(block.structure.basis):

@@ -7,6 +7,8 @@ vectorised operations.  Vectors per level are arrays (q, columns, levels).
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy import sparse
 
@@ -17,14 +19,27 @@ def _chunks(length, size=LEVELS_PER_CHUNK):
     return [slice(lo, min(lo + size, length)) for lo in range(0, length, size)]
 
 
+@cache
+def lower_triangle(q):
+    """Rows and columns of the lower triangle, row by row: the order of every packed symmetric matrix here."""
+    return np.tril_indices(q)
+
+
+@cache
+def entries(q):
+    """The same as a tuple of pairs."""
+    return tuple(zip(*(index.tolist() for index in lower_triangle(q)), strict=True))
+
+
 def packed_size(q):
     return q * (q + 1) // 2
 
 
+@cache
 def packed_index(q):
     """(q, q) table of positions in the packed form."""
     table = np.zeros((q, q), dtype=int)
-    rows, cols = np.tril_indices(q)
+    rows, cols = lower_triangle(q)
     table[rows, cols] = table[cols, rows] = np.arange(len(rows))
     return table
 
@@ -78,7 +93,7 @@ def invert_levels(A, root):
         ]
         inverse_root, determinant = _half_inverse(H, root, q)
         log_determinant += np.sum(np.log(np.broadcast_to(determinant, a[0][0].shape)))
-        for k, (r, c) in enumerate(zip(*np.tril_indices(q), strict=True)):
+        for k, (r, c) in enumerate(entries(q)):
             M[k, chunk] = sum(inverse_root[i][r] * inverse_root[i][c] for i in range(q))
     return M, log_determinant
 
@@ -121,7 +136,7 @@ def marginal_precision(A, M, Q=None):
     for chunk in _chunks(A.shape[1]):
         a, m = unpack(A[:, chunk], q), unpack(M[:, chunk], q)
         K = [[(r == c) - sum(a[r][k] * m[k][c] for k in range(q)) for c in range(q)] for r in range(q)]
-        for k, (r, c) in enumerate(zip(*np.tril_indices(q), strict=True)):
+        for k, (r, c) in enumerate(entries(q)):
             out[k, chunk] = sum(K[r][i] * a[i][c] for i in range(q))
         if Q is not None:
             out[:, chunk] -= sandwich(K, unpack(Q[:, chunk], q), q)
@@ -150,7 +165,7 @@ def symmetric_directions(S):
 
     Directions are ``E_a = e_r e_c' + e_c e_r'``, or ``e_r e_r'`` on the diagonal.
     """
-    rows, cols = np.tril_indices(S.shape[-1])
+    rows, cols = lower_triangle(S.shape[-1])
     return np.where(rows == cols, 0.5, 1.0) * (S[..., rows, cols] + S[..., cols, rows])
 
 
@@ -158,7 +173,7 @@ def pair_traces(S):
     """``sum_l tr(X_l E_a N_l E_b)`` for all packed directions from ``S = X N'``, X and N packed symmetric (K, m)."""
     q = order(len(S))
     table = packed_index(q)
-    r, s = np.tril_indices(q)
+    r, s = lower_triangle(q)
     half = np.where(r == s, 0.5, 1.0)
     # tr(X e_r e_s' N e_t e_u') = X_ur N_st, over the two orders of (r, s) and of (t, u)
     total = sum(

@@ -29,18 +29,6 @@ ZERO_RESIDUAL = 1e-10
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """The deviance at one T with its derivatives, packed over factors."""
-
-    value: float
-    gradient: tuple  # D_f, q_f x q_f
-    hessian: np.ndarray  # d2d / dT dT, packed coordinates
-    exact: bool  # False: average information in place of the Hessian
-    noise: float  # rounding error to expect in ``value``
-    degenerate: bool  # no residual variation is left
-
-
-@dataclass(frozen=True)
 class FixedEffects:
     """Generalised least squares at one T."""
 
@@ -88,15 +76,15 @@ class ProfiledDeviance:
         self.least_r2 = ZERO_RESIDUAL * max(self.gram[-1, -1], ZERO_RESIDUAL * cross.n)
 
     def __call__(self, T):
-        return self.at(T).evaluation()
-
-    def at(self, T):
-        """Everything that follows from one T."""
+        """The model at T (one matrix per factor): its deviance, and derivatives when asked for."""
         return State(self, T)
 
 
 class State:
-    """The model at one T: solves, fixed effects, effects, and the derivatives of the deviance."""
+    """The model at one T: solves, fixed effects, effects, and the derivatives of the deviance.
+
+    Derivatives are computed when they are first asked for, so that a rejected step costs a value only.
+    """
 
     def __init__(self, objective, T):
         self.objective = objective
@@ -113,8 +101,9 @@ class State:
     def log_determinant(self):
         return self.elimination.log_determinant if self.elimination else 0.0
 
-    @property
+    @cached_property
     def value(self):
+        """The deviance."""
         o = self.objective
         scale = np.log(2.0 * np.pi * self.r2 / o.nu)
         return self.log_determinant + o.reml * self.fixed.log_determinant + o.nu * (1.0 + scale)
@@ -143,33 +132,52 @@ class State:
         """Per factor, the sums over levels that the derivatives are made of."""
         return [FactorSums(self, f) for f in range(len(self.F))]
 
-    def evaluation(self):
-        """Value, gradient and curvature."""
-        parts = self.parts
-        gradient = tuple(part.gradient for part in parts)
-        tilt = np.concatenate([part.tilt for part in parts])
-        exact = len(parts) == 1
-        quadratic = self._quadratic_single(parts[0]) if exact else self._quadratic(parts)
-        ratio = self.objective.nu / self.r2
-        hessian = ratio * quadratic - ratio / self.r2 * np.outer(tilt, tilt)
-        if exact:
-            hessian = 2.0 * hessian + ratio / self.r2 * np.outer(tilt, tilt) - self._trace_products(parts[0])
-        value = self.value
-        degenerate = self.fixed.r2 < self.objective.least_r2
-        noise = 4.0 * np.finfo(float).eps * (abs(value) + self.objective.n)
-        return Evaluation(value, gradient, hessian, exact, noise, degenerate)
+    @property
+    def gradient(self):
+        """``D_f``, one symmetric q_f x q_f matrix per factor."""
+        return tuple(part.gradient for part in self.parts)
 
-    def _quadratic_single(self, part):
+    @property
+    def exact(self):
+        """Whether ``hessian`` is exact; with several factors it is the average information."""
+        return len(self.F) == 1
+
+    @property
+    def degenerate(self):
+        """Whether no residual variation is left."""
+        return self.fixed.r2 < self.objective.least_r2
+
+    @property
+    def noise(self):
+        """Rounding error to expect in ``value``."""
+        return 4.0 * np.finfo(float).eps * (abs(self.value) + self.objective.n)
+
+    @cached_property
+    def tilt(self):
+        """``s_a = y'P V_a P y`` in packed directions of all factors."""
+        return np.concatenate([part.tilt for part in self.parts])
+
+    @cached_property
+    def hessian(self):
+        """Second derivatives in packed coordinates."""
+        ratio, outer = self.objective.nu / self.r2, np.outer(self.tilt, self.tilt) / self.r2
+        quadratic = self._quadratic_single() if self.exact else self._quadratic()
+        if self.exact:
+            return ratio * (2.0 * quadratic - outer) - self._trace_products()
+        return ratio * (quadratic - outer)
+
+    def _quadratic_single(self):
         """``y'P V_a P V_b P y`` for a single factor: ``sum_l g'E_a N E_b g`` less the part along X."""
+        (part,) = self.parts
         return kernels.pair_traces(part.gg @ part.N.T) - part.along_x.T @ self.fixed.covariance @ part.along_x
 
-    def _quadratic(self, parts):
+    def _quadratic(self):
         """The same for several factors: the working variates ``f_a = Z E_a g`` go through one more elimination."""
         H = self._working_variates()
         AH = self.objective.plan.multiply(H)
         _, _, explained = self.elimination.reduce(AH)
         own = sum(kernels.inner_products(h, ah) for h, ah in zip(H, AH, strict=True))
-        along_x = np.hstack([part.along_x for part in parts])
+        along_x = np.hstack([part.along_x for part in self.parts])
         return own - explained - along_x.T @ self.fixed.covariance @ along_x
 
     def _working_variates(self):
@@ -178,14 +186,15 @@ class State:
         starts, out = np.cumsum([0, *counts]), []
         for f, g in enumerate(self.scores):
             h = np.zeros((len(g), starts[-1], g.shape[1]))
-            for k, (r, c) in enumerate(zip(*np.tril_indices(len(g)), strict=True)):
+            for k, (r, c) in enumerate(kernels.entries(len(g))):
                 h[r, starts[f] + k] = g[c]
                 h[c, starts[f] + k] = g[r]
             out.append(h)
         return out
 
-    def _trace_products(self, part):
+    def _trace_products(self):
         """``tr(P V_a P V_b)`` (REML) or ``tr(V^-1 V_a V^-1 V_b)`` (ML) for a single factor."""
+        (part,) = self.parts
         traces = kernels.pair_traces(part.N @ part.N.T)
         if not self.objective.reml or not len(self.fixed.beta):
             return traces
@@ -221,7 +230,7 @@ class FactorSums:
     @cached_property
     def tilt(self):
         """``s_a = y'P V_a P y`` in packed directions."""
-        rows, cols = np.tril_indices(self.q)
+        rows, cols = kernels.lower_triangle(self.q)
         return self.gg_sum[rows, cols] * np.where(rows == cols, 1.0, 2.0)
 
     @cached_property

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ._kernels import lower_triangle
+
 SHRINK, GROW, ACCEPT = 0.3, 3.0, 1e-3
 
 
@@ -20,10 +22,11 @@ class Optimum:
     """Where the minimiser stopped and why."""
 
     point: list
-    evaluation: object
+    evaluation: object  # what the objective returned there
     n_evaluations: int
     converged: bool
     message: str
+    model: tuple | None = field(default=None, repr=False)  # the last local model: chart, gradient, Hessian
     history: tuple = field(default=(), repr=False)  # (value, predicted decrease, radius) per iteration
 
 
@@ -86,7 +89,7 @@ def pack(matrices):
     """Packed gradient of symmetric matrices: off-diagonal entries count twice."""
     parts = []
     for D in matrices:
-        rows, cols = np.tril_indices(len(D))
+        rows, cols = lower_triangle(len(D))
         parts.append(D[rows, cols] * np.where(rows == cols, 1.0, 2.0))
     return np.concatenate(parts)
 
@@ -95,7 +98,7 @@ def minimize(objective, manifold, start, *, tol, max_iter, report=None):
     """Newton steps within a trust region until the predicted decrease falls below ``tol``.
 
     The predicted decrease is in units of the objective, so for a deviance it bounds the distance to the optimum in
-    standard errors: a gap of 1e-9 is 3e-5 standard errors.
+    standard errors: a gap of 1e-9 is 3e-5 standard errors.  That last step is taken all the same.
     """
     search = _Search(objective, manifold, start, tol, report)
     for _ in range(max_iter):
@@ -115,22 +118,23 @@ class _Search:
         self.objective, self.manifold, self.tol, self.report = objective, manifold, tol, report
         self.point, self.current = start, objective(manifold.assemble(start))
         self.radius = max(1.0, manifold.chart(start).radius)
-        self.n_evaluations, self.history = 1, []
+        self.n_evaluations, self.history, self.model = 1, [], None
 
     def optimum(self, message):
-        history = tuple(self.history)
-        return Optimum(self.point, self.current, self.n_evaluations, message == CONVERGED, message, history)
+        converged, history = message == CONVERGED, tuple(self.history)
+        return Optimum(self.point, self.current, self.n_evaluations, converged, message, self.model, history)
 
     def iterate(self):
         """One accepted step; a message where there is none."""
         if self.current.degenerate:
             return "degenerate"
-        chart, gradient, hessian = local_model(self.manifold, self.point, self.current)
+        self.model = chart, gradient, hessian = local_model(self.manifold, self.point, self.current)
         for _ in range(MAX_SHRINKS):
             step = trust_region_step(gradient, hessian, self.radius)
             predicted = -(gradient @ step + 0.5 * step @ hessian @ step)
             self._record(predicted)
             if predicted < max(self.tol, self.current.noise):
+                self._try(chart.move(step), predicted, 0.0)
                 return CONVERGED
             if self._try(chart.move(step), predicted, float(np.linalg.norm(step))):
                 return None

@@ -30,7 +30,7 @@ def column(X, name):
 def without(X, names):
     """The table without some columns."""
     rest = [n for n in column_names(X) if n not in names]
-    return X.loc[:, rest] if hasattr(X, "iloc") else X.select(rest)
+    return X[rest] if hasattr(X, "iloc") else X.select(rest)
 
 
 def is_missing(values):

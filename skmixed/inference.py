@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from ._kernels import lower_triangle
 from ._optimize import pack
 
 __all__ = ["LikelihoodRatioTest", "WaldTest", "random_effects_test", "variance_estimates", "wald_chi2"]
@@ -149,12 +150,11 @@ def observed_hessian(fit, basis):
 
     Exact for a single factor; central differences of the exact gradient otherwise.
     """
-    evaluation, state = (fit.optimum.evaluation, fit.state)
-    if evaluation is None or len(basis) == 0:
+    if len(basis) == 0:
         return np.zeros((0, 0)), np.zeros(0)
-    tilt = basis @ np.concatenate([part.tilt for part in state.parts])
-    if evaluation.exact:
-        return basis @ evaluation.hessian @ basis.T, tilt
+    tilt = basis @ fit.state.tilt
+    if fit.state.exact:
+        return basis @ fit.state.hessian @ basis.T, tilt
     hessian = np.array([_gradient_difference(fit, direction) for direction in basis]) @ basis.T
     return (hessian + hessian.T) / 2, tilt
 
@@ -175,7 +175,7 @@ def _gradient_difference(fit, direction):
 def _unpacked(direction, sizes):
     out, start = [], 0
     for q in sizes:
-        E, (rows, cols) = np.zeros((q, q)), np.tril_indices(q)
+        E, (rows, cols) = np.zeros((q, q)), lower_triangle(q)
         E[rows, cols] = E[cols, rows] = direction[start : start + len(rows)]
         start += len(rows)
         out.append(E)
