@@ -295,7 +295,7 @@ class Plan:
 
     def _operator(self, f):
         counts = np.diff(self.couplings[f].indptr).astype(float)
-        side = self.layout.width - self.layout.dense_start
+        side = self.dense_order
         first_of_crossed = f == self.layout.stages[0] and len(self.layout.stages) == 1
         many = np.sum(counts**2) / 2 > MAX_PAIRS_PER_ENTRY * side**2
         kind = DenseOperator if first_of_crossed and many else PairOperator
@@ -335,6 +335,11 @@ class Plan:
             for c in range(self.cross.sizes[g]):
                 i, j = rows + r, cols + c
                 block[np.maximum(i, j), np.minimum(i, j)] = pair.values[r, c]
+
+    @property
+    def dense_order(self):
+        """Order of the dense matrix that crossed factors leave."""
+        return self.layout.width - self.layout.dense_start
 
     def to_columns(self, f, values):
         """(q, k, m) of factor f as rows (m q, k) in elimination order."""
@@ -425,7 +430,7 @@ class Elimination:
         return sparse.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
     def _factor_dense(self):
-        side = self.plan.layout.width - self.plan.layout.dense_start
+        side = self.plan.dense_order
         self.reduced = self.state[self.plan.segments.dense].reshape(side, side)
         S = _congruence(self.plan, [self.roots[f].T for f in self.plan.layout.dense], self.reduced)
         S.flat[:: side + 1] += 1.0

@@ -15,7 +15,7 @@ from scipy.linalg import block_diag
 
 from ._covariance import STRUCTURES, Absent, CovarianceModel, TermBlock
 from ._crossprod import CrossProducts, PairSums
-from ._kernels import level_sums
+from ._kernels import blas_threads, level_sums
 
 ROWS_PER_CHUNK = 1 << 16
 PILOT_ROWS = 20_000
@@ -332,8 +332,9 @@ class Design:
         The first ``n_fixed`` columns of X (default all) are fixed effects; terms may name any.
         """
         frame = make_frame(X, weights, terms, len(codes), fit_intercept, X.shape[1] if n_fixed is None else n_fixed)
-        frame = with_pilot(frame, X, y, weights)
-        cross = cross_products(frame, X, y, weights, codes, n_levels)
+        with blas_threads():
+            frame = with_pilot(frame, X, y, weights)
+            cross = cross_products(frame, X, y, weights, codes, n_levels)
         kept = _kept_columns(cross, frame, X, weights)
         return cls(cross.with_fixed(frame.fixed[kept]), frame, tuple(terms), kept)
 

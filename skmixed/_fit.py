@@ -23,10 +23,12 @@ NEGLIGIBLE_RISE = 1e-8  # rise of the deviance that an exact zero may cost
 
 def fit_linear(design, *, reml, tol, max_iter, report=None):
     """Maximise the (restricted) likelihood of a design; returns a :class:`LinearFit`."""
-    objective = ProfiledDeviance(Plan(design.cross), reml)
-    absent = unidentified_factors(design, objective)
-    model = design.covariance_model(absent)
-    optimum = _optimum(objective, model, tol, max_iter, report)
+    plan = Plan(design.cross)
+    with kernels.blas_threads(plan.dense_order):
+        objective = ProfiledDeviance(plan, reml)
+        absent = unidentified_factors(design, objective)
+        model = design.covariance_model(absent)
+        optimum = _optimum(objective, model, tol, max_iter, report)
     state = optimum.evaluation if model.blocks else State(objective, [])
     return LinearFit(design, objective, model, optimum, state, tuple(absent))
 

@@ -7,12 +7,28 @@ vectorised operations.  Vectors per level are arrays (q, columns, levels).
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cache
 
 import numpy as np
 from scipy import sparse
+from threadpoolctl import ThreadpoolController
 
 LEVELS_PER_CHUNK = 4096
+THREADS_PAY = 2000  # order of a matrix from which a second BLAS thread gains more than it risks
+
+
+@cache
+def _blas():
+    return ThreadpoolController().select(user_api="blas")
+
+
+def blas_threads(order=0):
+    """Context with one BLAS thread for small matrices.
+
+    A second thread gains little there, and waiting for it costs up to twenty times the work on a busy machine.
+    """
+    return nullcontext() if order >= THREADS_PAY else _blas().limit(limits=1)
 
 
 def _chunks(length, size=LEVELS_PER_CHUNK):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+WIDTH = 78  # of the printed tables
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -38,6 +40,11 @@ def number(value):
     return f"{value:.{max(0, 7 - len(str(int(size))) * (size >= 1))}f}"
 
 
+def _count(value):
+    """A number of observations; weights may make it fractional."""
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
+
+
 def linear_summary(results, fit, labels, level):
     """Header, groups, fixed effects, variance components and the test against the model without random effects."""
     # statsmodels takes a second to import and only printing needs it
@@ -46,20 +53,27 @@ def linear_summary(results, fit, labels, level):
     tables = [_header(results, fit, labels)]
     if len(labels.factors) > 1:
         tables.append(_group_table(labels))
-    tables.append(_fixed_table(results, level))
-    if labels.factors:
-        tables.append(_variance_table(results, labels, level))
+    if len(results.params):
+        tables.append(_fixed_table(results, level))
+    tables.append(_variance_table(results, labels, level))
     summary = Summary()
     summary.tables = tables
     summary.add_extra_txt(_notes(results, fit, labels))
     return summary
 
 
-def _simple_table(data, *, aligns="r", **kwargs):
+def _simple_table(data, stubs, *, aligns="r", **kwargs):
+    """A table as wide as the others: its first stub is padded, which HTML and LaTeX ignore."""
     from statsmodels.iolib.table import SimpleTable
     from statsmodels.iolib.tableformatting import fmt_params
 
-    return SimpleTable(data, txt_fmt=dict(fmt_params, data_aligns=aligns), **kwargs)
+    def table(padding):
+        names = [stubs[0] + " " * padding, *stubs[1:]]
+        return SimpleTable(data, stubs=names, txt_fmt=dict(fmt_params, data_aligns=aligns), **kwargs)
+
+    longest = max(len(stub) for stub in stubs)
+    natural = max(map(len, table(0).as_text().splitlines()))
+    return table(max(0, WIDTH - natural) + longest - len(stubs[0]))
 
 
 def _header(results, fit, labels):
@@ -68,38 +82,38 @@ def _header(results, fit, labels):
     likelihood = "Log restricted-likelihood:" if fit.reml else "Log-likelihood:"
     wald = results.wald_chi2
     left = [("Response:", labels.response), ("Converged:", "yes" if results.converged else "no")]
-    right = [("No. of observations:", f"{results.nobs:g}")]
+    right = [("No. of observations:", _count(results.nobs))]
     if len(labels.factors) == 1:
         sizes = labels.sizes[0]
         left += [("Group variable:", labels.factors[0]), ("No. of groups:", f"{len(sizes)}")]
         right += _size_rows(sizes)
-    left += [(likelihood, f"{results.llf:.3f}"), ("AIC:", f"{results.aic:.3f}")]
+    fit_rows = [(likelihood, f"{results.llf:.3f}"), ("AIC:", f"{results.aic:.3f}"), ("BIC:", f"{results.bic:.3f}")]
+    test_rows = []
     if wald.df:
-        right += [(f"Wald chi2({wald.df}):", f"{wald.statistic:.2f}"), ("Prob > chi2:", f"{wald.pvalue:.4f}")]
-    right += [("BIC:", f"{results.bic:.3f}")]
+        test_rows = [(f"Wald chi2({wald.df}):", f"{wald.statistic:.2f}"), ("Prob > chi2:", f"{wald.pvalue:.4f}")]
+    left, right = left + fit_rows, right + test_rows
     height = max(len(left), len(right))
     left += [("", "")] * (height - len(left))
     right += [("", "")] * (height - len(right))
     data = [(lv, f"   {rn}", rv) for (_, lv), (rn, rv) in zip(left, right, strict=True)]
-    return _simple_table(data, stubs=[name for name, _ in left], title=title, aligns="rlr")
+    return _simple_table(data, [name for name, _ in left], title=title, aligns="rlr")
 
 
 def _size_rows(sizes):
     return [
-        ("Obs per group, min:", f"{np.min(sizes):g}"),
+        ("Obs per group, min:", _count(np.min(sizes))),
         ("Obs per group, avg:", f"{np.mean(sizes):.1f}"),
-        ("Obs per group, max:", f"{np.max(sizes):g}"),
+        ("Obs per group, max:", _count(np.max(sizes))),
     ]
 
 
 def _group_table(labels):
     """Factors with few levels first: outermost on top."""
     order = sorted(range(len(labels.factors)), key=lambda f: len(labels.sizes[f]))
-    data = [
-        [f"{len(s)}", f"{np.min(s):g}", f"{np.mean(s):.1f}", f"{np.max(s):g}"] for s in (labels.sizes[f] for f in order)
-    ]
+    sizes = [labels.sizes[f] for f in order]
+    data = [[f"{len(s)}", _count(np.min(s)), f"{np.mean(s):.1f}", _count(np.max(s))] for s in sizes]
     header = ["No. of groups", "Obs per group: min", "avg", "max"]
-    return _simple_table(data, headers=header, stubs=[labels.factors[f] for f in order])
+    return _simple_table(data, [labels.factors[f] for f in order], headers=header)
 
 
 def _limits(level):
@@ -111,7 +125,7 @@ def _fixed_table(results, level):
     rows = zip(results.params, results.bse, results.tvalues, results.pvalues, limits[0], limits[1], strict=True)
     data = [[number(b), number(se), f"{z:.2f}", f"{p:.3f}", number(lo), number(hi)] for b, se, z, p, lo, hi in rows]
     header = ["coef", "std err", "z", "P>|z|", *_limits(level)]
-    return _simple_table(data, headers=header, stubs=list(results.params.index))
+    return _simple_table(data, list(results.params.index), headers=header)
 
 
 def _variance_table(results, labels, level):
@@ -129,7 +143,7 @@ def _variance_table(results, labels, level):
         data.append([number(v) for v in (row.estimate, row.std_error, row.ci_low, row.ci_high)])
     stubs[-1] = stubs[-1].strip()
     header = ["estimate", "std err", *_limits(level)]
-    return _simple_table(data, headers=header, stubs=stubs)
+    return _simple_table(data, stubs, headers=header)
 
 
 def _entry_label(row):

@@ -92,12 +92,12 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
     --------
     >>> from skmixed import MixedLinearRegressor
     >>> from skmixed.datasets import make_mixed_regression
-    >>> X, y = make_mixed_regression(n_groups=30, rows_per_group=10, random_state=0)
+    >>> X, y = make_mixed_regression(n_groups=300, rows_per_group=10, random_state=0)
     >>> model = MixedLinearRegressor(random_effects="(1 + x0 | group)").fit(X, y)
     >>> model.coef_.round(1)
     array([1., 2.])
     >>> model.predict(X).shape
-    (300,)
+    (3000,)
     """
 
     _parameter_constraints = {
