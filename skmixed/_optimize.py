@@ -45,7 +45,7 @@ def trust_region_step(gradient, hessian, radius):
         step = -slope / values
         if np.linalg.norm(step) <= radius:
             return vectors @ step
-    step = -slope / (values + _multiplier(values, slope, radius))
+    step = -slope / (values + _multiplier(values, slope, radius) + np.finfo(float).tiny)
     return vectors @ _with_negative_curvature(step, values, radius)
 
 

@@ -142,7 +142,7 @@ class _Parser:
         ]
 
     def effects(self):
-        intercept, columns, sign = True, [], "+"
+        intercept, columns, sign = True, [], self.take() if self.next == "-" else "+"
         while True:
             if self.next in ("0", "1"):
                 intercept = (self.take() == "1") == (sign == "+")

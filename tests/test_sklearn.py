@@ -35,6 +35,7 @@ from skmixed import GroupsWarning, MixedLinearRegressor, RandomEffect, SingularF
 
 KNOWN_GROUPS = KFold(5, shuffle=True, random_state=0)
 GAP = 0.25  # share of the variance that known groups explain at least
+SLOPES = "(1 + age | school)"
 
 # ----------------------------------------------------------------------------------------------- scikit-learn's checks
 
@@ -84,8 +85,8 @@ def preprocessing():
     ).set_output(transform="pandas")
 
 
-def pipeline(**parameters):
-    return make_pipeline(preprocessing(), MixedLinearRegressor(groups="school", **parameters))
+def pipeline(terms=SLOPES):
+    return make_pipeline(preprocessing(), MixedLinearRegressor("school", terms))
 
 
 def population_r2(model, X, y):
@@ -101,8 +102,8 @@ class TestGroupsInAColumn:
         X, y = pupils
         conditional = cross_val_score(pipeline(), X, y, cv=KNOWN_GROUPS)
         population = cross_val_score(pipeline(), X, y, cv=KNOWN_GROUPS, scoring=population_r2)
-        assert conditional.min() > 0.6
-        assert np.all(conditional > population + GAP)
+        assert conditional.min() > 0.85
+        assert np.all(conditional > population + 2 * GAP)
 
     def test_new_groups(self, pupils):
         """Groups go to the splitter as well; unseen schools are predicted by the population."""
@@ -112,18 +113,18 @@ class TestGroupsInAColumn:
         population = cross_val_score(pipeline(), X, y, scoring=population_r2, **splits)
         known = cross_val_score(pipeline(), X, y, cv=KNOWN_GROUPS)
         np.testing.assert_allclose(unseen, population, rtol=1e-12)
-        assert known.mean() > unseen.mean() + GAP
+        assert known.mean() > unseen.mean() + 2 * GAP
 
     def test_cross_val_predict(self, pupils):
         X, y = pupils
         known = cross_val_predict(pipeline(), X, y, cv=KNOWN_GROUPS)
         unseen = cross_val_predict(pipeline(), X, y, cv=GroupKFold(5), groups=X["school"])
         assert known.shape == y.shape
-        assert r2_score(y, known) > r2_score(y, unseen) + GAP
+        assert r2_score(y, known) > max(0.85, r2_score(y, unseen) + 2 * GAP)
 
     def test_grid_search(self, pupils):
         X, y = pupils
-        terms = ["(1 | school)", "(1 + age | school)", [RandomEffect("school", ("hours",))], None]
+        terms = ["(1 | school)", SLOPES, [RandomEffect("school", ("hours",))], None]
         grid = {
             "mixedlinearregressor__random_effects": terms,
             "mixedlinearregressor__covariance": ["unstructured", "diagonal"],
@@ -133,16 +134,16 @@ class TestGroupsInAColumn:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SingularFitWarning)
             search = GridSearchCV(pipeline(), grid, cv=3, error_score="raise").fit(X, y)
-        assert search.best_params_["mixedlinearregressor__random_effects"] == "(1 + age | school)"
-        assert search.best_score_ > 0.6
+        assert search.best_params_["mixedlinearregressor__random_effects"] == SLOPES
+        assert search.best_score_ > 0.85
         population = np.mean(cross_val_score(search.best_estimator_, X, y, cv=3, scoring=population_r2))
-        assert search.best_score_ > population + GAP
+        assert search.best_score_ > population + 2 * GAP
         assert search.score(X, y) > search.best_score_
         assert len(search.predict(X)) == len(y)
 
     def test_grid_search_over_new_groups(self, pupils):
         X, y = pupils
-        grid = {"mixedlinearregressor__random_effects": [None, "(1 + age | school)"]}
+        grid = {"mixedlinearregressor__random_effects": [None, SLOPES]}
         search = GridSearchCV(pipeline(), grid, cv=GroupKFold(3), error_score="raise").fit(X, y, groups=X["school"])
         assert search.best_score_ < search.score(X, y) - GAP
 
@@ -152,7 +153,7 @@ class TestGroupsInAColumn:
         sizes, _, conditional = learning_curve(pipeline(), X, y, **options)
         _, _, population = learning_curve(pipeline(), X, y, scoring=population_r2, **options)
         assert list(sizes) == [115, 288]
-        assert np.all(conditional.mean(axis=1) > population.mean(axis=1) + GAP)
+        assert np.all(conditional.mean(axis=1) > population.mean(axis=1) + 2 * GAP)
         assert conditional[1].mean() > conditional[0].mean()
 
     def test_metadata_routing_leaves_groups_to_the_splitter(self, pupils):
@@ -166,7 +167,7 @@ class TestGroupsInAColumn:
     def test_transformed_target(self, pupils):
         X, y = pupils
         model = TransformedTargetRegressor(pipeline(), transformer=StandardScaler())
-        assert cross_val_score(model, X, y, cv=KNOWN_GROUPS).min() > 0.6
+        assert cross_val_score(model, X, y, cv=KNOWN_GROUPS).min() > 0.85
 
     def test_importance_of_the_group(self, pupils):
         X, y = pupils
@@ -177,7 +178,7 @@ class TestGroupsInAColumn:
         """A column transformer with its default names hides the group column."""
         X, y = pupils
         steps = preprocessing().set_params(verbose_feature_names_out=True)
-        with pytest.raises(ValueError, match="'remainder__school'.*verbose_feature_names_out=False"):
+        with pytest.raises(ValueError, match=r"'remainder__school'.*verbose_feature_names_out=False"):
             make_pipeline(steps, MixedLinearRegressor(groups="school")).fit(X, y)
 
     def test_arrays_from_earlier_steps_are_explained(self, pupils):
@@ -191,7 +192,7 @@ class TestGroupsInAColumn:
         X, y = pupils
         steps = preprocessing().set_output(transform="default")
         by_position = make_pipeline(steps, MixedLinearRegressor(groups=-1)).fit(X, y)
-        np.testing.assert_allclose(by_position.predict(X), pipeline().fit(X, y).predict(X), rtol=1e-8)
+        np.testing.assert_allclose(by_position.predict(X), pipeline(None).fit(X, y).predict(X), rtol=1e-8)
 
     @pytest.mark.parametrize("terms", [None, [RandomEffect(-1, (0,))]])
     def test_bagging_by_position(self, pupils, terms):
@@ -236,8 +237,9 @@ class TestGroupsAsAnArgument:
 
     def test_several_factors(self, numbers):
         X, y, school = numbers
-        labels = pd.DataFrame({"school": school, "half": X["hours"] > 1})
-        scores = cross_val_score(MixedLinearRegressor(), X, y, cv=KNOWN_GROUPS, params={"groups": labels})
+        labels = pd.DataFrame({"school": school, "band": (X["age"] - 6) // 2})
+        model = MixedLinearRegressor()
+        scores = cross_val_score(model, X[["hours"]], y, cv=KNOWN_GROUPS, params={"groups": labels})
         assert scores.min() > 0.55
 
     def test_grid_search(self, numbers):
@@ -297,7 +299,7 @@ def test_pipeline_without_routing(numbers):
     assert r2_score(y, model.predict(X, groups=school)) > 0.6
 
 
-# --------------------------------------------------------------------------------------------------- parameters, display
+# -------------------------------------------------------------------------------------------------- parameters, display
 
 PARAMETERS = [
     {},
