@@ -253,8 +253,10 @@ def _compressed(targets, length):
 
 def _targets(cross, layout, segments, couplings, high, low):
     """Flat positions of the entries (high, low) of the later matrix; columns in elimination order, high >= low."""
-    out = np.empty(len(high), dtype=np.int64)
     side = layout.width - layout.dense_start
+    if len(layout.stages) == 1:
+        return segments.dense.start + (high - layout.dense_start) * side + (low - layout.dense_start)
+    out = np.empty(len(high), dtype=np.int64)
     dense = low >= layout.dense_start
     out[dense] = segments.dense.start + (high[dense] - layout.dense_start) * side + low[dense] - layout.dense_start
     for f in layout.stages[1:]:
