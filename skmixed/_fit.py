@@ -100,10 +100,10 @@ def _is_flat(model, optimum, k):
     """Whether taking term k to zero would change the last quadratic model of the deviance by next to nothing."""
     if optimum.model is None:
         return False
-    chart, gradient, hessian = optimum.model
+    radius, gradient, hessian = optimum.model
     counts = [len(b.structure.basis) for b in model.blocks]
     own = slice(sum(counts[:k]), sum(counts[: k + 1]))
-    change = chart.radius**2 * (np.abs(gradient[own]).sum() + np.abs(hessian[own, own]).sum())
+    change = radius**2 * (np.abs(gradient[own]).sum() + np.abs(hessian[own, own]).sum())
     return bool(counts[k] and change < 1e-6)
 
 

@@ -26,7 +26,7 @@ class Optimum:
     n_evaluations: int
     converged: bool
     message: str
-    model: tuple | None = field(default=None, repr=False)  # the last local model: chart, gradient, Hessian
+    model: tuple | None = field(default=None, repr=False)  # the last local model: radius of its point, gradient, Hessian
     history: tuple = field(default=(), repr=False)  # (value, predicted decrease, radius) per iteration
 
 
@@ -35,6 +35,8 @@ def trust_region_step(gradient, hessian, radius):
 
     Directions in which both slope and curvature are rounding noise are left alone.
     """
+    if len(gradient) == 0:
+        return gradient
     values, vectors = np.linalg.eigh(hessian)
     slope = vectors.T @ gradient
     largest = max(np.max(np.abs(values)), np.finfo(float).tiny)
@@ -128,7 +130,8 @@ class _Search:
         """One accepted step; a message where there is none."""
         if self.current.degenerate:
             return "degenerate"
-        self.model = chart, gradient, hessian = local_model(self.manifold, self.point, self.current)
+        chart, gradient, hessian = local_model(self.manifold, self.point, self.current)
+        self.model = chart.radius, gradient, hessian
         for _ in range(MAX_SHRINKS):
             step = trust_region_step(gradient, hessian, self.radius)
             predicted = -(gradient @ step + 0.5 * step @ hessian @ step)
