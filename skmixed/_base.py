@@ -160,15 +160,25 @@ class MixedModel(BaseEstimator):
                 "groups: a dict is not sliced by cross-validation.\nPass a DataFrame with one column per factor."
             )
         rows = self._read_plain(X, reset)
-        labels = _group_table(groups, wanted)
-        missing = [w for w in wanted if w not in labels]
-        if missing:
-            raise tables.unknown_column("random_effects: groups=", missing[0], list(labels))
+        given = _group_table(groups)
+        labels = _wanted_groups(given, wanted) if reset else self._same_groups(given)
         for name, values in labels.items():
             check_consistent_length(rows.X, values)
             _check_labels(name, values)
         rows.labels = labels
         return rows
+
+    def _same_groups(self, given):
+        """The factors of the fit: by name where the names agree, else by position."""
+        keys = list(dict.fromkeys(c for group in self._factor_columns for c in group))
+        if keys and all(key in given for key in keys):
+            return {key: given[key] for key in keys}
+        if len(given) != len(keys):
+            raise ValueError(
+                f"groups has {len(given)} factor(s), the model was fitted with {len(keys)}.\n"
+                "Pass the same columns as at fit."
+            )
+        return dict(zip(keys, given.values(), strict=True))
 
     def _read_columns(self, X, wanted, reset):
         """Groups from columns of X, which leave the fixed effects."""
@@ -249,9 +259,9 @@ class MixedModel(BaseEstimator):
     def _label(self, key):
         if isinstance(key, str):
             return key
-        names = getattr(self, "feature_names_in_", None)
         if self._argument_style:
-            return f"groups{key}" if key else "groups"
+            return f"groups{key}"
+        names = getattr(self, "feature_names_in_", None)
         return str(names[key]) if names is not None else f"x{key % self.n_features_in_}"
 
     def _term(self, effect, factor, rows):
@@ -278,11 +288,6 @@ class MixedModel(BaseEstimator):
         n = len(rows)
         if not rows.labels:
             return [np.full(n, -1)] * len(self._factors)
-        if any(c not in rows.labels for group in self._factor_columns for c in group):
-            raise ValueError(
-                f"groups has {len(rows.labels)} factor(s), the model was fitted with {len(self._factors)}.\n"
-                "Pass the same columns as at fit."
-            )
         columns = [[rows.labels[c] for c in group] for group in self._factor_columns]
         codes = [f.codes(c) for f, c in zip(self._factors, columns, strict=True)]
         for factor, labels, code in zip(self._factors, columns, codes, strict=True):
@@ -373,26 +378,32 @@ def _position(role, wanted, width):
     return wanted % width
 
 
-def _group_table(groups, wanted):
-    """The grouping columns of ``groups=`` by the names the terms use."""
+def _group_table(groups):
+    """The columns of ``groups=`` by name; those of an array are called groups, or groups0, groups1, ..."""
     names = tables.column_names(groups)
     if names is not None:
-        labels = {str(n): tables.column(groups, n) for n in names}
-        by_position = {
-            w: labels[str(names[w])] for w in wanted if isinstance(w, Integral) and -len(names) <= w < len(names)
-        }
-        return by_position if wanted and len(by_position) == len(wanted) else labels
-    values = groups if isinstance(groups, np.ndarray) else getattr(groups, "array", groups)
-    values = np.asarray(values)
+        return {str(n): tables.column(groups, n) for n in names}
+    values = tables.labels(groups)
     if values.ndim == 2:
-        return {j: values[:, j] for j in range(values.shape[1])}
+        return {f"groups{j}": values[:, j] for j in range(values.shape[1])}
     if values.ndim != 1:
         raise ValueError(
             f"groups: expected one column, or one column per factor, got shape {values.shape}.\nPass 1-D labels."
         )
     name = getattr(groups, "name", None)
-    key = wanted[0] if len(wanted) == 1 else (name if isinstance(name, str) else 0)
-    return {key: tables.column({0: groups}, 0)}
+    return {name if isinstance(name, str) else "groups": values}
+
+
+def _wanted_groups(given, wanted):
+    """The columns the terms name, by name or position; a single column needs no name."""
+    if not wanted or (len(wanted) == 1 and len(given) == 1):
+        return dict(zip(wanted or given, given.values(), strict=True))
+    names, found = list(given), {}
+    for w in wanted:
+        if isinstance(w, str) and w not in given:
+            raise tables.unknown_column("random_effects: groups=", w, names)
+        found[w] = given[w if isinstance(w, str) else names[_position("groups", w, len(names))]]
+    return found
 
 
 def _check_labels(name, values):

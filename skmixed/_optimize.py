@@ -26,7 +26,9 @@ class Optimum:
     n_evaluations: int
     converged: bool
     message: str
-    model: tuple | None = field(default=None, repr=False)  # the last local model: radius of its point, gradient, Hessian
+    model: tuple | None = field(
+        default=None, repr=False
+    )  # the last local model: radius of its point, gradient, Hessian
     history: tuple = field(default=(), repr=False)  # (value, predicted decrease, radius) per iteration
 
 

@@ -21,7 +21,11 @@ def column_names(X):
 
 def column(X, name):
     """One column as an array, or as a pandas Categorical, whose codes are already there."""
-    values = X[name]
+    return labels(X[name])
+
+
+def labels(values):
+    """The same for a column on its own."""
     if isinstance(values, pd.Series) and isinstance(values.dtype, pd.CategoricalDtype):
         return values.array.remove_unused_categories()
     return np.asarray(values)
@@ -83,9 +87,9 @@ def check_numeric(X):
                 f"X: column {name!r} holds {kind_of(array)}, such as {array[0]!r}; fixed effects must be numbers.\n"
                 "Encode it (OneHotEncoder(drop='first') in a ColumnTransformer), or name it as a grouping factor."
             )
-        if array.dtype.kind in "fO" and (missing := int(np.sum(pd.isna(array)))):
+        if missing := int(np.sum(is_missing(array))):
             raise ValueError(
-                f"X: column {name!r} contains NaN in {missing} of {len(array)} rows.\n"
+                f"X: column {name!r} contains NaN or infinity in {missing} of {len(array)} rows.\n"
                 "Drop these rows before fitting, or put an imputer before the model."
             )
 
