@@ -88,8 +88,9 @@ def check_numeric(X):
                 "Encode it (OneHotEncoder(drop='first') in a ColumnTransformer), or name it as a grouping factor."
             )
         if missing := int(np.sum(is_missing(array))):
+            found = "NaN" if np.any(pd.isna(array)) else "infinity"
             raise ValueError(
-                f"X: column {name!r} contains NaN or infinity in {missing} of {len(array)} rows.\n"
+                f"X: column {name!r} contains {found} in {missing} of {len(array)} rows.\n"
                 "Drop these rows before fitting, or put an imputer before the model."
             )
 
