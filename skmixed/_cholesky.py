@@ -436,7 +436,9 @@ class Elimination:
         self.reduced = self.state[self.plan.segments.dense].reshape(side, side)
         S = _congruence(self.plan, [self.roots[f].T for f in self.plan.layout.dense], self.reduced)
         S.flat[:: side + 1] += 1.0
-        self.chol, _ = lapack.dpotrf(S.T, lower=0, clean=0, overwrite_a=1)
+        self.chol, failed = lapack.dpotrf(S.T, lower=0, clean=0, overwrite_a=1)
+        if failed:
+            raise np.linalg.LinAlgError("the dense block lost its positive definiteness to rounding")
         self.log_determinant += 2.0 * np.sum(np.log(np.diag(self.chol)))
 
     def _scaled(self, rows):

@@ -255,10 +255,6 @@ class CovarianceModel:
         out[:, self._starts[block.factor] : self._starts[block.factor + 1]] = full[:, rows, cols]
         return out
 
-    def natural_basis(self):
-        """Packed derivatives with respect to the natural parameters of all terms, (k, K)."""
-        return np.vstack([self.packed(b, b.structure.basis) for b in self.blocks])
-
     def chart(self, point):
         """One chart for all terms; its derivatives are packed, (k, K)."""
         charts = [b.structure.chart(T) for b, T in zip(self.blocks, point, strict=True)]

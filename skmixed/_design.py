@@ -1,8 +1,9 @@
 """Rows become cross-products: the only module that touches rows.
 
 A :class:`Frame` says how raw columns become the pool of :mod:`skmixed._crossprod`: every column is shifted and scaled,
-and the response is replaced by the residual of a pilot regression, so that sums of squares keep their digits whatever
-the units of the data.  Fitted values are transformed back exactly; the frame also knows those maps.
+fixed effects are made orthogonal, and the response is replaced by the residual of a pilot regression, so that sums of
+squares keep their digits whatever the units of the data.  Fitted values are transformed back exactly; the frame also
+knows those maps.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ ROWS_PER_CHUNK = 1 << 16
 PILOT_ROWS = 20_000
 ALIASED = 1e-7  # a column is dropped when this share of its norm, or less, is new: the rule of R's lm
 CONSTANT = 1e-12
+ROUNDING = 1e-13  # residuals below this share of the response are nothing but rounding
 ONES = -1
 
 
@@ -66,47 +68,78 @@ class Moments:
 
 
 @dataclass(frozen=True)
-class Frame:
-    """How raw rows become pool columns, and how estimates in the pool's units become estimates in the user's."""
+class Columns:
+    """Shifted and scaled columns of the rows."""
 
-    sources: np.ndarray  # raw column of every pool column; ONES for the constant
+    sources: np.ndarray  # raw column of each; ONES for the constant
     shifts: np.ndarray
     scales: np.ndarray
-    fixed: np.ndarray  # pool columns of the candidate fixed effects
-    effects: tuple  # per factor, pool columns of its effects
-    bases: tuple  # per term R: effects in the user's units are R times effects in the pool's
-    fit_intercept: bool
-    y_scale: float = 1.0
-    pilot: np.ndarray | None = None  # coefficients of the pilot regression, on the pool's fixed columns
 
-    @property
-    def width(self):
-        return len(self.sources) + 1
+    def __len__(self):
+        return len(self.sources)
 
-    def pool(self, X, y=None):
-        """Pool columns of some rows; without a response the last column is left out."""
-        out = np.empty((len(X), self.width if y is not None else self.width - 1))
+    def of(self, X, out):
+        """Fill ``out`` (rows, columns)."""
         for k, (source, shift, scale) in enumerate(zip(self.sources, self.shifts, self.scales, strict=True)):
             if source == ONES:
                 out[:, k] = 1.0 / scale
             else:
                 np.subtract(X[:, source], shift, out=out[:, k])
-                out[:, k] *= 1.0 / scale
+                out[:, k] /= scale
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How raw rows become pool columns, and how estimates in the pool's units become estimates in the user's.
+
+    The pool holds the columns that vary between levels, the fixed effects, and the response.  Fixed effects are
+    standardised and then made orthogonal by an upper triangular ``mixing``, so that nearly dependent columns lose no
+    digits in the cross-products.
+    """
+
+    varying: Columns
+    candidates: Columns  # the fixed effects before mixing, the intercept first if there is one
+    effects: tuple  # per factor, pool columns of its effects
+    bases: tuple  # per term R: effects in the user's units are R times effects in the pool's
+    fit_intercept: bool
+    mixing: np.ndarray | None = None
+    pilot: np.ndarray | None = None  # coefficients of the pilot regression
+    y_scale: float = 1.0
+
+    @property
+    def fixed(self):
+        """Pool columns of the candidate fixed effects."""
+        return len(self.varying) + np.arange(len(self.candidates))
+
+    @property
+    def response(self):
+        """Pool column of the response, the last."""
+        return len(self.varying) + len(self.candidates)
+
+    def pool(self, X, y=None):
+        """Pool columns of some rows; without a response the last column is left out."""
+        out = np.empty((len(X), self.response + (y is not None)))
+        standardised = np.empty((len(X), len(self.candidates)))
+        self.varying.of(X, out[:, : len(self.varying)])
+        self.candidates.of(X, standardised)
+        mixed = standardised @ self.mixing
+        out[:, self.fixed] = mixed
         if y is not None:
-            out[:, -1] = (y - out[:, self.fixed] @ self.pilot) * (1.0 / self.y_scale)
+            np.subtract(y, mixed @ self.pilot, out=out[:, -1])
+            out[:, -1] /= self.y_scale
         return out
 
-    def coefficient_map(self, kept):
-        """Matrix from the pool's coefficients to the user's (intercept first), for the kept candidates."""
-        fixed = self.fixed[kept]
-        table = np.diag(1.0 / self.scales[fixed])
+    @property
+    def coefficient_map(self):
+        """Matrix from the pool's coefficients to the user's, upper triangular; intercept first."""
+        table = np.diag(1.0 / self.candidates.scales)
         if self.fit_intercept:
-            table[0] -= self.shifts[fixed] / self.scales[fixed]
-        return table
+            table[0] -= self.candidates.shifts / self.candidates.scales
+        return table @ self.mixing
 
     def log_scale(self, kept):
-        """``sum log s_k``: what the units of X add to ``log|X'V^-1X| / 2``."""
-        return float(np.sum(np.log(self.scales[self.fixed[kept]])))
+        """What the units of X add to ``log|X'V^-1X| / 2``."""
+        return -float(np.sum(np.log(np.diag(self.coefficient_map)[kept])))
 
 
 def _row_chunks(n, size):
@@ -122,9 +155,9 @@ class _Pool:
     def __call__(self, source, shift=0.0, scale=1.0):
         return self._positions.setdefault((int(source), float(shift), float(scale)), len(self._positions))
 
-    def arrays(self):
-        sources, shifts, scales = zip(*self._positions, strict=True) if self._positions else ((), (), ())
-        return np.array(sources, dtype=int), np.array(shifts), np.array(scales)
+    def columns(self):
+        table = np.array(list(self._positions), dtype=float).reshape(-1, 3)
+        return Columns(table[:, 0].astype(int), table[:, 1], table[:, 2])
 
 
 def make_frame(X, weights, terms, n_factors, fit_intercept, n_fixed):
@@ -135,18 +168,21 @@ def make_frame(X, weights, terms, n_factors, fit_intercept, n_fixed):
     the others by one common scale.
     """
     moments, pool = Moments.of(X, weights), _Pool()
-    fixed = [pool(ONES)] if fit_intercept else []
-    for j in range(n_fixed):
-        shift = moments.mean[j] if fit_intercept else 0.0
-        scale = (moments.sd if fit_intercept else moments.rms)[j]
-        fixed.append(pool(j, shift, scale or 1.0))
     effects, bases = [[] for _ in range(n_factors)], []
     for term in terms:
         shifts, scales = _STANDARDISED[STRUCTURES[term.covariance](term.size).invariance](term, moments)
         effects[term.factor] += [pool(s, a, b) for s, a, b in zip(term.sources, shifts, scales, strict=True)]
         bases.append(_basis(term, shifts, scales))
-    sources, shifts, scales = pool.arrays()
-    return Frame(sources, shifts, scales, np.array(fixed, int), tuple(effects), tuple(bases), fit_intercept)
+    candidates = _candidates(moments, fit_intercept, n_fixed)
+    return Frame(pool.columns(), candidates, tuple(effects), tuple(bases), fit_intercept)
+
+
+def _candidates(moments, fit_intercept, n_fixed):
+    shifts = moments.mean[:n_fixed] if fit_intercept else np.zeros(n_fixed)
+    scales = _positive((moments.sd if fit_intercept else moments.rms)[:n_fixed])
+    if not fit_intercept:
+        return Columns(np.arange(n_fixed), shifts, scales)
+    return Columns(np.arange(-1, n_fixed), np.append(0.0, shifts), np.append(1.0, scales))
 
 
 def _basis(term, shifts, scales):
@@ -181,61 +217,63 @@ def _positive(scales):
 
 
 def with_pilot(frame, X, y, weights):
-    """Regress y on a sample of the rows, so that later sums hold residuals of unit variance."""
-    step = max(1, len(X) // PILOT_ROWS)
-    rows = slice(None, None, step)
-    w = np.ones(len(X[rows])) if weights is None else weights[rows]
-    P = replace(frame, pilot=np.zeros(len(frame.fixed))).pool(X[rows])[:, frame.fixed]
-    kept = independent_columns(P.T @ (w[:, None] * P), ALIASED**0.5)
-    root = np.sqrt(w)
-    pilot = np.zeros(len(frame.fixed))
-    pilot[kept] = np.linalg.lstsq(root[:, None] * P[:, kept], root * y[rows], rcond=None)[0]
-    residual = y[rows] - P @ pilot
-    scale = np.sqrt(np.sum(w * residual**2) / np.sum(w))
-    spread = np.sqrt(np.sum(w * (y[rows] - np.sum(w * y[rows]) / np.sum(w)) ** 2) / np.sum(w))
-    negligible = 1e-13 * max(np.max(np.abs(y[rows])), np.finfo(float).tiny)
-    return replace(frame, pilot=pilot, y_scale=scale if scale > negligible else max(spread, negligible))
+    """Orthogonalise the fixed effects and regress y on them, on a sample of the rows."""
+    rows = slice(None, None, max(1, len(X) // PILOT_ROWS))
+    root = np.sqrt(np.ones(len(X[rows])) if weights is None else weights[rows])
+    P = np.empty((len(root), len(frame.candidates)))
+    frame.candidates.of(X[rows], P)
+    P *= root[:, None] / np.linalg.norm(root)
+    mixing, Q = _orthogonalised(P)
+    target = root * y[rows] / np.linalg.norm(root)
+    pilot = Q.T @ target
+    scale, largest = np.linalg.norm(target - Q @ pilot), np.max(np.abs(y[rows]))
+    y_scale = (scale if scale > ROUNDING * largest else largest) or 1.0
+    return replace(frame, mixing=mixing, pilot=pilot, y_scale=y_scale)
 
 
-def independent_columns(gram, tol):
-    """Columns that add more than ``tol`` of their norm to the columns before them, in order (Cholesky form)."""
+def _orthogonalised(P):
+    """Upper triangular ``mixing`` that makes the columns orthonormal in order, and ``P mixing``.
+
+    Gram-Schmidt, each projection done twice.  A column that adds less than ``ALIASED`` of its norm keeps its scale and
+    counts as zero: the rows beyond the sample decide about it.
+    """
+    p = P.shape[1]
+    mixing, Q = np.eye(p), np.zeros_like(P)
+    for k in range(p):
+        v, combination = P[:, k].copy(), np.eye(p)[k]
+        for _ in range(2):
+            projection = Q[:, :k].T @ v
+            v -= Q[:, :k] @ projection
+            combination -= mixing[:, :k] @ np.where(np.any(Q[:, :k] != 0, axis=0), projection, 0.0)
+        rest = np.linalg.norm(v)
+        adds = rest > ALIASED * np.linalg.norm(P[:, k])
+        mixing[:, k] = combination / (rest if adds else 1.0)
+        Q[:, k] = v / rest if adds else 0.0
+    return mixing, Q
+
+
+def independent_columns(gram, least):
+    """Columns whose squared norm beyond the columns before them exceeds ``least``, in order (Cholesky form)."""
     G, kept = np.array(gram, dtype=float), []
-    original = np.diag(gram).copy()
     for k in range(len(G)):
-        if G[k, k] > tol**2 * original[k]:
+        if G[k, k] > least[k]:
             kept.append(k)
             row = G[k] / np.sqrt(G[k, k])
             G -= np.outer(row, row)
     return np.array(kept, dtype=int)
 
 
-def _kept_columns(cross, frame, X, weights):
-    """Fixed effects that are not aliased; cross-products settle clear cases, the rows themselves the others."""
+def _kept_columns(cross, frame):
+    """Fixed effects that are not aliased: R's rule, a share of the norm of the column before mixing."""
     gram = cross.gram[np.ix_(frame.fixed, frame.fixed)]
-    clear = independent_columns(gram, 1e-4)
-    if len(clear) == len(frame.fixed):
-        return clear
-    kept = []
-    for k in range(len(frame.fixed)):
-        if gram[k, k] > 0 and (k in clear or _adds_to(kept, k, frame, gram, X, weights)):
-            kept.append(k)
-    return np.array(kept, dtype=int)
-
-
-def _adds_to(kept, k, frame, gram, X, weights):
-    coefficients = np.linalg.lstsq(gram[np.ix_(kept, kept)], gram[kept, k], rcond=None)[0]
-    rest = 0.0
-    for rows in _row_chunks(len(X), ROWS_PER_CHUNK):
-        P = frame.pool(X[rows])[:, frame.fixed]
-        e = P[:, k] - P[:, kept] @ coefficients
-        rest += e @ e if weights is None else weights[rows] @ e**2
-    return bool(rest > ALIASED**2 * gram[k, k])
+    return independent_columns(gram, ALIASED**2 * cross.n * np.diag(frame.mixing) ** 2)
 
 
 def cross_products(frame, X, y, weights, codes, n_levels):
     """One pass over the rows."""
-    P, sums = frame.width, [np.zeros((len(e), m, frame.width)) for e, m in zip(frame.effects, n_levels, strict=True)]
-    gram, crossed = np.zeros((P, P)), {}
+    width = frame.response + 1
+    sums = [np.zeros((len(e), m, width)) for e, m in zip(frame.effects, n_levels, strict=True)]
+    gram, crossed = np.zeros((width, width)), {}
     parents = _parents(codes, n_levels)
     for rows in _row_chunks(len(X), _chunk_length(codes, n_levels)):
         pool = frame.pool(X[rows], y[rows])
@@ -252,7 +290,7 @@ def cross_products(frame, X, y, weights, codes, n_levels):
     sums = tuple(np.ascontiguousarray(s.transpose(0, 2, 1)) for s in sums)
     pairs = {key: _merged(parts, n_levels[key[0]], n_levels[key[1]]) for key, parts in crossed.items()}
     pairs |= {key: parents.pair_sums(key, sums, frame.effects, n_levels) for key in parents.nested}
-    return CrossProducts(n, gram, sums, pairs, frame.fixed, P - 1, tuple(map(tuple, frame.effects)))
+    return CrossProducts(n, gram, sums, pairs, frame.fixed, frame.response, tuple(map(tuple, frame.effects)))
 
 
 def _pair_values(pool, left, right, weights):
@@ -335,7 +373,7 @@ class Design:
         with blas_threads():
             frame = with_pilot(frame, X, y, weights)
             cross = cross_products(frame, X, y, weights, codes, n_levels)
-        kept = _kept_columns(cross, frame, X, weights)
+        kept = _kept_columns(cross, frame)
         return cls(cross.with_fixed(frame.fixed[kept]), frame, tuple(terms), kept)
 
     def covariance_model(self, absent=()):

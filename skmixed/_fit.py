@@ -13,6 +13,7 @@ import numpy as np
 
 from . import _kernels as kernels
 from ._cholesky import Plan
+from ._covariance import pivoted_root
 from ._lmm import ProfiledDeviance, State
 from ._optimize import Optimum, minimize
 from ._start import SHRINKAGE_FLOOR, moment_start, typical_floors
@@ -24,7 +25,8 @@ NEGLIGIBLE_RISE = 1e-8  # rise of the deviance that an exact zero may cost
 def fit_linear(design, *, reml, tol, max_iter, report=None):
     """Maximise the (restricted) likelihood of a design; returns a :class:`LinearFit`."""
     plan = Plan(design.cross)
-    with kernels.blas_threads(plan.dense_order):
+    # overflow far from the optimum makes a step unattainable, which is not worth a warning
+    with kernels.blas_threads(plan.dense_order), np.errstate(all="ignore"):
         objective = ProfiledDeviance(plan, reml)
         absent = unidentified_factors(design, objective)
         model = design.covariance_model(absent)
@@ -55,7 +57,10 @@ def _optimum(objective, model, tol, max_iter, report):
     def minimum_from(point, budget):
         return minimize(objective, model, point, tol=tol, max_iter=budget, report=report)
 
-    optimum = minimum_from(moment_start(objective, model), max_iter)
+    start = moment_start(objective, model)
+    optimum = minimum_from(start, max_iter)
+    if not np.isfinite(optimum.evaluation.value):
+        optimum = minimum_from([np.zeros_like(T) for T in start], max_iter)
     for _ in range(3):
         optimum = _snapped(objective, model, optimum)
         escape = _escape(objective, model, optimum)
@@ -155,6 +160,12 @@ class LinearFit:
         return self.objective.n
 
     @property
+    def is_degenerate(self):
+        """Whether the search ended early for want of residual variation, or of digits to tell it by."""
+        share = self.state.fixed.r2 / max(self.objective.gram[-1, -1], np.finfo(float).tiny)
+        return not self.optimum.converged and (self.optimum.message == "degenerate" or share < 1e-6)
+
+    @property
     def rank(self):
         return len(self.design.kept)
 
@@ -172,29 +183,25 @@ class LinearFit:
         return self.state.sigma2 * self.y_scale**2
 
     @cached_property
-    def _coefficient_map(self):
-        return self.design.frame.coefficient_map(self.design.kept)
-
-    @cached_property
     def coefficients(self):
         """Fixed effects of all candidates, intercept first if there is one; 0 for aliased columns."""
         frame, kept = self.design.frame, self.design.kept
-        out = np.zeros(len(frame.fixed))
-        pilot = frame.pilot[kept]
-        out[kept] = self._coefficient_map @ (self.y_scale * self.state.fixed.beta + pilot)
-        return out
+        return frame.coefficient_map[:, kept] @ (self.y_scale * self.state.fixed.beta + frame.pilot[kept])
 
     @cached_property
     def coefficient_covariance(self):
         """``sigma^2 (X'V^-1X)^-1`` of the kept candidates."""
-        B = self._coefficient_map
-        return self.sigma2 * B @ self.state.fixed.covariance @ B.T
+        kept = self.design.kept
+        B = self.y_scale * self.design.frame.coefficient_map[np.ix_(kept, kept)]
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite where the units leave the range of floats
+            return self.state.sigma2 * B @ self.state.fixed.covariance @ B.T
 
     @cached_property
     def covariances(self):
-        """Covariance matrix of every term, ``sigma^2 T``."""
+        """Covariance matrix of every term, ``sigma^2 T``, as a square so that rounding leaves no negative variance."""
         bases = self.design.frame.bases
-        return [self.sigma2 * R @ T @ R.T for R, T in zip(bases, self.optimum.point, strict=True)]
+        roots = [np.sqrt(self.sigma2) * R @ pivoted_root(T)[0] for R, T in zip(bases, self.optimum.point, strict=True)]
+        return [root @ root.T for root in roots]
 
     @cached_property
     def effects(self):

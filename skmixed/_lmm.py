@@ -76,8 +76,20 @@ class ProfiledDeviance:
         self.least_r2 = ZERO_RESIDUAL * max(self.gram[-1, -1], ZERO_RESIDUAL * cross.n)
 
     def __call__(self, T):
-        """The model at T (one matrix per factor): its deviance, and derivatives when asked for."""
-        return State(self, T)
+        """The model at T (one matrix per factor): its deviance, and derivatives when asked for.
+
+        Where T is so large that rounding or overflow spoils the factorisation the deviance is infinite.
+        """
+        try:
+            return State(self, T)
+        except np.linalg.LinAlgError:
+            return Unattainable()
+
+
+class Unattainable:
+    """A point the optimiser should turn back from."""
+
+    value = np.inf
 
 
 class State:
@@ -91,6 +103,8 @@ class State:
         self.elimination = Elimination(objective.plan, T) if objective.U else None
         self.B, self.F, explained = self.elimination.solve(objective.U) if objective.U else ([], [], 0.0)
         S = objective.gram - explained
+        if not np.all(np.isfinite(S)):
+            raise np.linalg.LinAlgError("sums of squares overflow")
         self.fixed = FixedEffects.from_sums((S + S.T) / 2)
 
     @property

@@ -59,7 +59,7 @@ def _multiplier(values, slope, radius):
     high = low + np.linalg.norm(slope) / radius + 1e-12 * (1.0 + np.max(np.abs(values)))
     for _ in range(100):
         middle = 0.5 * (low + high)
-        if np.linalg.norm(slope / (values + middle + 1e-300)) > radius:
+        if np.linalg.norm(slope / np.maximum(values + middle, 1e-150)) > radius:
             low = middle
         else:
             high = middle
@@ -130,6 +130,8 @@ class _Search:
 
     def iterate(self):
         """One accepted step; a message where there is none."""
+        if not np.isfinite(self.current.value):
+            return "start out of reach"
         if self.current.degenerate:
             return "degenerate"
         chart, gradient, hessian = local_model(self.manifold, self.point, self.current)

@@ -15,6 +15,7 @@ import numpy as np
 
 from . import _kernels as kernels
 
+LARGEST = 1e30  # moment estimates beyond are overflow
 SHRINKAGE_FLOOR = 0.05  # start no closer to zero than a variance that shrinks a typical level by 5 %
 
 
@@ -23,7 +24,8 @@ def moment_start(objective, model):
     blocks = objective.plan.blocks
     tau, sigma2 = _moment_estimates(objective)
     ends = np.cumsum([0] + [len(A) for A in blocks])
-    T = [_unpacked(tau[lo:hi]) / sigma2 for lo, hi in pairwise(ends)]
+    relative = np.clip(np.nan_to_num(tau / sigma2), -LARGEST, LARGEST)
+    T = [_unpacked(relative[lo:hi]) for lo, hi in pairwise(ends)]
     return model.start(T, typical_floors(objective.plan))
 
 
@@ -50,7 +52,7 @@ def _moment_estimates(objective):
     system = np.block([[table, traces[:, None]], [traces, np.array([[max(objective.n - p, 1.0)]])]])
     scale = 1.0 / np.sqrt(np.maximum(np.diag(system), np.finfo(float).tiny))
     solution = scale * np.linalg.lstsq(system * np.outer(scale, scale), scale * np.append(left, rss), rcond=1e-12)[0]
-    return solution[:-1], max(solution[-1], 0.05 * rss / objective.n, np.finfo(float).tiny)
+    return solution[:-1], max(solution[-1], 0.05 * rss / objective.n, objective.least_r2 / objective.n)
 
 
 def _directions(S):

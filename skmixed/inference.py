@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from ._kernels import lower_triangle
 from ._optimize import pack
 
 __all__ = ["LikelihoodRatioTest", "WaldTest", "random_effects_test", "variance_estimates", "wald_chi2"]
@@ -42,9 +41,11 @@ def wald_chi2(coefficients, covariance):
         return WaldTest(0.0, 0, np.nan)
     if not np.all(np.diag(covariance) > 0):
         return WaldTest(np.inf, len(coefficients), 0.0)
+    if not np.all(np.isfinite(covariance)):
+        return WaldTest(np.nan, len(coefficients), np.nan)
     scale = 1.0 / np.sqrt(np.diag(covariance))
     z = coefficients * scale
-    statistic = float(z @ np.linalg.solve(covariance * np.outer(scale, scale), z))
+    statistic = float(z @ np.linalg.solve(scale[:, None] * covariance * scale, z))
     return WaldTest(statistic, len(coefficients), float(stats.chi2.sf(statistic, len(coefficients))))
 
 
@@ -113,7 +114,8 @@ def _standard_errors(fit, entries):
     out = np.full(len(entries) + 1, np.nan)
     if fit.state.sigma2 <= 0 or fit.state.fixed.r2 < fit.objective.least_r2:
         return out
-    covariance, owners = _parameter_covariance(fit, interior)
+    with np.errstate(all="ignore"):
+        covariance, owners = _parameter_covariance(fit, interior)
     if covariance is None:
         return out
     jacobian = _entry_jacobian(fit, entries, interior, owners)
@@ -124,62 +126,49 @@ def _standard_errors(fit, entries):
 
 def _parameter_covariance(fit, interior):
     """Covariance of (natural parameters of the interior terms, sigma), and the term of every parameter."""
-    owners = np.array([k for k, b in enumerate(fit.model.blocks) for _ in b.structure.basis], dtype=int)
-    basis = _rows(fit.model)
-    keep = np.array([interior[k] for k in owners], dtype=bool)
-    owners, basis = owners[keep], basis[keep]
+    blocks = fit.model.blocks
+    parameters = [(k, B) for k, block in enumerate(blocks) if interior[k] for B in block.structure.basis]
+    owners = np.array([k for k, _ in parameters], dtype=int)
+    hessian, tilt = observed_hessian(fit, parameters)
     sigma, nu = np.sqrt(fit.state.sigma2), fit.objective.nu
-    hessian, tilt = observed_hessian(fit, basis)
     cross = 2.0 * tilt / sigma**3
     last = 4.0 * nu / sigma**2
     joint = np.block([[hessian + np.outer(cross, cross) / last, cross[:, None]], [cross, np.array([[last]])]])
     scale = 1.0 / np.sqrt(np.abs(np.diag(joint)) + np.finfo(float).tiny)
-    try:
-        np.linalg.cholesky(joint * np.outer(scale, scale))
-    except np.linalg.LinAlgError:  # not a proper maximum: no curvature to invert
-        return None, owners
-    return 2.0 * np.linalg.inv(joint * np.outer(scale, scale)) * np.outer(scale, scale), owners
+    standardised = joint * np.outer(scale, scale)
+    if not np.all(np.isfinite(standardised)) or np.linalg.eigvalsh(standardised)[0] < 1e-12:
+        return None, owners  # not a proper maximum: no curvature to invert
+    return 2.0 * np.linalg.inv(standardised) * np.outer(scale, scale), owners
 
 
-def _rows(model):
-    return model.natural_basis() if model.blocks else np.zeros((0, 0))
+def observed_hessian(fit, parameters):
+    """Hessian of the profiled deviance in natural parameters, and ``s_a = y'P V_a P y``.
 
-
-def observed_hessian(fit, basis):
-    """Hessian of the profiled deviance along packed directions, and ``s_a = y'P V_a P y``.
-
-    Exact for a single factor; central differences of the exact gradient otherwise.
+    ``parameters`` are pairs (term, matrix).  Exact for a single factor; central differences of the exact gradient
+    otherwise.
     """
-    if len(basis) == 0:
+    if not parameters:
         return np.zeros((0, 0)), np.zeros(0)
+    basis = np.vstack([fit.model.packed(fit.model.blocks[k], B[None]) for k, B in parameters])
     tilt = basis @ fit.state.tilt
     if fit.state.exact:
         return basis @ fit.state.hessian @ basis.T, tilt
-    hessian = np.array([_gradient_difference(fit, direction) for direction in basis]) @ basis.T
+    rows = [np.broadcast_to(_gradient_difference(fit, k, B), basis.shape[1:]) for k, B in parameters]
+    hessian = np.array(rows) @ basis.T
     return (hessian + hessian.T) / 2, tilt
 
 
-def _gradient_difference(fit, direction):
-    T = fit.model.assemble(fit.optimum.point)
-    E = _unpacked(direction, fit.model.sizes)
-    size = max(np.max(np.abs(e), initial=0.0) for e in E)
-    typical = max(np.max(np.abs(t) * (e != 0), initial=0.0) for t, e in zip(T, E, strict=True))
-    smallest = min((np.linalg.eigvalsh(t)[0] for t, e in zip(T, E, strict=True) if np.any(e)), default=typical)
-    h = min(1e-4 * typical, 0.1 * max(smallest, 0.0)) / size if size else 0.0
-    ahead, behind = (
-        pack(fit.objective([t + sign * h * e for t, e in zip(T, E, strict=True)]).gradient) for sign in (1.0, -1.0)
-    )
-    return (ahead - behind) / (2.0 * h)
+def _gradient_difference(fit, k, B):
+    """Derivative of the packed gradient along B in term k, a step that is small relative to T in every direction."""
+    point = list(fit.optimum.point)
+    root_inverse = np.linalg.inv(np.linalg.cholesky(point[k]))
+    h = 1e-4 / np.max(np.abs(np.linalg.eigvalsh(root_inverse @ B @ root_inverse.T)))
 
+    def gradient(step):
+        state = fit.objective(fit.model.assemble([*point[:k], point[k] + step * B, *point[k + 1 :]]))
+        return pack(state.gradient) if np.isfinite(state.value) else np.nan
 
-def _unpacked(direction, sizes):
-    out, start = [], 0
-    for q in sizes:
-        E, (rows, cols) = np.zeros((q, q)), lower_triangle(q)
-        E[rows, cols] = E[cols, rows] = direction[start : start + len(rows)]
-        start += len(rows)
-        out.append(E)
-    return out
+    return (gradient(h) - gradient(-h)) / (2.0 * h)
 
 
 def _entry_jacobian(fit, entries, interior, owners):

@@ -410,7 +410,7 @@ def fit_problems(fit, labels):
 
 
 def _not_converged(fit, labels):
-    if fit.optimum.message == "degenerate":
+    if fit.is_degenerate:
         return (
             f"The residual variance goes to zero: {', '.join(labels.factors)} and the fixed effects reproduce y.\n"
             "Check that y varies within the levels, and that no column is a copy of y."

@@ -37,6 +37,10 @@ class Problem:
     fit_intercept: bool = True
 
     @property
+    def factors(self):
+        return [letter for letter in "abc" if letter in self.terms]
+
+    @property
     def nu(self):
         """Degrees of freedom by which the units of y enter the log-likelihood."""
         n = len(self.y) if self.weights is None else self.weights.sum()
@@ -52,7 +56,11 @@ class Problem:
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SkmixedWarning)
-            return model.fit(self.X, self.y, sample_weight=self.weights)
+            return model.fit(self.X[["x", "z", *self.factors]], self.y, sample_weight=self.weights)
+
+    def predict(self, X=None, **options):
+        X = self.X if X is None else X
+        return self.fit.predict(X[["x", "z", *self.factors]], **options)
 
 
 def make_problem(seed, terms, method, covariance="unstructured", fit_intercept=True):
@@ -82,8 +90,8 @@ def assert_same(changed, problem, *, added=0.0, scale=1.0, shift=0.0):
     assert changed.fit.loglik_ == pytest.approx(problem.fit.loglik_ + added, rel=1e-9, abs=1e-7)
     spread = np.std(problem.y)
     for kind in ("conditional", "population"):
-        expected = problem.fit.predict(problem.X, kind=kind)
-        found = (changed.fit.predict(changed.X, kind=kind)[: len(expected)] - shift) / scale
+        expected = problem.predict(kind=kind)
+        found = (changed.predict(kind=kind)[: len(expected)] - shift) / scale
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * spread)
     np.testing.assert_allclose(changed.fit.scale_ / scale**2, problem.fit.scale_, rtol=1e-4)
 
@@ -95,8 +103,8 @@ def test_order_of_the_rows(problem, random):
     random.shuffle(order)
     changed = replace(problem, X=problem.X.iloc[order], y=problem.y[order])
     assert changed.fit.loglik_ == pytest.approx(problem.fit.loglik_, rel=1e-9, abs=1e-7)
-    expected = problem.fit.predict(problem.X)[order]
-    np.testing.assert_allclose(changed.fit.predict(changed.X), expected, rtol=1e-4, atol=1e-4 * np.std(problem.y))
+    expected = problem.predict()[order]
+    np.testing.assert_allclose(changed.predict(), expected, rtol=1e-4, atol=1e-4 * np.std(problem.y))
 
 
 @few
@@ -174,8 +182,8 @@ def test_weights_repeat_rows(problem, seed):
     weighted = replace(problem, weights=weights.astype(float))
     repeated = replace(problem, X=problem.X.iloc[rows], y=problem.y[rows])
     assert weighted.fit.loglik_ == pytest.approx(repeated.fit.loglik_, rel=1e-9, abs=1e-7)
-    expected = repeated.fit.predict(problem.X)
-    np.testing.assert_allclose(weighted.fit.predict(problem.X), expected, rtol=1e-4, atol=1e-4 * np.std(problem.y))
+    expected = repeated.predict(problem.X)
+    np.testing.assert_allclose(weighted.predict(), expected, rtol=1e-4, atol=1e-4 * np.std(problem.y))
     np.testing.assert_allclose(weighted.fit.results_.bse, repeated.fit.results_.bse, rtol=1e-3)
     left, right = (f.variance_components()["std_error"].to_numpy(float) for f in (weighted.fit, repeated.fit))
     np.testing.assert_allclose(left, right, rtol=1e-2, atol=1e-4)
@@ -208,16 +216,12 @@ def test_labels_as_an_argument(problem):
         covariance=problem.covariance,
         fit_intercept=problem.fit_intercept,
     )
-    factors = sorted({letter for letter in problem.terms if letter in "abc"})
-    labels, unused = problem.X[factors], [f for f in "abc" if f not in factors]
-    X = problem.X[["x", "z"]]
-    column = replace(problem, X=problem.X.drop(columns=unused))
+    X, labels = problem.X[["x", "z"]], problem.X[problem.factors]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SkmixedWarning)
         model.fit(X, problem.y, groups=labels)
-    assert model.loglik_ == pytest.approx(column.fit.loglik_, rel=1e-9)
-    expected = column.fit.predict(column.X)
-    np.testing.assert_allclose(model.predict(X, groups=labels), expected, rtol=1e-5, atol=1e-6)
+    assert model.loglik_ == pytest.approx(problem.fit.loglik_, rel=1e-9)
+    np.testing.assert_allclose(model.predict(X, groups=labels), problem.predict(), rtol=1e-5, atol=1e-6)
 
 
 @few
@@ -229,7 +233,6 @@ def test_tests_and_intervals(problem, shift, scale):
     np.testing.assert_allclose(
         changed.fit.results_.tvalues.iloc[1:], problem.fit.results_.tvalues.iloc[1:], rtol=1e-3, atol=1e-4
     )
-    new, unchanged = (p.X.assign(a=p.X["a"] + 4) for p in (changed, problem))
-    np.testing.assert_allclose(
-        changed.fit.predict_interval(new), problem.fit.predict_interval(unchanged), rtol=1e-3, atol=1e-3
-    )
+    columns = ["x", "z", *problem.factors]
+    ours, theirs = (p.fit.predict_interval(p.X.assign(a=p.X["a"] + 4)[columns]) for p in (changed, problem))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)

@@ -229,7 +229,7 @@ def add_weights(rng, design, n):
 
 def outcome(design):
     """'fitted', 'refused', or what is wrong with the answer."""
-    start = time.perf_counter()
+    start = time.thread_time()  # of this process, whatever else the machine does
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warnings.simplefilter("error", RuntimeWarning)
@@ -240,9 +240,9 @@ def outcome(design):
             problems = unwelcome(error, design)
             if not problems:
                 return "refused"
-    seconds = time.perf_counter() - start
+    seconds = time.thread_time() - start
     if seconds > SECONDS_PER_DESIGN:
-        problems.append(f"took {seconds:.1f} s")
+        problems.append(f"took {seconds:.1f} s of processor time")
     strangers = {str(w.message) for w in caught if not issubclass(w.category, SkmixedWarning)}
     problems += [f"warning of another package: {w}" for w in strangers]
     return "; ".join(problems) or "fitted"
@@ -331,17 +331,17 @@ def test_units_of_everything(scale, method):
     [
         np.zeros(40),
         np.full(40, 1e8 / 3),
-        np.linspace(0, 1, 40),
+        np.tile(np.linspace(0, 1, 5), 8),
         np.arange(8.0).repeat(5),
         1e8 + np.arange(8.0).repeat(5),
-        np.sin(np.arange(8.0)).repeat(5) + np.linspace(0, 1, 40) / 3,
+        np.sin(np.arange(8.0)).repeat(5) + np.tile(np.linspace(0, 1, 5), 8) / 3,
     ],
     ids=["zero", "constant", "linear", "by group", "by group far from zero", "linear and by group"],
 )
 @pytest.mark.parametrize("method", ["reml", "ml"])
 def test_no_residual_variation(y, method):
     """Fits without noise reproduce the response, and say so where they are not an optimum."""
-    X = np.linspace(0, 1, 40)[:, None]
+    X = np.tile(np.linspace(0, 1, 5), 8)[:, None]
     model = quiet_fit(MixedLinearRegressor(method=method), X, y, groups=np.arange(8).repeat(5))
     np.testing.assert_allclose(model.predict(X, groups=np.arange(8).repeat(5)), y, rtol=1e-6, atol=1e-6)
     assert 0 <= model.scale_ < 1e-6 * max(1.0, np.var(y))
