@@ -1,0 +1,1 @@
+"""Benchmarks: skmixed and its peers on the same data, in one run."""
