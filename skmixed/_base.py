@@ -146,8 +146,7 @@ class MixedModel(BaseEstimator):
         if tables.column_names(X) is None:
             return validate_data(self, X, reset=reset, dtype=np.float64)
         validate_data(self, X, skip_check_array=True, reset=reset)
-        tables.check_numeric(X)
-        return check_array(X, dtype=np.float64, estimator=self, input_name="X")
+        return tables.numeric_matrix(X)
 
     def _rows(self, matrix, names, labels):
         names = [str(n) for n in names] if names is not None else [f"x{j}" for j in range(matrix.shape[1])]
@@ -193,10 +192,9 @@ class MixedModel(BaseEstimator):
         for w, values in labels.items():
             _check_labels(keys[w], values)
         rest = tables.without(X, set(keys.values()))
-        tables.check_numeric(rest)
         fixed = tables.column_names(rest)
         n = len(next(iter(labels.values())))
-        matrix = check_array(rest, dtype=np.float64, estimator=self, input_name="X") if fixed else np.empty((n, 0))
+        matrix = tables.numeric_matrix(rest) if fixed else np.empty((n, 0))
         rows = self._rows(matrix, fixed, labels)
         return _with_slopes(rows, {slopes[s]: labels[w] for s in slopes for w in keys if keys[w] == slopes[s]})
 

@@ -91,8 +91,8 @@ def _coupling(cross, layout, f):
         data.append(values.transpose(0, 2, 1).reshape(q, -1))
     rows, columns = np.concatenate(rows), np.concatenate(columns)
     order = np.argsort(rows, kind="stable")  # later factors and their columns already increase
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=m))]).astype(np.int64)
-    columns, data = columns[order], np.ascontiguousarray(np.concatenate(data, axis=1)[:, order])
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=m))]).astype(np.int32)
+    columns, data = columns[order].astype(np.int32), np.ascontiguousarray(np.concatenate(data, axis=1)[:, order])
     return Coupling(indptr, columns, data, _stacked(indptr, columns, data, q * m, layout.width))
 
 
@@ -137,7 +137,7 @@ def _slot_pairs(indptr):
     levels, first, second = [], [], []
     for count in np.flatnonzero(np.bincount(counts)):
         own = np.flatnonzero(counts == count)
-        i, j = np.tril_indices(count)
+        i, j = (index.astype(np.int32) for index in np.tril_indices(count))
         levels.append(own)
         first.append((indptr[own][:, None] + i).ravel())
         second.append((indptr[own][:, None] + j).ravel())
@@ -255,7 +255,8 @@ def _targets(cross, layout, segments, couplings, high, low):
     """Flat positions of the entries (high, low) of the later matrix; columns in elimination order, high >= low."""
     side = layout.width - layout.dense_start
     if len(layout.stages) == 1:
-        return segments.dense.start + (high - layout.dense_start) * side + (low - layout.dense_start)
+        start = layout.dense_start
+        return segments.dense.start + (high - start).astype(np.int64) * side + (low - start)
     out = np.empty(len(high), dtype=np.int64)
     dense = low >= layout.dense_start
     out[dense] = segments.dense.start + (high[dense] - layout.dense_start) * side + low[dense] - layout.dense_start
@@ -275,6 +276,7 @@ def _targets(cross, layout, segments, couplings, high, low):
 
 def _slots(coupling, width, levels, columns):
     """Positions of (level, column) in the pattern of a coupling; they exist because f is nested in its target."""
+    levels = levels.astype(np.int64)
     keys = np.repeat(np.arange(len(coupling.indptr) - 1), np.diff(coupling.indptr)) * width + coupling.columns
     return np.searchsorted(keys, levels * width + columns)
 

@@ -34,17 +34,17 @@ class Chart:
 def pivoted_root(T, tol=1e-14):
     """Root ``R`` with ``T = R R'`` and the order of its pivots; columns beyond the rank are exactly zero."""
     size = len(T)
-    rest, root = np.array(T, dtype=float), np.zeros((size, size))
-    order, cutoff = [], tol * max(np.trace(T), np.finfo(float).tiny)
+    rest, root, order = np.array(T, dtype=float), np.zeros((size, size)), []
+    remaining, cutoff = list(range(size)), tol * max(np.trace(T), np.finfo(float).tiny)
     for k in range(size):
-        diagonal = np.where(np.isin(np.arange(size), order), -np.inf, np.diag(rest))
-        pivot = int(np.argmax(diagonal))
+        pivot = max(remaining, key=lambda i: rest[i, i])
+        remaining.remove(pivot)
         order.append(pivot)
-        if diagonal[pivot] <= cutoff:
-            continue
-        root[:, k] = rest[:, pivot] / np.sqrt(diagonal[pivot])
-        root[order[:-1], k] = 0.0
-        rest -= np.outer(root[:, k], root[:, k])
+        if rest[pivot, pivot] > cutoff:
+            column = rest[:, pivot] / np.sqrt(rest[pivot, pivot])
+            column[order[:-1]] = 0.0
+            root[:, k] = column
+            rest -= column[:, None] * column
     return root, np.array(order)
 
 

@@ -18,8 +18,8 @@ from ._covariance import STRUCTURES, Absent, CovarianceModel, TermBlock
 from ._crossprod import CrossProducts, PairSums
 from ._kernels import blas_threads, level_sums
 
-ROWS_PER_CHUNK = 1 << 16
-PILOT_ROWS = 20_000
+ROWS_PER_CHUNK = 1 << 13
+PILOT_ROWS = 4096
 ALIASED = 1e-7  # a column is dropped when this share of its norm, or less, is new: the rule of R's lm
 CONSTANT = 1e-12
 ROUNDING = 1e-13  # residuals below this share of the response are nothing but rounding
@@ -218,7 +218,7 @@ def _positive(scales):
 
 def with_pilot(frame, X, y, weights):
     """Orthogonalise the fixed effects and regress y on them, on a sample of the rows."""
-    rows = slice(None, None, max(1, len(X) // PILOT_ROWS))
+    rows = slice(None, None, -(-len(X) // PILOT_ROWS))
     root = np.sqrt(np.ones(len(X[rows])) if weights is None else weights[rows])
     P = np.empty((len(root), len(frame.candidates)))
     frame.candidates.of(X[rows], P)
@@ -238,17 +238,18 @@ def _orthogonalised(P):
     counts as zero: the rows beyond the sample decide about it.
     """
     p = P.shape[1]
-    mixing, Q = np.eye(p), np.zeros_like(P)
+    mixing, Q, adds = np.eye(p), np.zeros_like(P, order="F"), np.zeros(p, dtype=bool)
     for k in range(p):
         v, combination = P[:, k].copy(), np.eye(p)[k]
         for _ in range(2):
-            projection = Q[:, :k].T @ v
+            projection = np.where(adds[:k], Q[:, :k].T @ v, 0.0)
             v -= Q[:, :k] @ projection
-            combination -= mixing[:, :k] @ np.where(np.any(Q[:, :k] != 0, axis=0), projection, 0.0)
+            combination -= mixing[:, :k] @ projection
         rest = np.linalg.norm(v)
-        adds = rest > ALIASED * np.linalg.norm(P[:, k])
-        mixing[:, k] = combination / (rest if adds else 1.0)
-        Q[:, k] = v / rest if adds else 0.0
+        adds[k] = rest > ALIASED * np.linalg.norm(P[:, k])
+        mixing[:, k] = combination / (rest if adds[k] else 1.0)
+        if adds[k]:
+            Q[:, k] = v / rest
     return mixing, Q
 
 
@@ -351,7 +352,7 @@ def _parent(inner, outer, n_inner):
 def _chunk_length(codes, n_levels):
     """Rows per chunk: few enough for the cache, many enough to pay for touching the levels they span."""
     spans = [int(np.ptp(c[:ROWS_PER_CHUNK])) if len(c) else 0 for c in codes]
-    return int(np.clip(4 * max([min(s, m) for s, m in zip(spans, n_levels, strict=True)], default=0), 1 << 16, 1 << 22))
+    return int(np.clip(4 * max([min(s, m) for s, m in zip(spans, n_levels, strict=True)], default=0), ROWS_PER_CHUNK, 1 << 22))
 
 
 @dataclass(frozen=True)

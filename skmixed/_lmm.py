@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg import lapack
 
 from . import _kernels as kernels
 from ._cholesky import Elimination
@@ -39,10 +39,13 @@ class FixedEffects:
 
     @classmethod
     def from_sums(cls, S):
-        chol = cholesky(S[:-1, :-1], lower=True) if len(S) > 1 else np.zeros((0, 0))
-        z = solve_triangular(chol, S[:-1, -1], lower=True) if len(S) > 1 else np.zeros(0)
-        beta = solve_triangular(chol, z, lower=True, trans=1) if len(S) > 1 else np.zeros(0)
-        return cls(S, chol, beta, float(S[-1, -1] - z @ z))
+        """Raises LinAlgError where the columns of X are not independent under V."""
+        p = len(S) - 1
+        chol, failed = lapack.dpotrf(S[:p, :p], lower=1, clean=1) if p else (np.zeros((0, 0)), 0)
+        if failed:
+            raise np.linalg.LinAlgError("the fixed effects are not independent under V")
+        beta = lapack.dpotrs(chol, S[:p, p], lower=1)[0] if p else np.zeros(0)
+        return cls(S, chol, beta, float(S[p, p] - S[:p, p] @ beta))
 
     @cached_property
     def contrast(self):
@@ -50,10 +53,15 @@ class FixedEffects:
         return np.append(-self.beta, 1.0)
 
     @cached_property
+    def half_inverse(self):
+        """``L^-1`` with ``S_XX = LL'``."""
+        p = len(self.beta)
+        return lapack.dtrtri(self.chol, lower=1)[0] if p else np.zeros((0, 0))
+
+    @cached_property
     def covariance(self):
         """``C = S_XX^-1``: covariance of the coefficients in units of sigma^2."""
-        p = len(self.beta)
-        return cho_solve((self.chol, True), np.eye(p)) if p else np.zeros((0, 0))
+        return self.half_inverse.T @ self.half_inverse
 
     @property
     def log_determinant(self):
@@ -134,12 +142,12 @@ class State:
     @cached_property
     def effects(self):
         """Conditional modes ``b_f`` (q_f, m_f)."""
-        return [np.einsum("qkm,k->qm", b, self.fixed.contrast) for b in self.B]
+        return [self.fixed.contrast @ b for b in self.B]
 
     @cached_property
     def scores(self):
         """``g_f = Z_f'V^-1(y - X beta)``, (q_f, m_f)."""
-        return [np.einsum("qkm,k->qm", F, self.fixed.contrast) for F in self.F]
+        return [self.fixed.contrast @ F for F in self.F]
 
     @cached_property
     def parts(self):
@@ -267,5 +275,4 @@ class FactorSums:
     @cached_property
     def along_c(self):
         """Packed ``F_l C F_l'``."""
-        half = solve_triangular(self.state.fixed.chol, np.eye(len(self.contrast) - 1), lower=True)
-        return kernels.packed_outer(np.einsum("pr,qrm->qpm", half, self.F[:, :-1]))
+        return kernels.packed_outer(self.state.fixed.half_inverse @ self.F[:, :-1])

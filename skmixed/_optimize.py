@@ -15,6 +15,7 @@ import numpy as np
 from ._kernels import lower_triangle
 
 SHRINK, GROW, ACCEPT = 0.3, 3.0, 1e-3
+LAST_STEP = 1e-3  # the step that met the tolerance is taken if it promises more than this share of it
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,8 @@ class _Search:
             predicted = -(gradient @ step + 0.5 * step @ hessian @ step)
             self._record(predicted)
             if predicted < max(self.tol, self.current.noise):
-                self._try(chart.move(step), predicted, 0.0)
+                if predicted > LAST_STEP * self.tol:
+                    self._try(chart.move(step), predicted, 0.0)
                 return CONVERGED
             if self._try(chart.move(step), predicted, float(np.linalg.norm(step))):
                 return None

@@ -9,6 +9,7 @@ import difflib
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import check_array
 
 
 def column_names(X):
@@ -75,6 +76,16 @@ def unknown_column(role, name, names):
         advice = f"Did you mean {near[0]!r}?" if near else "Give the name of one of these columns."
     shown = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
     return ValueError(f"{role}: no column {name!r} among {shown}.\n{advice}")
+
+
+def numeric_matrix(X):
+    """The columns of a table as floats; text, missing and infinite values are errors that name the column."""
+    if isinstance(X, pd.DataFrame) and all(getattr(dtype, "kind", "O") in "biuf" for dtype in X.dtypes.array):
+        matrix = X.to_numpy(dtype=np.float64, na_value=np.nan)
+        if np.isfinite(np.sum(matrix)) or np.all(np.isfinite(matrix)):
+            return matrix
+    check_numeric(X)
+    return check_array(X, dtype=np.float64, input_name="X")
 
 
 def check_numeric(X):
