@@ -169,7 +169,7 @@ class PairOperator:
         self._fixed = None if f in segments.couplings else self._filled(coupling.data)
 
     def _filled(self, data):
-        left, right = data[:, self._first], data[:, self._second]
+        left, right = ([row[slots] for row in data] for slots in (self._first, self._second))
         products = [
             left[r] * right[c] if r == c else left[r] * right[c] + left[c] * right[r]
             for r, c in kernels.entries(self.q)
@@ -436,7 +436,8 @@ class Elimination:
     def _factor_dense(self):
         side = self.plan.dense_order
         self.reduced = self.state[self.plan.segments.dense].reshape(side, side)
-        S = _congruence(self.plan, [self.roots[f].T for f in self.plan.layout.dense], self.reduced)
+        S = np.empty_like(self.reduced)
+        _congruence(self.plan, [self.roots[f].T for f in self.plan.layout.dense], self.reduced, out=S)
         S.flat[:: side + 1] += 1.0
         self.chol, failed = lapack.dpotrf(S.T, lower=0, clean=0, overwrite_a=1)
         if failed:
@@ -511,7 +512,7 @@ class Elimination:
         """Packed diagonal blocks of ``Z_f'V^-1 Z_f`` and of the posterior covariance, per factor."""
         plan = self.plan
         N, posterior = [None] * len(self.T), [None] * len(self.T)
-        cov = np.zeros(plan.segments.length)
+        cov = np.empty(plan.segments.length)
         if plan.layout.dense:
             self._dense_precisions(cov, N, posterior)
         for f in reversed(plan.layout.stages):
@@ -537,8 +538,8 @@ class Elimination:
     def _dense_precisions(self, cov, N, posterior):
         plan = self.plan
         inverse = lapack.dpotri(self.chol, lower=0)[0].T
-        S = _congruence(plan, [self.roots[f] for f in plan.layout.dense], inverse)
-        cov[plan.segments.dense] = S.ravel()
+        S = cov[plan.segments.dense].reshape(inverse.shape)
+        _congruence(plan, [self.roots[f] for f in plan.layout.dense], inverse, out=S)
         for f in plan.layout.dense:
             rows = self._dense_rows(f)
             posterior[f] = _diagonal_blocks(S, rows, plan.cross.sizes[f])
@@ -569,16 +570,16 @@ def _all_scalar(plan):
     return all(plan.cross.sizes[f] == 1 for f in plan.layout.dense)
 
 
-def _congruence(plan, roots, lower):
-    """Lower triangle of ``G S G'``, G block diagonal in ``roots``, from the lower triangle of S."""
+def _congruence(plan, roots, lower, out):
+    """Lower triangle of ``G S G'`` in ``out``, G block diagonal in ``roots``, from the lower triangle of S."""
     if not _all_scalar(plan):
-        return _apply_roots(plan, roots, _apply_roots(plan, roots, _mirrored(lower)).T.copy())
-    out, ends = np.empty_like(lower), np.cumsum([0] + [plan.cross.levels[f] for f in plan.layout.dense])
+        out[:] = _apply_roots(plan, roots, _apply_roots(plan, roots, _mirrored(lower)).T.copy())
+        return
+    ends = np.cumsum([0] + [plan.cross.levels[f] for f in plan.layout.dense])
     windows = [slice(lo, hi) for lo, hi in pairwise(ends)]
     for i, rows in enumerate(windows):
         for j, cols in enumerate(windows):  # above the diagonal too: what is never written may hold NaN
             np.multiply(lower[rows, cols], roots[i][0, 0] * roots[j][0, 0], out=out[rows, cols])
-    return out
 
 
 def _apply_roots(plan, roots, rows):
