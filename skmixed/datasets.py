@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 __all__ = ["make_mixed_regression"]
 
 
 def make_mixed_regression(
-    n_groups=100,
-    rows_per_group=10,
+    n_groups: int = 100,
+    rows_per_group: int = 10,
     *,
-    coef=(1.0, 2.0),
-    intercept=0.0,
-    covariance=((1.0, 0.3), (0.3, 0.5)),
-    scale=1.0,
-    random_state=None,
-):
+    coef: ArrayLike = (1.0, 2.0),
+    intercept: float = 0.0,
+    covariance: ArrayLike = ((1.0, 0.3), (0.3, 0.5)),
+    scale: float = 1.0,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[pd.DataFrame, pd.Series]:
     """Rows of ``y = intercept + X coef + b_0 + b_1 x_0 + e`` with random effects b per group.
 
     Parameters

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
@@ -21,8 +24,11 @@ from ._prediction import error_variances
 from ._summary import Labels
 from .exceptions import ConvergenceWarning, RankDeficiencyWarning, SingularFitWarning
 from .results import MixedResults
+from .terms import RandomEffect
 
 __all__ = ["MixedLinearRegressor"]
+
+Kind = Literal["conditional", "population", "marginal"]
 
 
 class MixedLinearRegressor(RegressorMixin, MixedModel):
@@ -113,15 +119,15 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
 
     def __init__(
         self,
-        groups=None,
-        random_effects=None,
+        groups: str | int | list | None = None,
+        random_effects: str | RandomEffect | list[RandomEffect] | None = None,
         *,
-        covariance="unstructured",
-        method="reml",
-        fit_intercept=True,
-        tol=1e-9,
-        max_iter=100,
-        verbose=0,
+        covariance: str = "unstructured",
+        method: Literal["reml", "ml"] = "reml",
+        fit_intercept: bool = True,
+        tol: float = 1e-9,
+        max_iter: int = 100,
+        verbose: int = 0,
     ):
         self.groups = groups
         self.random_effects = random_effects
@@ -133,7 +139,9 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, *, groups=None, sample_weight=None):
+    def fit(
+        self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -240,7 +248,9 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         for message, category in fit_problems(fit, labels):
             warnings.warn(message, category, stacklevel=4)
 
-    def predict(self, X, *, groups=None, kind="conditional", return_std=False):
+    def predict(
+        self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional", return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict the response.
 
         Parameters
@@ -265,7 +275,15 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
             return mean
         return mean, np.sqrt(self._error_variance(rows, codes, prior=kind != "population"))
 
-    def predict_interval(self, X, *, groups=None, level=0.95, target="observation", kind="conditional"):
+    def predict_interval(
+        self,
+        X: Any,
+        *,
+        groups: ArrayLike | None = None,
+        level: float = 0.95,
+        target: Literal["observation", "mean"] = "observation",
+        kind: Kind = "conditional",
+    ) -> np.ndarray:
         """Interval for a new observation, or for its mean.
 
         ``mean +- t * sqrt(v)`` with t from Student's distribution on n - p degrees of freedom and v the variance of the
@@ -304,11 +322,21 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         x = pool[:, design.frame.fixed[design.kept]]
         return self._fit.sigma2 * np.maximum(error_variances(self._fit.state, x, z, codes, prior=prior), 0.0)
 
-    def score(self, X, y, *, groups=None, sample_weight=None):
+    def score(
+        self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Coefficient of determination R^2 of the conditional predictions."""
         return r2_score(y, self.predict(X, groups=groups), sample_weight=sample_weight)
 
-    def simulate(self, X, *, groups=None, n_samples=1, random_state=None, kind="marginal"):
+    def simulate(
+        self,
+        X: Any,
+        *,
+        groups: ArrayLike | None = None,
+        n_samples: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+        kind: Kind = "marginal",
+    ) -> np.ndarray:
         """Draw responses from the fitted model.
 
         Parameters
@@ -344,7 +372,7 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         drawn = np.einsum("nq,nsq->ns", self._slopes(rows, f), b[level])
         return np.where((known >= 0)[:, None], 0.0, drawn)
 
-    def variance_components(self, level=0.95):
+    def variance_components(self, level: float = 0.95) -> pd.DataFrame:
         """Variances and covariances as a table.
 
         Returns
@@ -355,7 +383,7 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         check_is_fitted(self)
         return self.results_.variance_table(level=level)
 
-    def _random_effects_table(self):
+    def _random_effects_table(self) -> pd.DataFrame:
         """Conditional modes of the random effects as a table.
 
         Returns
@@ -366,7 +394,7 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         check_is_fitted(self)
         return self.results_.effects_table()
 
-    def summary(self, level=0.95):
+    def summary(self, level: float = 0.95) -> Any:
         """Printed tables: method, groups, fixed effects, variance components, test against no random effects."""
         check_is_fitted(self)
         return self.results_.summary(level=level)

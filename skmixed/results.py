@@ -43,40 +43,40 @@ class MixedResults:
         return {"_fit": self._fit, "_labels": self._labels, "_rows": None}
 
     @property
-    def nobs(self):
+    def nobs(self) -> float:
         return self._fit.n
 
     @property
-    def df_resid(self):
+    def df_resid(self) -> float:
         return self._fit.df_resid
 
     @property
-    def scale(self):
+    def scale(self) -> float:
         return self._fit.sigma2
 
     @property
-    def llf(self):
+    def llf(self) -> float:
         return self._fit.loglik
 
     @property
-    def reml(self):
+    def reml(self) -> bool:
         return self._fit.reml
 
     @property
-    def converged(self):
+    def converged(self) -> bool:
         return self._fit.optimum.converged
 
     @property
-    def n_params(self):
+    def n_params(self) -> int:
         """Number of parameters: fixed effects, covariances, residual variance."""
         return self._fit.rank + self._fit.n_variance_parameters + 1
 
     @property
-    def aic(self):
+    def aic(self) -> float:
         return 2.0 * self.n_params - 2.0 * self.llf
 
     @property
-    def bic(self):
+    def bic(self) -> float:
         return np.log(self.nobs) * self.n_params - 2.0 * self.llf
 
     @property
@@ -84,50 +84,50 @@ class MixedResults:
         return [self._labels.fixed[k] for k in self._fit.design.kept]
 
     @property
-    def params(self):
+    def params(self) -> pd.Series:
         """Fixed effects."""
         return pd.Series(self._fit.coefficients[self._fit.design.kept], index=self._names, name="coef")
 
     @property
-    def bse(self):
+    def bse(self) -> pd.Series:
         """Standard errors ``sqrt diag sigma^2 (X'V^-1X)^-1``."""
         variances = np.diag(self._fit.coefficient_covariance)
         return pd.Series(np.sqrt(np.maximum(variances, 0.0)), index=self._names, name="std_err")
 
     @property
-    def fe_params(self):
+    def fe_params(self) -> pd.Series:
         return self.params
 
     @property
-    def bse_fe(self):
+    def bse_fe(self) -> pd.Series:
         return self.bse
 
-    def cov_params(self):
+    def cov_params(self) -> pd.DataFrame:
         """Covariance matrix of the fixed effects."""
         return pd.DataFrame(self._fit.coefficient_covariance, index=self._names, columns=self._names)
 
     @property
-    def tvalues(self):
+    def tvalues(self) -> pd.Series:
         return (self.params / self.bse.where(self.bse > 0)).rename("z")
 
     @property
-    def pvalues(self):
+    def pvalues(self) -> pd.Series:
         """Two-sided, from the normal distribution."""
         return pd.Series(2.0 * stats.norm.sf(np.abs(self.tvalues)), index=self._names, name="p_value")
 
-    def conf_int(self, alpha=0.05):
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Normal confidence limits of the fixed effects, columns 0 and 1."""
         half = stats.norm.ppf(1.0 - alpha / 2.0) * self.bse
         return pd.DataFrame({0: self.params - half, 1: self.params + half})
 
     @property
-    def wald_chi2(self):
+    def wald_chi2(self) -> inference.WaldTest:
         """Joint test that every coefficient but the intercept is zero."""
         slopes = [k for k, name in enumerate(self._names) if not (self._labels.intercept and name == "Intercept")]
         covariance = self._fit.coefficient_covariance
         return inference.wald_chi2(self.params.to_numpy()[slopes], covariance[np.ix_(slopes, slopes)])
 
-    def random_effects_test(self, method="chibar"):
+    def random_effects_test(self, method: str = "chibar") -> inference.LikelihoodRatioTest:
         """Likelihood-ratio test against the model without random effects, same rows and same criterion."""
         if method != "chibar":
             raise ValueError(f"method={method!r} is not known.\nUse 'chibar'.")
@@ -137,7 +137,7 @@ class MixedResults:
     def _variances(self):
         return inference.variance_estimates(self._fit)
 
-    def variance_table(self, level=0.95):
+    def variance_table(self, level: float = 0.95) -> pd.DataFrame:
         """Variances, covariances and the residual variance, one row each; Wald limits.
 
         Limits of variances are computed on the log scale, those of covariances are symmetric.  At the boundary there is
@@ -159,14 +159,14 @@ class MixedResults:
         return cov[row, col] / scale if scale > 0 else np.nan
 
     @property
-    def cov_re(self):
+    def cov_re(self) -> dict[str, pd.DataFrame]:
         """Covariance matrices of the random effects, one DataFrame per factor."""
         blocks = self._fit.model.assemble(self._fit.covariances)
         names = self._labels.factors
         return {n: pd.DataFrame(S, e, e) for n, S, e in zip(names, blocks, self._labels.effects, strict=True)}
 
     @property
-    def random_effects(self):
+    def random_effects(self) -> dict[str, pd.DataFrame]:
         """Conditional modes, one DataFrame (levels x effects) per factor."""
         return {
             name: pd.DataFrame(b, index=pd.Index(levels, name=name), columns=effects)
@@ -176,11 +176,11 @@ class MixedResults:
         }
 
     @property
-    def random_effects_cov(self):
+    def random_effects_cov(self) -> dict[str, np.ndarray]:
         """Covariances of the conditional modes given the parameters, (levels, q, q) per factor."""
         return {name: self._fit.effect_covariances(f) for f, name in enumerate(self._labels.factors)}
 
-    def effects_table(self):
+    def effects_table(self) -> pd.DataFrame:
         """Conditional modes and their standard errors given the parameters, one row per level and effect."""
         columns = ["factor", "level", "effect", "estimate", "std_error"]
         parts = [self._factor_effects(f) for f in range(len(self._labels.factors))]
@@ -200,12 +200,12 @@ class MixedResults:
         )
 
     @property
-    def fittedvalues(self):
+    def fittedvalues(self) -> np.ndarray:
         """Conditional fitted values of the training rows."""
         return self._training().fitted()
 
     @property
-    def resid(self):
+    def resid(self) -> np.ndarray:
         """Response minus conditional fitted values."""
         return self._training().response() - self.fittedvalues
 
@@ -214,6 +214,6 @@ class MixedResults:
             raise AttributeError("The training rows are not kept in a pickled model.\nUse predict on the data instead.")
         return self._rows
 
-    def summary(self, level=0.95):
+    def summary(self, level: float = 0.95):
         """Printed tables in Stata's arrangement, as a statsmodels Summary (text, HTML, LaTeX)."""
         return linear_summary(self, self._fit, self._labels, level)

@@ -57,7 +57,7 @@ class RandomEffect:
 _TOKEN = re.compile(r"\s*(?:(`[^`]+`)|(\|\||[()+\-|/:*])|(\d+)|([^\W\d][\w.]*)|(\S))")
 
 
-def parse_terms(text):
+def parse_terms(text: str) -> list[RandomEffect]:
     """Read lme4's notation for random effects.
 
     Parameters
