@@ -160,8 +160,7 @@ class PairOperator:
         self.targets, self._compact = _compressed(targets, segments.length)
         self._weights = np.ones(len(self.targets))
         self._weights[self._compact] = np.where(high == low, 1.0, 2.0)
-        rows, cols = kernels.lower_triangle(self.q)
-        self._halves = np.where(rows == cols, 1.0, 0.5)[:, None]
+        self._halves = 0.5 / kernels.halves(self.q)[:, None]
         packed = kernels.packed_size(self.q)
         self._indices = np.tile(self._compact, packed)
         self._indptr = np.concatenate([[0], np.cumsum(np.tile(n_pairs, packed))]).astype(np.int32)
@@ -297,6 +296,12 @@ class Plan:
         self.operators = {f: self._operator(f) for f in self.couplings}
         self.state = self._initial_state()
 
+    @property
+    def counted_blocks(self):
+        """Diagonal blocks times the number of levels each one stands for."""
+        counts = self.cross.counts
+        return self.blocks if counts is None else [A * counts for A in self.blocks]
+
     def _operator(self, f):
         counts = np.diff(self.couplings[f].indptr).astype(float)
         side = self.dense_order
@@ -417,7 +422,7 @@ class Elimination:
         return self.plan.blocks[f]
 
     def _eliminate(self, f):
-        self.M[f], log_determinant = kernels.invert_levels(self.blocks(f), self.roots[f])
+        self.M[f], log_determinant = kernels.invert_levels(self.blocks(f), self.roots[f], self.plan.cross.counts)
         self.log_determinant += log_determinant
         if f not in self.plan.couplings:
             return

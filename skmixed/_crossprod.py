@@ -13,6 +13,7 @@ All of them are sums over rows, so chunks, streams and partitions are combined b
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -59,6 +60,7 @@ class CrossProducts:
     fixed: np.ndarray  # pool columns of the fixed effects
     response: int  # pool column of the response
     effects: tuple  # per factor: pool columns of Z_f
+    counts: np.ndarray | None = None  # levels that each level of a condensed factor stands for
 
     def __add__(self, other):
         return replace(
@@ -113,3 +115,44 @@ class CrossProducts:
         for k, (r, c) in enumerate(kernels.entries(self.sizes[f])):
             out[k] = self.sums[f][r, self.effects[f][c]]
         return out
+
+
+MOST_ROWS_PER_LEVEL = 1 << 16
+
+
+def condensed(cross):
+    """The same model with far fewer levels, where one scalar effect makes levels interchangeable; else None.
+
+    The likelihood depends on a level through ``A_l`` and ``U_l``.  Levels with equal ``A_l``, such as groups with as
+    many rows, enter only through their number and ``sum U_l'U_l``, for which as many levels as U has columns suffice.
+    """
+    if cross.sizes != [1]:
+        return None
+    A, U = cross.level_blocks(0)[0], cross.fixed_sums(0)[0]
+    if A.max() > MOST_ROWS_PER_LEVEL or not np.array_equal(A, np.rint(A)):
+        return None
+    kinds = A.astype(np.int64)
+    counts = np.bincount(kinds)
+    present = np.flatnonzero(counts)
+    if 4 * len(present) * len(U) > len(A):
+        return None
+    return _with_levels(cross, present, counts[present], _class_roots(kinds, present, U))
+
+
+def _class_roots(kinds, present, U):
+    """Per class the columns of a root of ``sum U_l'U_l``, (classes, columns, columns)."""
+    order = np.argsort(kinds.astype(np.uint16 if kinds.max() < 1 << 16 else np.int64), kind="stable")
+    ends = np.searchsorted(kinds[order], present, side="right")
+    U, roots = U[:, order], []
+    for lo, hi in pairwise([0, *ends]):
+        values, vectors = np.linalg.eigh(U[:, lo:hi] @ U[:, lo:hi].T)
+        roots.append(vectors * np.sqrt(np.maximum(values, 0.0)))
+    return np.array(roots)
+
+
+def _with_levels(cross, A, counts, roots):
+    width = roots.shape[1]
+    sums = np.zeros((1, len(cross.gram), roots.shape[0] * width))
+    sums[0, np.append(cross.fixed, cross.response)] = roots.transpose(1, 0, 2).reshape(width, -1)
+    sums[0, cross.effects[0][0]] = np.repeat(A, width)
+    return replace(cross, sums=(sums,), counts=np.repeat(counts / width, width))

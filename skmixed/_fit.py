@@ -14,6 +14,7 @@ import numpy as np
 from . import _kernels as kernels
 from ._cholesky import Plan
 from ._covariance import pivoted_root
+from ._crossprod import condensed
 from ._lmm import ProfiledDeviance, State
 from ._optimize import Optimum, minimize
 from ._start import SHRINKAGE_FLOOR, moment_start, typical_floors
@@ -24,14 +25,15 @@ NEGLIGIBLE_RISE = 1e-8  # rise of the deviance that an exact zero may cost
 
 def fit_linear(design, *, reml, tol, max_iter, report=None):
     """Maximise the (restricted) likelihood of a design; returns a :class:`LinearFit`."""
-    plan = Plan(design.cross)
+    plan, fewer = Plan(design.cross), condensed(design.cross)
     # overflow far from the optimum makes a step unattainable, which is not worth a warning
     with kernels.blas_threads(plan.dense_order), np.errstate(all="ignore"):
         objective = ProfiledDeviance(plan, reml)
         absent = unidentified_factors(design, objective)
         model = design.covariance_model(absent)
-        optimum = _optimum(objective, model, tol, max_iter, report)
-    state = optimum.evaluation if model.blocks else State(objective, [])
+        search = objective if fewer is None else ProfiledDeviance(Plan(fewer), reml)
+        optimum = _optimum(search, model, tol, max_iter, report)
+        state = optimum.evaluation if fewer is None and model.blocks else objective(model.assemble(optimum.point))
     return LinearFit(design, objective, model, optimum, state, tuple(absent))
 
 

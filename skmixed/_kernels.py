@@ -93,11 +93,11 @@ def _sum_products(left, right):
     return 0.0 if total is None else total
 
 
-def invert_levels(A, root):
+def invert_levels(A, root, counts=None):
     """``M = R (R'AR + I)^-1 R'`` of every level, and the sum of the log-determinants of ``R'AR + I``.
 
     ``A`` is packed (K, m), ``root`` any q x q root of T, singular ones included: the matrix inverted has eigenvalues
-    of at least one.
+    of at least one.  ``counts`` says how many levels each one stands for.
     """
     q, levels = len(root), A.shape[1]
     M, log_determinant = np.empty_like(A), 0.0
@@ -108,7 +108,8 @@ def invert_levels(A, root):
             [_sum_products([W[k][c] for k in range(q)], root[:, r]) + (r == c) for c in range(r + 1)] for r in range(q)
         ]
         inverse_root, determinant = _half_inverse(H, root, q)
-        log_determinant += np.sum(np.log(np.broadcast_to(determinant, a[0][0].shape)))
+        logarithms = np.log(np.broadcast_to(determinant, a[0][0].shape))
+        log_determinant += np.sum(logarithms) if counts is None else counts[chunk] @ logarithms
         for k, (r, c) in enumerate(entries(q)):
             M[k, chunk] = sum(inverse_root[i][r] * inverse_root[i][c] for i in range(q))
     return M, log_determinant
@@ -166,7 +167,9 @@ def posterior_covariance(M, Q):
     return M + np.array(sandwich(m, unpack(Q, q), q))
 
 
+@cache
 def order(packed):
+    """q of a packed form with that many entries."""
     return int((np.sqrt(8 * packed + 1) - 1) // 2)
 
 
@@ -176,28 +179,36 @@ def packed_outer(Y):
     return np.array([np.einsum("pm,pm->m", Y[r], Y[c]) for r in range(q) for c in range(r + 1)])
 
 
+@cache
+def halves(q):
+    """One half on the diagonal, one elsewhere, packed: the weight of ``e_r e_c' + e_c e_r'`` in a direction."""
+    rows, cols = lower_triangle(q)
+    return np.where(rows == cols, 0.5, 1.0)
+
+
 def symmetric_directions(S):
     """Contract the last two axes of ``S`` (..., q, q) with the packed directions: (..., K).
 
     Directions are ``E_a = e_r e_c' + e_c e_r'``, or ``e_r e_r'`` on the diagonal.
     """
     rows, cols = lower_triangle(S.shape[-1])
-    return np.where(rows == cols, 0.5, 1.0) * (S[..., rows, cols] + S[..., cols, rows])
+    return halves(S.shape[-1]) * (S[..., rows, cols] + S[..., cols, rows])
+
+
+@cache
+def _pair_entries(q):
+    """Entries (4, K, K) of ``X N'`` that make up :func:`pair_traces`: ``tr(X e_r e_s' N e_t e_u') = X_ur N_st``."""
+    table, (r, s) = packed_index(q), lower_triangle(q)
+    orders = [(a, b, t, u) for a, b in ((r, s), (s, r)) for t, u in ((r, s), (s, r))]
+    left = np.array([table[u, a[:, None]] for a, _, _, u in orders])
+    right = np.array([table[b[:, None], t] for _, b, t, _ in orders])
+    return left, right, np.outer(halves(q), halves(q))
 
 
 def pair_traces(S):
     """``sum_l tr(X_l E_a N_l E_b)`` for all packed directions from ``S = X N'``, X and N packed symmetric (K, m)."""
-    q = order(len(S))
-    table = packed_index(q)
-    r, s = lower_triangle(q)
-    half = np.where(r == s, 0.5, 1.0)
-    # tr(X e_r e_s' N e_t e_u') = X_ur N_st, over the two orders of (r, s) and of (t, u)
-    total = sum(
-        S[table[u[None, :], a[:, None]], table[b[:, None], t[None, :]]]
-        for a, b in ((r, s), (s, r))
-        for t, u in ((r, s), (s, r))
-    )
-    return total * np.outer(half, half)
+    left, right, weights = _pair_entries(order(len(S)))
+    return S[left, right].sum(axis=0) * weights
 
 
 def level_sums(codes, values, columns, out):

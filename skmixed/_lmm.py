@@ -217,7 +217,7 @@ class State:
     def _trace_products(self):
         """``tr(P V_a P V_b)`` (REML) or ``tr(V^-1 V_a V^-1 V_b)`` (ML) for a single factor."""
         (part,) = self.parts
-        traces = kernels.pair_traces(part.N @ part.N.T)
+        traces = kernels.pair_traces(part.N_counted @ part.N.T)
         if not self.objective.reml or not len(self.fixed.beta):
             return traces
         crossed = kernels.pair_traces(part.along_c @ part.N.T)
@@ -232,6 +232,8 @@ class FactorSums:
     def __init__(self, state, f):
         self.state = state
         self.N = state.precisions[0][f]
+        counts = state.objective.plan.cross.counts
+        self.N_counted = self.N if counts is None else self.N * counts
         self.F = state.F[f]
         self.q, columns, levels = self.F.shape
         flat = self.F.reshape(-1, levels)
@@ -241,7 +243,7 @@ class FactorSums:
     @cached_property
     def gradient(self):
         o, C = self.state.objective, self.state.fixed.covariance
-        N = self.N.sum(axis=1)[kernels.packed_index(self.q)]
+        N = self.N_counted.sum(axis=1)[kernels.packed_index(self.q)]
         fixed = np.einsum("apbr,pr->ab", self.outer[:, :-1, :, :-1], C)
         return N - o.reml * fixed - o.nu / self.state.r2 * self.gg_sum
 
@@ -252,8 +254,7 @@ class FactorSums:
     @cached_property
     def tilt(self):
         """``s_a = y'P V_a P y`` in packed directions."""
-        rows, cols = kernels.lower_triangle(self.q)
-        return self.gg_sum[rows, cols] * np.where(rows == cols, 1.0, 2.0)
+        return 2.0 * kernels.halves(self.q) * self.gg_sum[kernels.lower_triangle(self.q)]
 
     @cached_property
     def along_x(self):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ._kernels import lower_triangle
+from ._kernels import halves, lower_triangle
 
 SHRINK, GROW, ACCEPT = 0.3, 3.0, 1e-3
 LAST_STEP = 1e-3  # the step that met the tolerance is taken if it promises more than this share of it
@@ -92,11 +92,7 @@ def local_model(manifold, point, evaluation):
 
 def pack(matrices):
     """Packed gradient of symmetric matrices: off-diagonal entries count twice."""
-    parts = []
-    for D in matrices:
-        rows, cols = lower_triangle(len(D))
-        parts.append(D[rows, cols] * np.where(rows == cols, 1.0, 2.0))
-    return np.concatenate(parts)
+    return np.concatenate([2.0 * halves(len(D)) * D[lower_triangle(len(D))] for D in matrices])
 
 
 def minimize(objective, manifold, start, *, tol, max_iter, report=None):

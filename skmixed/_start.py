@@ -31,7 +31,9 @@ def moment_start(objective, model):
 
 def typical_floors(plan):
     """Per factor and effect, the variance (relative to sigma^2) that counts as close to zero."""
-    return [_floors(A.mean(axis=1)) for A in plan.blocks]
+    counts = plan.cross.counts
+    totals = plan.cross.levels if counts is None else [counts.sum()]
+    return [_floors(A.sum(axis=1) / m) for A, m in zip(plan.counted_blocks, totals, strict=True)]
 
 
 def _floors(means):
@@ -47,7 +49,7 @@ def _moment_estimates(objective):
     rss = float(contrast @ G @ contrast)
     residual_sums = [np.einsum("qpm,p->qm", U, contrast) for U in objective.U]
     left = np.concatenate([_directions(e @ e.T) for e in residual_sums])
-    traces = np.concatenate([_directions(_unpacked(A.sum(axis=1))) for A in objective.plan.blocks])
+    traces = np.concatenate([_directions(_unpacked(A.sum(axis=1))) for A in objective.plan.counted_blocks])
     table = _trace_table(objective.plan)
     system = np.block([[table, traces[:, None]], [traces, np.array([[max(objective.n - p, 1.0)]])]])
     scale = 1.0 / np.sqrt(np.maximum(np.diag(system), np.finfo(float).tiny))
@@ -68,8 +70,8 @@ def _trace_table(plan):
     counts = [len(A) for A in plan.blocks]
     starts = np.cumsum([0, *counts])
     table = np.zeros((starts[-1], starts[-1]))
-    for f, A in enumerate(plan.blocks):
-        table[starts[f] : starts[f + 1], starts[f] : starts[f + 1]] = kernels.pair_traces(A @ A.T)
+    for f, (A, counted) in enumerate(zip(plan.blocks, plan.counted_blocks, strict=True)):
+        table[starts[f] : starts[f + 1], starts[f] : starts[f + 1]] = kernels.pair_traces(counted @ A.T)
     for (f, g), pair in plan.cross.pairs.items():
         block = _cross_traces(pair.values)
         table[starts[f] : starts[f + 1], starts[g] : starts[g + 1]] = block

@@ -5,10 +5,14 @@ import pytest
 
 from skmixed import _kernels as kernels
 from skmixed._cholesky import DenseOperator, Plan
+from skmixed._crossprod import condensed
+from skmixed._design import Design
+from skmixed._lmm import ProfiledDeviance
 from skmixed._optimize import local_model, pack
 from skmixed._prediction import error_variances
+from skmixed._start import moment_start
 from tests import dense
-from tests.designs import LAYOUTS, example
+from tests.designs import LAYOUTS, example, term
 
 layouts = pytest.mark.parametrize("name", LAYOUTS)
 criteria = pytest.mark.parametrize("reml", [True, False], ids=["reml", "ml"])
@@ -181,3 +185,31 @@ def test_cross_products_add():
             np.testing.assert_array_equal(total.pairs[key].rows, pair.rows)
             np.testing.assert_array_equal(total.pairs[key].cols, pair.cols)
             np.testing.assert_allclose(total.pairs[key].values, pair.values, rtol=1e-12, atol=1e-12)
+
+
+@criteria
+def test_condensed_levels(reml):
+    """Groups with equally many rows are interchangeable: the likelihood of a handful of levels is that of all."""
+    rng = np.random.default_rng(4)
+    codes = rng.permutation(np.repeat(np.arange(400), rng.integers(1, 5, 400)))
+    X = rng.normal(size=(len(codes), 2))
+    y = X @ [1.0, 2.0] + rng.normal(size=400)[codes] + rng.normal(size=len(codes))
+    design = Design.from_rows(X, y, None, [codes], [400], [term(0)], True)
+    fewer = condensed(design.cross)
+    assert fewer.levels == [16] and fewer.counts.sum() == pytest.approx(400)
+    for T in (0.0, 0.3, 5.0):
+        full, short = (ProfiledDeviance(Plan(c), reml)([np.array([[T]])]) for c in (design.cross, fewer))
+        assert short.value == pytest.approx(full.value, rel=1e-12)
+        np.testing.assert_allclose(short.gradient, full.gradient, rtol=1e-8, atol=1e-8)
+        np.testing.assert_allclose(short.hessian, full.hessian, rtol=1e-8, atol=1e-8)
+        np.testing.assert_allclose(short.fixed.beta, full.fixed.beta, rtol=1e-8, atol=1e-12)
+    model = design.covariance_model()
+    for ours, theirs in zip(
+        *(moment_start(ProfiledDeviance(Plan(c), reml), model) for c in (design.cross, fewer)), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+
+
+def test_levels_are_not_condensed_where_they_differ():
+    for name in ("three effects", "chain", "intercept"):
+        assert condensed(example(name).design.cross) is None
