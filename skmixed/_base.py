@@ -20,6 +20,7 @@ from . import _tables as tables
 from ._covariance import STRUCTURES
 from ._design import Factor, Term
 from .exceptions import GroupsWarning
+from .formula import FittedFormula
 from .terms import RandomEffect, parse_terms
 
 PREDICTION_METHODS = ("fit", "predict", "predict_proba", "predict_log_proba", "decision_function", "score")
@@ -31,14 +32,17 @@ class Rows:
     ``X`` holds the fixed effects first, then columns that only random slopes use.
     """
 
-    def __init__(self, X, names, n_fixed, labels):
+    def __init__(self, X, names, n_fixed, labels, *, effects=None, intercept=True):
         self.X, self.names, self.n_fixed, self.labels = X, names, n_fixed, labels
+        self.effects = effects  # the terms of a formula
+        self.intercept = intercept
 
     def __len__(self):
         return len(self.X)
 
     def take(self, keep):
-        return Rows(self.X[keep], self.names, self.n_fixed, {k: v[keep] for k, v in self.labels.items()})
+        labels = {k: v[keep] for k, v in self.labels.items()}
+        return Rows(self.X[keep], self.names, self.n_fixed, labels, effects=self.effects, intercept=self.intercept)
 
 
 class _RandomEffectsAccess:
@@ -84,7 +88,7 @@ class MixedModel(BaseEstimator):
         return tags
 
     def _names_columns(self):
-        if self.groups is not None:
+        if self.groups is not None or self.formula is not None:
             return True
         try:
             effects = self._terms_given()
@@ -119,6 +123,8 @@ class MixedModel(BaseEstimator):
 
     def _read(self, X, groups, *, reset):
         """Validate X and groups; returns :class:`Rows`."""
+        if self.formula is not None:
+            return self._read_formula(X, groups, reset)
         wanted = self._group_columns()
         if groups is not None:
             self._refuse_both(X, wanted)
@@ -129,13 +135,36 @@ class MixedModel(BaseEstimator):
 
     def _refuse_both(self, X, wanted):
         names = tables.column_names(X) or []
-        if self.groups is not None or any(isinstance(w, str) and w in names for w in wanted):
-            name = "groups" if self.groups is not None else "random_effects"
-            source = f"{type(self).__name__}({name}={vars(self)[name]!r})"
+        if self.groups is not None:
+            raise self._both("groups")
+        if any(isinstance(w, str) and w in names for w in wanted):
+            raise self._both("random_effects")
+
+    def _both(self, name):
+        source = f"{type(self).__name__}({name}={vars(self)[name]!r})"
+        return ValueError(
+            f"groups= was passed, but {source} takes the grouping factors from columns of X.\n"
+            "Give one of the two, not both (a splitter's groups: set_fit_request(groups=False))."
+        )
+
+    def _read_formula(self, X, groups, reset):
+        """The whole model from a formula over the columns of X."""
+        if groups is not None:
+            raise self._both("formula")
+        if self.groups is not None or vars(self)["random_effects"] is not None:
             raise ValueError(
-                f"groups= was passed, but {source} takes the grouping factors from columns of X.\n"
-                "Give one of the two, not both (a splitter's groups: set_fit_request(groups=False))."
+                f"formula={self.formula!r} describes the whole model.\nLeave groups and random_effects at None."
             )
+        if reset:
+            self._formula = FittedFormula(self.formula, X)
+        table = self._formula.select(X)
+        validate_data(self, table, skip_check_array=True, reset=reset)
+        found = self._formula.evaluate(table)
+        for name, values in found.labels.items():
+            _check_labels(name, values)
+        return Rows(
+            found.matrix, found.names, found.n_fixed, found.labels, effects=found.effects, intercept=found.intercept
+        )
 
     def _read_plain(self, X, reset):
         """X without grouping columns."""
@@ -241,7 +270,7 @@ class MixedModel(BaseEstimator):
 
     def _make_factors(self, rows):
         """Factors, their codes, and the terms that use them."""
-        effects = self._terms_given()
+        effects = rows.effects if rows.effects is not None else self._terms_given()
         if effects is None:
             effects = [RandomEffect(key) for key in rows.labels]
         groups = list(dict.fromkeys(e.group_columns for e in effects))

@@ -23,6 +23,7 @@ from ._fit import fit_linear
 from ._prediction import error_variances
 from ._summary import Labels
 from .exceptions import ConvergenceWarning, RankDeficiencyWarning, SingularFitWarning
+from .formula import evaluate_response, split_formula
 from .results import MixedResults
 from .terms import RandomEffect
 
@@ -52,6 +53,10 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
     random_effects : str, RandomEffect or list of RandomEffect, default=None
         Terms in lme4's notation, such as ``"(1 + age | idcode) + (1 | school/class)"``, or as values.  None: a random
         intercept for every grouping factor.
+    formula : str, default=None
+        The whole model in lme4's notation without the response, such as ``"ttl_exp + C(race) + age + (1 | idcode)"``,
+        evaluated by formulaic over the columns of X (formulas may call Python).  Excludes ``groups`` and
+        ``random_effects``.
     covariance : {"unstructured", "diagonal", "independent", "identity", "exchangeable"}, default="unstructured"
         Covariance structure of terms that do not name one of their own.
     method : {"reml", "ml"}, default="reml"
@@ -109,6 +114,7 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
     _parameter_constraints = {
         "groups": [str, Integral, list, tuple, None],
         "random_effects": "no_validation",
+        "formula": [str, None],
         "covariance": [StrOptions(set(STRUCTURES))],
         "method": [StrOptions({"reml", "ml"})],
         "fit_intercept": ["boolean"],
@@ -122,6 +128,7 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         groups: str | int | list | None = None,
         random_effects: str | RandomEffect | list[RandomEffect] | None = None,
         *,
+        formula: str | None = None,
         covariance: str = "unstructured",
         method: Literal["reml", "ml"] = "reml",
         fit_intercept: bool = True,
@@ -131,12 +138,46 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
     ):
         self.groups = groups
         self.random_effects = random_effects
+        self.formula = formula
         self.covariance = covariance
         self.method = method
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
         self.verbose = verbose
+
+    @classmethod
+    def from_formula(cls, formula: str, data: Any, *, sample_weight: ArrayLike | None = None, **params) -> Self:
+        """Fit the model of a two-sided formula.
+
+        Parameters
+        ----------
+        formula : str
+            ``"ln_wage ~ ttl_exp + C(race) + age + (1 | idcode)"``.
+        data : table
+        sample_weight : array-like of shape (n_rows,), default=None
+        **params
+            Parameters of the constructor.
+
+        Returns
+        -------
+        MixedLinearRegressor
+            Fitted; ``predict`` takes tables with the columns of the right-hand side.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> model = MixedLinearRegressor.from_formula("y ~ x0 + x1 + (1 + x0 | group)", X.assign(y=y))
+        >>> model.results_.params.index.to_list()
+        ['Intercept', 'x0', 'x1']
+        """
+        response, *_ = split_formula(formula)
+        if not response:
+            raise ValueError(f"formula={formula!r} has no response.\nWrite 'y ~ x + (1 | group)'.")
+        model = cls(formula=formula.rpartition("~")[2].strip(), **params)
+        return model.fit(data, evaluate_response(response, data), sample_weight=sample_weight)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -175,12 +216,13 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         rows = self._read(X, groups, reset=True)
         target = self._read_target(y, rows)
         weights, keep = self._read_weights(sample_weight, rows)
+        self._intercept = self.fit_intercept and rows.intercept
         rows, target = self._kept(rows, target, keep)
         if not rows.labels:
             self._warn_without_groups()
         codes, self._terms = self._make_factors(rows)
         levels = [f.n_levels for f in self._factors]
-        design = Design.from_rows(rows.X, target, weights, codes, levels, self._terms, self.fit_intercept, rows.n_fixed)
+        design = Design.from_rows(rows.X, target, weights, codes, levels, self._terms, self._intercept, rows.n_fixed)
         fit = fit_linear(
             design, reml=self.method == "reml", tol=self.tol, max_iter=self.max_iter, report=self._reporter()
         )
@@ -206,9 +248,9 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
 
     def _store(self, fit, rows, y, codes, weights, response):
         """Fitted attributes: numpy only."""
-        first = int(self.fit_intercept)
+        first = int(self._intercept)
         coefficients = fit.coefficients
-        self.intercept_ = float(coefficients[0]) if self.fit_intercept else 0.0
+        self.intercept_ = float(coefficients[0]) if self._intercept else 0.0
         self.coef_ = coefficients[first:]
         self.scale_ = float(fit.sigma2)
         self.covariances_ = fit.covariances
@@ -221,13 +263,13 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         self.results_ = MixedResults(fit, labels, _Training(self, rows, codes, y))
 
     def _make_labels(self, rows, codes, weights, response):
-        fixed = (["Intercept"] if self.fit_intercept else []) + rows.names[: rows.n_fixed]
+        fixed = (["Intercept"] if self._intercept else []) + rows.names[: rows.n_fixed]
         sizes = [np.bincount(c, weights, f.n_levels) for c, f in zip(codes, self._factors, strict=True)]
         names = [["Intercept" if s < 0 else rows.names[s] for s in t.sources] for t in self._terms]
         return Labels(
             response=str(response) if response is not None else "y",
             fixed=tuple(fixed),
-            intercept=self.fit_intercept,
+            intercept=self._intercept,
             factors=tuple(f.name for f in self._factors),
             levels=tuple(f.labels for f in self._factors),
             effects=tuple(self._effect_names(f) for f in range(len(self._factors))),

@@ -89,6 +89,14 @@ def parse_terms(text: str) -> list[RandomEffect]:
     return _Parser(text).terms()
 
 
+def expand_groups(text: str) -> list[tuple]:
+    """Grouping columns of the right-hand side of a bar: ``"a/b"`` is ``[("a",), ("a", "b")]``."""
+    parser = _Parser(text)
+    groups = parser.groups()
+    parser.finish()
+    return groups
+
+
 class _Parser:
     """Recursive descent over the tokens of one string."""
 
@@ -112,6 +120,10 @@ class _Parser:
             self.fail(f"expected {' or '.join(map(repr, expected))}, found {token!r}")
         self.position += 1
         return token
+
+    def finish(self):
+        if self.next != "the end":
+            self.fail(f"nothing may follow, found {self.next!r}")
 
     def name(self, what):
         token = self.take()

@@ -11,7 +11,7 @@ PACKAGE = Path(skmixed.__file__).parent
 
 #: a module may import from lower rungs, and from those to its left on its own
 LADDER = [
-    ["exceptions", "_kernels", "terms", "_tables"],
+    ["exceptions", "_kernels", "terms", "_tables", "formula"],
     ["_covariance", "_crossprod", "_optimize", "_cholesky"],
     ["_design"],
     ["_lmm", "_start", "_fit", "_prediction"],

@@ -1,0 +1,257 @@
+"""lme4 formulas: ``y ~ x + C(f) + (1 + x | g)`` as fixed effects and random-effects terms.
+
+formulaic reads and evaluates everything but the bars: its tokenizer finds the terms in parentheses that hold a bar (so
+names in backticks and calls such as ``I(x | z)`` are safe), and each side becomes a model matrix of its own, coded as
+in lme4.  The specification remembers categories, centres and knots for new rows.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from formulaic import Formula
+from formulaic.errors import DataMismatchWarning, FormulaicError
+from formulaic.parser.algos.tokenize import tokenize
+
+from . import _tables as tables
+from .terms import RandomEffect, expand_groups
+
+__all__ = ["FittedFormula", "split_formula"]
+
+
+@dataclass(frozen=True)
+class BarTerm:
+    """One term in parentheses: the formula of its effects, its grouping columns, and whether the effects correlate."""
+
+    effects: str
+    groups: tuple
+    correlated: bool
+
+
+def split_formula(text: str) -> tuple[str, str, list[BarTerm]]:
+    """Response, fixed part and random terms of an lme4 formula.
+
+    Parameters
+    ----------
+    text : str
+        ``"y ~ x + (1 + x | g/s)"``, or the right-hand side alone.
+
+    Returns
+    -------
+    response : str
+        Empty for a one-sided formula.
+    fixed : str
+    terms : list of BarTerm
+        One per grouping factor: ``g/s`` makes two.
+
+    Raises
+    ------
+    ValueError
+        For bars outside parentheses, nested random terms, or terms not joined by ``+``.
+
+    Examples
+    --------
+    >>> from skmixed.formula import split_formula
+    >>> split_formula("y ~ x + (1 | g)")
+    ('y', 'x', [BarTerm(effects='1', groups=('g',), correlated=True)])
+    """
+    response, separator, right = text.rpartition("~")
+    if "~" in response:
+        raise _refused(text, "more than one '~'")
+    fixed, terms = _Splitter(right, text).split()
+    return response.strip() if separator else "", fixed, terms
+
+
+def _refused(text, reason):
+    return ValueError(f"formula={text!r}: {reason}.\nWrite random effects as '+ (1 + x | group)'.")
+
+
+class _Splitter:
+    """Cuts the random terms out of the right-hand side."""
+
+    def __init__(self, text, whole):
+        self.text, self.whole = text, whole
+        try:
+            self.tokens = list(tokenize(text))
+        except FormulaicError as error:
+            raise _refused(whole, str(error).splitlines()[0]) from error
+
+    def split(self):
+        terms, cuts, opened = [], [], []
+        for i, token in enumerate(self.tokens):
+            kind = token.kind.value
+            if kind == "context" and token.token in ("(", "[", "{"):
+                opened.append([i, None])
+            elif kind == "context":
+                start, bar = opened.pop()
+                if bar is not None:
+                    self._check_outermost(opened)
+                    terms += self._terms(start, bar, i)
+                    cuts.append(self._cut(start, i))
+            elif kind == "operator" and token.token in ("|", "||"):
+                if not opened:
+                    raise _refused(self.whole, "a bar outside parentheses")
+                opened[-1][1] = i
+        return self._without(cuts), terms
+
+    def _check_outermost(self, opened):
+        if opened:
+            raise _refused(self.whole, "a random term inside parentheses")
+
+    def _between(self, first, last):
+        return self.text[self.tokens[first].source_end + 1 : self.tokens[last].source_start].strip()
+
+    def _terms(self, start, bar, end):
+        effects, correlated = self._between(start, bar), self.tokens[bar].token == "|"
+        try:
+            groups = expand_groups(self._between(bar, end))
+        except ValueError as error:
+            raise _refused(self.whole, str(error).splitlines()[0]) from error
+        parts = [effects] if correlated else _uncorrelated(effects)
+        return [BarTerm(part, group, correlated) for group in groups for part in parts]
+
+    def _cut(self, start, end):
+        """The span of a term with the plus that joins it to the rest."""
+        before = self.tokens[start - 1] if start else None
+        if before is not None:
+            if before.token != "+":
+                raise _refused(self.whole, f"a random term joined by {before.token!r} instead of '+'")
+            return before.source_start, self.tokens[end].source_end + 1
+        after = self.tokens[end + 1] if end + 1 < len(self.tokens) else None
+        return self.tokens[start].source_start, (after or self.tokens[end]).source_end + 1
+
+    def _without(self, cuts):
+        rest = self.text
+        for start, end in sorted(cuts, reverse=True):
+            rest = rest[:start] + rest[end:]
+        return rest.strip().lstrip("+").strip() or "1"
+
+
+def _uncorrelated(effects):
+    """The terms of ``(effects || g)``, one each; factors keep their columns together, as in lme4."""
+    terms = [str(term) for term in Formula(effects)]
+    return [term if term == "1" else f"0 + {term}" for term in terms]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The columns of a formula for some rows."""
+
+    matrix: np.ndarray  # fixed effects, then columns that only random effects use
+    names: list
+    n_fixed: int
+    intercept: bool
+    effects: list  # of RandomEffect
+    labels: dict
+
+
+class FittedFormula:
+    """A formula with everything needed to evaluate it for new rows."""
+
+    def __init__(self, text, table):
+        response, fixed, self._bars = split_formula(text)
+        if response:
+            raise ValueError(
+                f"formula={text!r} names a response.\nPass y to fit, or use from_formula with the whole formula."
+            )
+        self.text = text
+        table = _pandas(text, table)
+        self._check_names([g for bar in self._bars for g in bar.groups], table)
+        self._fixed = self._specification(fixed, table)
+        self._effects = [self._specification(bar.effects, table) for bar in self._bars]
+        self.columns = self._required(table)
+
+    def _specification(self, text, table):
+        return _evaluate(self.text, lambda: Formula(text).get_model_matrix(table, **_OPTIONS), table).model_spec
+
+    def _required(self, table):
+        needed = {g for bar in self._bars for g in bar.groups}
+        for spec in (self._fixed, *self._effects):
+            needed |= {str(v) for v in spec.required_variables}
+        return [str(name) for name in table.columns if str(name) in needed]
+
+    def _check_names(self, wanted, table):
+        for name in wanted:
+            if name not in table.columns:
+                raise tables.unknown_column("formula", name, list(table.columns))
+
+    def select(self, X):
+        """The columns of a table that the formula uses, as a pandas DataFrame."""
+        table = _pandas(self.text, X)
+        self._check_names(self.columns, table)
+        return table[self.columns]
+
+    def evaluate(self, table) -> Evaluated:
+        """Fixed effects, slopes, terms and labels of some rows."""
+        _check_missing(table, [c for c in self.columns if c not in {g for bar in self._bars for g in bar.groups}])
+        fixed = self._matrix(self._fixed, table)
+        columns = {name: fixed[:, k] for k, name in enumerate(self._fixed.column_names) if name != "Intercept"}
+        n_fixed, effects = len(columns), []
+        for bar, spec in zip(self._bars, self._effects, strict=True):
+            matrix, names = self._matrix(spec, table), list(spec.column_names)
+            for k, name in enumerate(names):
+                if name != "Intercept":
+                    columns.setdefault(name, matrix[:, k])
+            slopes = tuple(name for name in names if name != "Intercept")
+            group = bar.groups[0] if len(bar.groups) == 1 else bar.groups
+            effects.append(RandomEffect(group, slopes, intercept="Intercept" in names))
+        labels = {g: tables.column(table, g) for bar in self._bars for g in bar.groups}
+        stacked = np.column_stack(list(columns.values())) if columns else np.empty((len(table), 0))
+        intercept = "Intercept" in self._fixed.column_names
+        return Evaluated(np.asarray(stacked, dtype=np.float64), list(columns), n_fixed, intercept, effects, labels)
+
+    def _matrix(self, spec, table):
+        return np.asarray(_evaluate(self.text, lambda: spec.get_model_matrix(table, context={}), table))
+
+
+# No surrounding variables: a formula means the same wherever it is fitted, and the model can be pickled.
+_OPTIONS = {"output": "numpy", "na_action": "raise", "context": {}}
+
+
+def evaluate_response(text: str, table) -> pd.Series:
+    """The left-hand side of a formula for some rows, named as written."""
+    frame = _pandas(text, table)
+    matrix = _evaluate(text, lambda: Formula(f"0 + I({text})").get_model_matrix(frame, **_OPTIONS), frame)
+    values = np.asarray(matrix)
+    if values.shape[1] != 1:
+        raise ValueError(f"formula: the response {text!r} is not a single number per row.\nConvert it before.")
+    return pd.Series(values[:, 0], index=frame.index, name=text)
+
+
+def _pandas(text, table):
+    if isinstance(table, pd.DataFrame):
+        return table
+    if tables.column_names(table) is None:
+        raise ValueError(
+            f"formula={text!r} names columns, but X came as {type(table).__name__} without column names.\n"
+            "Pass a table, or ask earlier pipeline steps for one by set_output(transform='pandas')."
+        )
+    return table.to_pandas() if hasattr(table, "to_pandas") else pd.DataFrame(table)
+
+
+def _evaluate(text, function, table):
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DataMismatchWarning)  # an unseen category would silently be the reference
+            return function()
+    except DataMismatchWarning as unseen:
+        raise ValueError(f"formula={text!r}: {unseen}\nNew rows may only have categories seen at fit.") from unseen
+    except FormulaicError as error:
+        names = ", ".join(map(repr, table.columns[:20]))
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"formula={text!r}: {reason}\nThe columns are {names}.") from error
+    except ValueError:
+        _check_missing(table, [name for name in table.columns if str(name) in text])
+        raise
+
+
+def _check_missing(table, names):
+    for name in names:
+        if missing := int(np.sum(pd.isna(table[name]))):
+            raise ValueError(
+                f"X: column {name!r} contains NaN in {missing} of {len(table)} rows.\n"
+                "Drop these rows before fitting, or put an imputer before the model."
+            )
