@@ -52,10 +52,32 @@ class _RandomEffectsAccess:
     """
 
     def __get__(self, estimator, owner):
-        return self if estimator is None else estimator._random_effects_table
+        return owner._random_effects_table if estimator is None else estimator._random_effects_table
 
     def __set__(self, estimator, value):
         vars(estimator)["random_effects"] = value
+
+
+class LinearPredictor:
+    """``X beta + Z b`` in the units of the data, with b = 0 for new levels."""
+
+    def __init__(self, coefficients, intercept, effects, terms):
+        self.coefficients, self.intercept = coefficients, intercept
+        self.effects, self.terms = effects, terms  # per factor (levels, q); the terms they belong to
+
+    def __call__(self, rows, codes):
+        eta = rows.X[:, : rows.n_fixed] @ self.coefficients + self.intercept
+        for f, code in enumerate(codes):
+            known = code >= 0
+            if np.any(known):
+                b = np.where(known[:, None], self.effects[f][code], 0.0)
+                eta += np.einsum("nq,nq->n", b, self.varying(rows, f))
+        return eta
+
+    def varying(self, rows, f):
+        """Columns of Z of one factor."""
+        parts = [np.ones(len(rows)) if s < 0 else rows.X[:, s] for t in self.terms if t.factor == f for s in t.sources]
+        return np.column_stack(parts)
 
 
 class MixedModel(BaseEstimator):
@@ -103,8 +125,8 @@ class MixedModel(BaseEstimator):
             return None
         if isinstance(given, str):
             return parse_terms(given)
-        given = [given] if isinstance(given, RandomEffect) else list(given)
-        if not all(isinstance(e, RandomEffect) for e in given):
+        given = [given] if isinstance(given, RandomEffect) else given
+        if not isinstance(given, list | tuple) or not all(isinstance(e, RandomEffect) for e in given):
             raise TypeError(
                 f"random_effects={given!r}: expected a string of terms or a list of RandomEffect.\n"
                 'Write "(1 + age | id)" or [RandomEffect("id", ("age",))].'
@@ -123,6 +145,8 @@ class MixedModel(BaseEstimator):
 
     def _read(self, X, groups, *, reset):
         """Validate X and groups; returns :class:`Rows`."""
+        if reset:
+            self._names = tables.column_names(X)
         if self.formula is not None:
             return self._read_formula(X, groups, reset)
         wanted = self._group_columns()
@@ -154,6 +178,11 @@ class MixedModel(BaseEstimator):
         if self.groups is not None or vars(self)["random_effects"] is not None:
             raise ValueError(
                 f"formula={self.formula!r} describes the whole model.\nLeave groups and random_effects at None."
+            )
+        if not self.fit_intercept:
+            raise ValueError(
+                f"formula={self.formula!r} decides about the intercept.\n"
+                "Write '0 + ...' instead of fit_intercept=False."
             )
         if reset:
             self._formula = FittedFormula(self.formula, X)
@@ -201,6 +230,8 @@ class MixedModel(BaseEstimator):
         keys = list(dict.fromkeys(c for group in self._factor_columns for c in group))
         if keys and all(key in given for key in keys):
             return {key: given[key] for key in keys}
+        if not keys:
+            raise ValueError("groups was passed, but the model was fitted without groups.\nLeave groups out.")
         if len(given) != len(keys):
             raise ValueError(
                 f"groups has {len(given)} factor(s), the model was fitted with {len(keys)}.\n"
@@ -278,6 +309,7 @@ class MixedModel(BaseEstimator):
         built = [
             Factor.from_columns(":".join(names[c] for c in group), [rows.labels[c] for c in group]) for group in groups
         ]
+        _refuse_repeats(effects)
         self._factors = [factor for factor, _ in built]
         self._factor_columns = groups
         terms = [self._term(e, groups.index(e.group_columns), rows) for e in effects]
@@ -286,10 +318,11 @@ class MixedModel(BaseEstimator):
     def _label(self, key):
         if isinstance(key, str):
             return key
-        if self._argument_style:
-            return f"groups{key}"
-        names = getattr(self, "feature_names_in_", None)
-        return str(names[key]) if names is not None else f"x{key % self.n_features_in_}"
+        return f"groups{key}" if self._argument_style else self._column_label(key % self.n_features_in_)
+
+    def _column_label(self, position):
+        """Name of a column of X, as the rows call it."""
+        return str(self._names[position]) if self._names is not None else f"x{position}"
 
     def _term(self, effect, factor, rows):
         covariance = effect.covariance or self.covariance
@@ -306,9 +339,7 @@ class MixedModel(BaseEstimator):
             if column not in rows.names:
                 raise tables.unknown_column("random_effects", column, rows.names)
             return rows.names.index(column)
-        names = getattr(self, "feature_names_in_", None)
-        position = _position("random_effects", column, self.n_features_in_)
-        return rows.names.index(str(names[position]) if names is not None else f"x{position}")
+        return rows.names.index(self._column_label(_position("random_effects", column, self.n_features_in_)))
 
     def _codes(self, rows):
         """Codes per factor of new rows, -1 for levels never seen."""
@@ -322,8 +353,10 @@ class MixedModel(BaseEstimator):
         return codes
 
     def _warn_if_other_kind(self, factor, labels, code):
-        if len(code) and np.all(code < 0):
-            seen, given = tables.kind_of(factor.levels[0]), tables.kind_of(labels[0])
+        if len(code) == 0 or np.any(code >= 0):
+            return
+        for levels, column in zip(factor.levels, labels, strict=True):
+            seen, given = tables.kind_of(levels), tables.kind_of(column)
             if seen != given:
                 warnings.warn(
                     f"{factor.name}: none of the levels is known; they were {seen} at fit and are {given} now.\n"
@@ -348,21 +381,6 @@ class MixedModel(BaseEstimator):
         codes = self._codes(rows) if kind == "conditional" else [np.full(len(rows), -1)] * len(self._factors)
         return rows, codes
 
-    def _linear_predictor(self, rows, codes):
-        """``X beta + Z b`` with b = 0 for new levels."""
-        eta = rows.X[:, : rows.n_fixed] @ np.ravel(self.coef_) + self.intercept_
-        for f, code in enumerate(codes):
-            known = code >= 0
-            if np.any(known):
-                b = np.where(known[:, None], self._effects[f][code], 0.0)
-                eta += np.einsum("nq,nq->n", b, self._slopes(rows, f))
-        return eta
-
-    def _slopes(self, rows, f):
-        """Columns of Z of one factor, in the units of the data."""
-        parts = [np.ones(len(rows)) if s < 0 else rows.X[:, s] for t in self._terms if t.factor == f for s in t.sources]
-        return np.column_stack(parts)
-
     def _effect_names(self, f):
         """Names of the effects of one factor, term after term."""
         names = self._column_names
@@ -374,8 +392,21 @@ class MixedModel(BaseEstimator):
             "Pass groups= to fit, or name the column in the constructor (in cross-validation without metadata routing, "
             "groups= goes to the splitter only).",
             GroupsWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
+
+
+def _refuse_repeats(effects):
+    """An effect that two terms of one factor share has no variance of its own."""
+    seen = set()
+    for effect in effects:
+        for name in (("Intercept",) if effect.intercept else ()) + effect.columns:
+            if (effect.group_columns, name) in seen:
+                raise ValueError(
+                    f"random_effects: {name!r} of {':'.join(map(str, effect.group_columns))} appears twice.\n"
+                    "Name every effect of a grouping factor in one term only."
+                )
+            seen.add((effect.group_columns, name))
 
 
 def _with_slopes(rows, extra):

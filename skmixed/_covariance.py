@@ -21,6 +21,9 @@ import numpy as np
 from ._kernels import lower_triangle
 
 
+INTERIOR = 1e-9  # a pivot below this share of the largest is on the boundary
+
+
 @dataclass(frozen=True)
 class Chart:
     """A local map ``s -> T(s)``: first derivatives, second derivatives contracted with a matrix, and the map."""
@@ -99,7 +102,7 @@ class Unstructured:
         return T[lower_triangle(self.size)]
 
     def is_interior(self, T):
-        root, _ = pivoted_root(T, tol=1e-9)
+        root, _ = pivoted_root(T, tol=INTERIOR)
         return bool(np.all(np.any(root != 0, axis=0)))
 
 
@@ -144,7 +147,8 @@ class Spectral:
         return self._to_natural @ self._variances(T)
 
     def is_interior(self, T):
-        return bool(np.all(self._variances(T) > 0))
+        variances = self._variances(T)
+        return bool(np.all(variances > INTERIOR * np.max(variances)))
 
 
 def diagonal(size):

@@ -89,17 +89,6 @@ class CrossProducts:
         """The same sums with other fixed-effects columns."""
         return replace(self, fixed=np.asarray(fixed, dtype=int))
 
-    def shifted_response(self, coefficients):
-        """The same sums with the response replaced by ``y - X coefficients``: no pass over rows."""
-        change = np.zeros(len(self.gram))
-        change[self.fixed] = -coefficients
-        gram, sums, y = self.gram.copy(), [s.copy() for s in self.sums], self.response
-        gram[:, y] += gram @ change
-        gram[y, :] += change @ gram
-        for s in sums:
-            s[:, y] += np.einsum("qpm,p->qm", s, change)
-        return replace(self, gram=gram, sums=tuple(sums))
-
     def fixed_gram(self):
         """``[X y]' W [X y]``."""
         columns = np.append(self.fixed, self.response)

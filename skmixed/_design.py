@@ -464,7 +464,7 @@ def encode(values):
 
 
 def _encode_by_table(values, low, high):
-    offset = values - values.dtype.type(low)
+    offset = values.astype(np.int64) - low  # a narrow type could not hold the difference
     seen = np.zeros(high - low + 1, dtype=bool)
     seen[offset] = True
     if seen.all():

@@ -20,6 +20,7 @@ from ._optimize import Optimum, minimize
 from ._start import SHRINKAGE_FLOOR, moment_start, typical_floors
 
 SNAP = (1e-3, 1e-8)  # pivots below this share of a typical one are tried at exactly zero
+FLAT = 1e-6  # curvature below this share of the largest is none
 NEGLIGIBLE_RISE = 1e-8  # rise of the deviance that an exact zero may cost
 
 
@@ -32,24 +33,32 @@ def fit_linear(design, *, reml, tol, max_iter, report=None):
         absent = unidentified_factors(design, objective)
         model = design.covariance_model(absent)
         search = objective if fewer is None else ProfiledDeviance(Plan(fewer), reml)
-        optimum = _optimum(search, model, tol, max_iter, report)
+        optimum = _optimum(search, model, tol, max_iter, _in_units_of(report, unit_constant(design, objective)))
         state = optimum.evaluation if fewer is None and model.blocks else objective(model.assemble(optimum.point))
     return LinearFit(design, objective, model, optimum, state, tuple(absent))
 
 
+def _in_units_of(report, constant):
+    """The report with deviances in the units of the data."""
+    return report and (lambda value, *rest: report(value + constant, *rest))
+
+
 def unidentified_factors(design, objective):
-    """Factors with a single level, or with as many effects as there are observations.
+    """Factors with a single level, or with one row per level and the same effect in all of them.
 
     Their variances cannot be told from the intercept's, or from the residual variance.  The same holds for all factors
     where the fixed effects alone leave nothing to explain.
     """
     cross = design.cross
-    nothing_left = cross.n <= cross.n_fixed or State(_WithoutEffects(objective), []).fixed.r2 < objective.least_r2
-    return [
-        f
-        for f, (q, m) in enumerate(zip(cross.sizes, cross.levels, strict=True))
-        if m < 2 or q * m >= cross.n or nothing_left
-    ]
+    if cross.n <= cross.n_fixed or State(_WithoutEffects(objective), []).fixed.r2 < objective.least_r2:
+        return list(range(len(cross.sizes)))
+    return [f for f, m in enumerate(cross.levels) if m < 2 or (m >= cross.n and _is_residual(cross, f))]
+
+
+def _is_residual(cross, f):
+    """Whether one effect per row adds the same variance to every row."""
+    A = cross.level_blocks(f)
+    return cross.sizes[f] == 1 and np.ptp(A) <= 1e-9 * np.max(A)
 
 
 def _optimum(objective, model, tol, max_iter, report):
@@ -141,6 +150,12 @@ def _descent_at_zero(T, D, floor):
     return np.outer(direction, direction)
 
 
+def unit_constant(design, objective):
+    """What the units of X and y add to the deviance."""
+    columns = objective.reml * 2.0 * design.frame.log_scale(design.kept)
+    return columns + 2.0 * objective.nu * np.log(design.frame.y_scale)
+
+
 @dataclass(frozen=True)
 class LinearFit:
     """A fitted linear mixed model, with its estimates in the units of the data."""
@@ -166,6 +181,18 @@ class LinearFit:
         """Whether the search ended early for want of residual variation, or of digits to tell it by."""
         share = self.state.fixed.r2 / max(self.objective.gram[-1, -1], np.finfo(float).tiny)
         return not self.optimum.converged and (self.optimum.message == "degenerate" or share < 1e-6)
+
+    @property
+    def flat_terms(self):
+        """Terms whose covariances are not identified: along some direction the likelihood does not change."""
+        if self.optimum.model is None:
+            return []
+        _, _, hessian = self.optimum.model
+        values, vectors = np.linalg.eigh(hessian)
+        flat = np.abs(values) <= FLAT * np.max(np.abs(values), initial=np.finfo(float).tiny)
+        owners = np.array([k for k, b in enumerate(self.model.blocks) for _ in b.structure.basis], dtype=int)
+        moved = np.any(np.abs(vectors[:, flat]) > 0.1, axis=1)
+        return sorted(set(owners[moved].tolist()))
 
     @property
     def rank(self):
@@ -232,8 +259,7 @@ class LinearFit:
         return -0.5 * self._in_user_units(State(plain, []).value)
 
     def _in_user_units(self, deviance):
-        units = self.objective.reml * 2.0 * self.design.frame.log_scale(self.design.kept)
-        return float(deviance + units + 2.0 * self.objective.nu * np.log(self.y_scale))
+        return float(deviance + unit_constant(self.design, self.objective))
 
     @property
     def n_variance_parameters(self):

@@ -154,12 +154,12 @@ def _entry_label(row):
 
 def _notes(results, fit, labels):
     lines = []
-    if labels.factors:
-        test = results.random_effects_test()
+    test = results.random_effects_test()
+    if test.df:
         name = test.distribution.split("(")[0]
         found = f"{test.distribution} = {test.statistic:.2f}   Prob >= {name} = {test.pvalue:.4f}"
         lines.append(f"LR test vs. linear model: {found}")
-        if "conservative" in test.null:
+        if test.conservative:
             lines.append("The LR test is conservative: variances cannot be negative.")
     if np.any(np.isnan(results._variances.std_errors)):
         lines.append("A variance is zero or a correlation is plus or minus one: no standard errors there.")

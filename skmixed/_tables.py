@@ -17,7 +17,15 @@ def column_names(X):
     names = getattr(X, "column_names", None)  # pyarrow first: there, .columns is a list of arrays
     if names is None:
         names = getattr(X, "columns", None)
-    return None if names is None or not hasattr(X, "__getitem__") else list(names)
+    if names is None or not hasattr(X, "__getitem__"):
+        return None
+    names = list(names)
+    if len(set(names)) < len(names):
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(
+            f"X: {names.count(repeated)} columns are called {repeated!r}.\nGive every column a name of its own."
+        )
+    return names
 
 
 def column(X, name):
@@ -26,7 +34,11 @@ def column(X, name):
 
 
 def labels(values):
-    """The same for a column on its own."""
+    """The same for a column on its own; a list of tuples is one column."""
+    if isinstance(values, list) and values and isinstance(values[0], tuple):
+        out = np.empty(len(values), dtype=object)
+        out[:] = values
+        return out
     if isinstance(values, pd.Series) and isinstance(values.dtype, pd.CategoricalDtype):
         return values.array.remove_unused_categories()
     return np.asarray(values)
@@ -93,7 +105,7 @@ def check_numeric(X):
     for name in column_names(X):
         values = X[name]
         array = np.asarray(values)
-        if array.dtype.kind in "OUST" and not _is_numeric(array):
+        if array.dtype.kind in "mM" or (array.dtype.kind in "OUST" and not _is_numeric(array)):
             raise ValueError(
                 f"X: column {name!r} holds {kind_of(array)}, such as {array[0]!r}; fixed effects must be numbers.\n"
                 "Encode it (OneHotEncoder(drop='first') in a ColumnTransformer), or name it as a grouping factor."

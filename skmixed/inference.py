@@ -11,9 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from ._covariance import pivoted_root
 from ._optimize import pack
 
 __all__ = ["LikelihoodRatioTest", "WaldTest", "random_effects_test", "variance_estimates", "wald_chi2"]
+
+
+ROUNDING = 1e-9  # a difference of log-likelihoods below this share of them is none
 
 
 class WaldTest(NamedTuple):
@@ -33,6 +37,14 @@ class LikelihoodRatioTest:
     pvalue: float
     null: str
     distribution: str
+    conservative: bool = False
+
+
+def check_level(level):
+    """A confidence level between 0 and 1."""
+    if not 0 < level < 1:
+        raise ValueError(f"level={level!r} is not a probability.\nUse a number between 0 and 1, such as 0.95.")
+    return level
 
 
 def wald_chi2(coefficients, covariance):
@@ -57,7 +69,7 @@ def random_effects_test(fit):
     parameters the chi-squared with k degrees of freedom is used, which is conservative.
     """
     statistic = max(0.0, 2.0 * (fit.loglik - fit.loglik_without_effects))
-    if statistic < 1e-7 * max(1.0, abs(fit.loglik)) * 1e-2:
+    if statistic < ROUNDING * max(1.0, abs(fit.loglik)):
         statistic = 0.0
     k = fit.n_variance_parameters
     null = "all random-effect variances are zero"
@@ -65,7 +77,7 @@ def random_effects_test(fit):
         pvalue = 0.5 * stats.chi2.sf(statistic, 1) if statistic > 0 else 1.0
         return LikelihoodRatioTest(statistic, 1, float(pvalue), null, "chibar2(01)")
     pvalue = stats.chi2.sf(statistic, k) if k else np.nan
-    return LikelihoodRatioTest(statistic, k, float(pvalue), null + "; the p-value is conservative", f"chi2({k})")
+    return LikelihoodRatioTest(statistic, k, float(pvalue), null, f"chi2({k})", conservative=k > 0)
 
 
 @dataclass(frozen=True)
@@ -81,13 +93,13 @@ class VarianceEstimates:
 
     def intervals(self, level=0.95):
         """Confidence limits: on the log scale for variances, symmetric for covariances."""
-        z = stats.norm.ppf(0.5 + level / 2)
+        z = stats.norm.ppf(0.5 + check_level(level) / 2)
         low, high = self.estimates - z * self.std_errors, self.estimates + z * self.std_errors
         variances = np.array([row == col for _, row, col in self.entries] + [True])
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             width = np.exp(z * self.std_errors / self.estimates)
-        low = np.where(variances, self.estimates / width, low)
-        return low, np.where(variances, self.estimates * width, high)
+            low = np.where(variances, self.estimates / width, low)
+            return low, np.where(variances, self.estimates * width, high)
 
 
 def variance_estimates(fit):
@@ -161,7 +173,7 @@ def observed_hessian(fit, parameters):
 def _gradient_difference(fit, k, B):
     """Derivative of the packed gradient along B in term k, a step that is small relative to T in every direction."""
     point = list(fit.optimum.point)
-    root_inverse = np.linalg.inv(np.linalg.cholesky(point[k]))
+    root_inverse = np.linalg.inv(pivoted_root(point[k])[0])
     h = 1e-4 / np.max(np.abs(np.linalg.eigvalsh(root_inverse @ B @ root_inverse.T)))
 
     def gradient(step):

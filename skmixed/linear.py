@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import MixedModel
+from ._base import LinearPredictor, MixedModel
 from ._covariance import STRUCTURES
 from ._design import Design, Factor
 from ._fit import fit_linear
@@ -24,6 +24,7 @@ from ._prediction import error_variances
 from ._summary import Labels
 from .exceptions import ConvergenceWarning, RankDeficiencyWarning, SingularFitWarning
 from .formula import evaluate_response, split_formula
+from .inference import check_level
 from .results import MixedResults
 from .terms import RandomEffect
 
@@ -257,10 +258,11 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         self.loglik_ = fit.loglik
         self.converged_ = bool(fit.optimum.converged)
         self.n_iter_ = int(fit.optimum.n_evaluations)
-        self._fit, self._effects = fit, fit.effects
+        self._fit = fit
+        self._predictor = LinearPredictor(self.coef_, self.intercept_, fit.effects, self._terms)
         self._column_names = list(rows.names)
         labels = self._make_labels(rows, codes, weights, response)
-        self.results_ = MixedResults(fit, labels, _Training(self, rows, codes, y))
+        self.results_ = MixedResults(fit, labels, Training(self._predictor, rows, codes, y))
 
     def _make_labels(self, rows, codes, weights, response):
         fixed = (["Intercept"] if self._intercept else []) + rows.names[: rows.n_fixed]
@@ -312,7 +314,7 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         ndarray of shape (n_rows,), or a pair of them
         """
         rows, codes = self._read_for_prediction(X, groups, kind)
-        mean = self._linear_predictor(rows, codes)
+        mean = self._predictor(rows, codes)
         if not return_std:
             return mean
         return mean, np.sqrt(self._error_variance(rows, codes, prior=kind != "population"))
@@ -348,13 +350,12 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         """
         if target not in ("observation", "mean"):
             raise ValueError(f"target={target!r} is not known.\nUse 'observation' or 'mean'.")
-        if not 0 < level < 1:
-            raise ValueError(f"level={level!r} is not a probability.\nUse a number between 0 and 1, such as 0.95.")
+        check_level(level)
         rows, codes = self._read_for_prediction(X, groups, kind)
         variance = self._error_variance(rows, codes, prior=kind != "population")
         variance += self.scale_ * (target == "observation")
         half = stats.t.ppf(0.5 + level / 2, max(self._fit.df_resid, 1.0)) * np.sqrt(variance)
-        mean = self._linear_predictor(rows, codes)
+        mean = self._predictor(rows, codes)
         return np.column_stack([mean - half, mean + half])
 
     def _error_variance(self, rows, codes, *, prior):
@@ -400,7 +401,7 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         if kind not in ("conditional", "population", "marginal"):
             raise ValueError(f"kind={kind!r} is not known.\nUse 'conditional', 'population' or 'marginal'.")
         known = codes if kind == "conditional" else [np.full(len(rows), -1)] * len(codes)
-        draws = np.repeat(self._linear_predictor(rows, known)[:, None], n_samples, axis=1)
+        draws = np.repeat(self._predictor(rows, known)[:, None], n_samples, axis=1)
         if kind != "population":
             for f, covariance in enumerate(self._fit.model.assemble(self.covariances_)):
                 draws += self._new_effects(f, covariance, rows, codes[f], known[f], n_samples, rng)
@@ -411,7 +412,7 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         labels = [rows.labels[c] for c in self._factor_columns[f]] if rows.labels else [np.zeros(len(rows))]
         level = Factor.from_columns("", labels)[1]
         b = rng.multivariate_normal(np.zeros(len(covariance)), covariance, size=(level.max() + 1, n_samples))
-        drawn = np.einsum("nq,nsq->ns", self._slopes(rows, f), b[level])
+        drawn = np.einsum("nq,nsq->ns", self._predictor.varying(rows, f), b[level])
         return np.where((known >= 0)[:, None], 0.0, drawn)
 
     def variance_components(self, level: float = 0.95) -> pd.DataFrame:
@@ -442,14 +443,14 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         return self.results_.summary(level=level)
 
 
-class _Training:
+class Training:
     """The rows of the fit, for fitted values and residuals on request."""
 
-    def __init__(self, estimator, rows, codes, y):
-        self._estimator, self._rows, self._codes, self._y = estimator, rows, codes, y
+    def __init__(self, predictor, rows, codes, y):
+        self._predictor, self._rows, self._codes, self._y = predictor, rows, codes, y
 
     def fitted(self):
-        return self._estimator._linear_predictor(self._rows, self._codes)
+        return self._predictor(self._rows, self._codes)
 
     def response(self):
         return self._y
@@ -457,26 +458,39 @@ class _Training:
 
 def fit_problems(fit, labels):
     """Messages for what a user should look at, with their categories."""
-    for f in fit.absent:
+    if fit.n <= fit.rank:
         yield (
-            f"{labels.factors[f]}: its {len(labels.levels[f])} levels cannot be told from "
-            f"{'the intercept' if len(labels.levels[f]) < 2 else 'the residual'}; its variance is set to 0.\n"
-            "Use a grouping factor with several levels and repeated rows.",
+            f"{fit.n:.3g} observations (the sum of sample_weight) for {fit.rank} coefficients: no variance is left.\n"
+            "Add rows or drop columns; weights count repetitions.",
             SingularFitWarning,
         )
-    singular = [
-        labels.terms[k]
-        for k, (block, T) in enumerate(zip(fit.model.blocks, fit.optimum.point, strict=True))
-        if block.factor not in fit.absent and not block.structure.is_interior(T)
-    ]
-    for factor, _, effects in singular:
-        yield (
-            f"{labels.factors[factor]}: a variance of ({', '.join(effects)}) is zero, or a correlation is 1 or -1.\n"
-            "That is an answer, not an error; a simpler random-effects term fits as well.",
-            SingularFitWarning,
-        )
+    else:
+        yield from ((message, SingularFitWarning) for message in _singularities(fit, labels))
     if not fit.optimum.converged:
         yield _not_converged(fit, labels), ConvergenceWarning
+
+
+def _singularities(fit, labels):
+    """Variances that are confounded, not identified, or zero."""
+    for f in fit.absent:
+        source = "the intercept" if len(labels.levels[f]) < 2 else "the residual"
+        yield (
+            f"{labels.factors[f]}: its {len(labels.levels[f])} levels cannot be told from {source}; "
+            "its variance is set to 0.\nUse a grouping factor with several levels and repeated rows."
+        )
+    if flat := {labels.factors[labels.terms[k][0]] for k in fit.flat_terms}:
+        yield (
+            f"{', '.join(sorted(flat))}: some variances are not identified, the likelihood is flat along them.\n"
+            "Drop a term: two of them describe the same thing, or a factor has too few rows per level."
+        )
+    for k, (block, T) in enumerate(zip(fit.model.blocks, fit.optimum.point, strict=True)):
+        if block.factor not in fit.absent and not block.structure.is_interior(T):
+            factor, _, effects = labels.terms[k]
+            which = f"{labels.factors[factor]}: a variance of ({', '.join(effects)})"
+            yield (
+                f"{which} is zero, or a correlation is 1 or -1.\n"
+                "That is an answer, not an error; a simpler random-effects term fits as well."
+            )
 
 
 def _not_converged(fit, labels):

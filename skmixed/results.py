@@ -117,13 +117,13 @@ class MixedResults:
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Normal confidence limits of the fixed effects, columns 0 and 1."""
-        half = stats.norm.ppf(1.0 - alpha / 2.0) * self.bse
+        half = stats.norm.ppf(0.5 + inference.check_level(1.0 - alpha) / 2.0) * self.bse
         return pd.DataFrame({0: self.params - half, 1: self.params + half})
 
     @property
     def wald_chi2(self) -> inference.WaldTest:
         """Joint test that every coefficient but the intercept is zero."""
-        slopes = [k for k, name in enumerate(self._names) if not (self._labels.intercept and name == "Intercept")]
+        slopes = list(range(int(self._labels.intercept), len(self._names)))
         covariance = self._fit.coefficient_covariance
         return inference.wald_chi2(self.params.to_numpy()[slopes], covariance[np.ix_(slopes, slopes)])
 
@@ -211,7 +211,9 @@ class MixedResults:
 
     def _training(self):
         if self._rows is None:
-            raise AttributeError("The training rows are not kept in a pickled model.\nUse predict on the data instead.")
+            raise AttributeError(
+                "The training rows are not kept in a copied or pickled model.\nUse predict on the data instead."
+            )
         return self._rows
 
     def summary(self, level: float = 0.95):

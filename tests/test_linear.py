@@ -275,7 +275,7 @@ def test_results_survive_pickling_without_the_rows(data, slopes):
     pd.testing.assert_frame_equal(again.variance_components(), slopes.variance_components())
     np.testing.assert_allclose(slopes.results_.fittedvalues, slopes.predict(X))
     np.testing.assert_allclose(slopes.results_.resid, y - slopes.predict(X))
-    with pytest.raises(AttributeError, match="not kept in a pickled model"):
+    with pytest.raises(AttributeError, match="not kept in a copied or pickled model"):
         _ = again.results_.fittedvalues
 
 
@@ -307,3 +307,94 @@ def test_wrong_options_are_named(data, slopes, arguments, message):
     X, _ = data
     with pytest.raises(ValueError, match=message):
         slopes.predict_interval(X, **arguments)
+
+
+def test_small_integer_labels_keep_their_levels():
+    """The range of int8 labels does not fit into int8."""
+    labels = np.tile(np.arange(-100, 101), 5)
+    X, rng = pd.DataFrame({"x": np.random.default_rng(0).normal(size=1005)}), np.random.default_rng(1)
+    y = X["x"] + rng.normal(size=201)[labels + 100] + rng.normal(size=1005)
+    wide, narrow = (MixedLinearRegressor("g").fit(X.assign(g=labels.astype(t)), y) for t in (np.int64, np.int8))
+    assert len(narrow.random_effects()) == 201 and narrow.loglik_ == wide.loglik_
+
+
+def test_too_few_rows_per_level_is_said():
+    """Two rows per level determine three covariances and the residual variance only up to a line."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"t": np.tile([0.0, 1.0], 200), "id": np.repeat(np.arange(200), 2)})
+    y = X["t"] + 3.0 * rng.normal(size=200)[X["id"]] + rng.normal(size=400)
+    intercepts = MixedLinearRegressor(groups="id").fit(X, y)
+    with pytest.warns(SingularFitWarning, match="id: some variances are not identified"):
+        slopes = MixedLinearRegressor(random_effects="(1 + t | id)").fit(X, y)
+    assert slopes.loglik_ >= intercepts.loglik_ - 1e-6
+    assert slopes.results_.bse["t"] == pytest.approx(intercepts.results_.bse["t"], rel=0.05)
+
+
+def test_slopes_with_one_row_per_level_are_identified():
+    """Unequal slopes make unequal variances, which the data show."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"x": rng.normal(size=2000), "g": np.arange(2000)})
+    y = X["x"] * (1.0 + 2.0 * rng.normal(size=2000)) + rng.normal(size=2000)
+    model = MixedLinearRegressor(random_effects="(0 + x | g)").fit(X, y)
+    assert model.covariances_[0][0, 0] == pytest.approx(4.0, rel=0.15)
+    assert model.scale_ == pytest.approx(1.0, rel=0.15)
+
+
+def test_two_names_for_one_factor(data):
+    X, y = data
+    with pytest.warns(SingularFitWarning, match="copy, group: some variances are not identified"):
+        model = MixedLinearRegressor(groups=["group", "copy"]).fit(X.assign(copy=X["group"] + 5), y)
+    assert model.loglik_ == pytest.approx(MixedLinearRegressor(groups="group").fit(X, y).loglik_, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    "terms", ["(1 | group) + (1 | group)", "(1 + x0 | group) + (0 + x0 | group)", "(x0 + x0 | group)"]
+)
+def test_an_effect_belongs_to_one_term(data, terms):
+    X, y = data
+    with pytest.raises(ValueError, match="of group appears twice"):
+        MixedLinearRegressor(random_effects=terms).fit(X, y)
+
+
+def test_results_outlive_a_refit(data):
+    X, y = data
+    model = MixedLinearRegressor(groups="group").fit(X, y)
+    results = model.results_
+    before = results.resid.std()
+    model.fit(X, 2 * y)
+    assert results.resid.std() == pytest.approx(before)
+
+
+def test_weights_that_do_not_count_anything(data):
+    X, y = data
+    with pytest.warns(SingularFitWarning, match="1 observations .the sum of sample_weight"):
+        MixedLinearRegressor(groups="group").fit(X, y, sample_weight=np.full(len(y), 1 / len(y)))
+
+
+def test_columns_named_by_numbers(data):
+    """Integers are positions; names that are integers are printed as they are."""
+    X, y = data
+    numbered = X.set_axis([10, 20, 30], axis=1)
+    model = MixedLinearRegressor(random_effects=[RandomEffect(2, (0,))]).fit(numbered, y)
+    assert model.loglik_ == pytest.approx(MixedLinearRegressor(random_effects="(x0 | group)").fit(X, y).loglik_)
+    assert model.random_effects()["factor"][0] == "30"
+
+
+def test_repeated_column_names(data):
+    X, y = data
+    with pytest.raises(ValueError, match="2 columns are called 'x0'"):
+        MixedLinearRegressor(groups="group").fit(pd.concat([X, X[["x0"]]], axis=1), y)
+
+
+def test_tuples_are_labels(data):
+    X, y = data
+    labels = [(g, "a") for g in X["group"]]
+    model = MixedLinearRegressor().fit(X[["x0", "x1"]], y, groups=labels)
+    assert len(model.random_effects()) == 40
+
+
+@pytest.mark.parametrize("level", [95, 0, -0.5])
+def test_levels_are_probabilities(slopes, level):
+    for method in (slopes.summary, slopes.variance_components):
+        with pytest.raises(ValueError, match="is not a probability"):
+            method(level=level)
