@@ -20,7 +20,6 @@ import numpy as np
 
 from ._kernels import lower_triangle
 
-
 INTERIOR = 1e-9  # a pivot below this share of the largest is on the boundary
 
 

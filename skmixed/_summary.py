@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WIDTH = 78  # of the printed tables
+WIDTH = 78  # of the printed tables, unless names need more
 
 
 @dataclass(frozen=True)
@@ -50,30 +50,44 @@ def linear_summary(results, fit, labels, level):
     # statsmodels takes a second to import and only printing needs it
     from statsmodels.iolib.summary import Summary
 
-    tables = [_header(results, fit, labels)]
+    blocks = [_header(results, fit, labels)]
     if len(labels.factors) > 1:
-        tables.append(_group_table(labels))
+        blocks.append(_group_table(labels))
     if len(results.params):
-        tables.append(_fixed_table(results, level))
-    tables.append(_variance_table(results, labels, level))
+        blocks.append(_fixed_table(results, level))
+    blocks.append(_variance_table(results, labels, level))
+    width = max(WIDTH, *(block.width() for block in blocks))
     summary = Summary()
-    summary.tables = tables
+    summary.tables = [block.as_wide_as(width) for block in blocks]
     summary.add_extra_txt(_notes(results, fit, labels))
     return summary
 
 
-def _simple_table(data, stubs, *, aligns="r", **kwargs):
-    """A table as wide as the others: its first stub is padded, which HTML and LaTeX ignore."""
-    from statsmodels.iolib.table import SimpleTable
-    from statsmodels.iolib.tableformatting import fmt_params
+@dataclass(frozen=True)
+class Block:
+    """One table of the summary, before it is brought to the width of the others."""
 
-    def table(padding):
-        names = [stubs[0] + " " * padding, *stubs[1:]]
-        return SimpleTable(data, stubs=names, txt_fmt=dict(fmt_params, data_aligns=aligns), **kwargs)
+    data: list
+    stubs: list
+    aligns: str = "r"
+    headers: list | None = None
+    title: str | None = None
 
-    longest = max(len(stub) for stub in stubs)
-    natural = max(map(len, table(0).as_text().splitlines()))
-    return table(max(0, WIDTH - natural) + longest - len(stubs[0]))
+    def table(self, padding=0):
+        """A statsmodels table whose first stub is padded, which HTML and LaTeX ignore."""
+        from statsmodels.iolib.table import SimpleTable
+        from statsmodels.iolib.tableformatting import fmt_params
+
+        stubs = [self.stubs[0] + " " * padding, *self.stubs[1:]]
+        layout = dict(fmt_params, data_aligns=self.aligns)
+        return SimpleTable(self.data, headers=self.headers, stubs=stubs, title=self.title, txt_fmt=layout)
+
+    def width(self, padding=0):
+        return max(map(len, self.table(padding).as_text().splitlines()))
+
+    def as_wide_as(self, width):
+        wide = max(map(len, self.stubs)) + width  # certainly enough: from there on the width grows with the padding
+        return self.table(wide - (self.width(wide) - width))
 
 
 def _header(results, fit, labels):
@@ -96,7 +110,7 @@ def _header(results, fit, labels):
     left += [("", "")] * (height - len(left))
     right += [("", "")] * (height - len(right))
     data = [(lv, f"   {rn}", rv) for (_, lv), (rn, rv) in zip(left, right, strict=True)]
-    return _simple_table(data, [name for name, _ in left], title=title, aligns="rlr")
+    return Block(data, [name for name, _ in left], title=title, aligns="rlr")
 
 
 def _size_rows(sizes):
@@ -113,7 +127,7 @@ def _group_table(labels):
     sizes = [labels.sizes[f] for f in order]
     data = [[f"{len(s)}", _count(np.min(s)), f"{np.mean(s):.1f}", _count(np.max(s))] for s in sizes]
     header = ["No. of groups", "Obs per group: min", "avg", "max"]
-    return _simple_table(data, [labels.factors[f] for f in order], headers=header)
+    return Block(data, [labels.factors[f] for f in order], headers=header)
 
 
 def _limits(level):
@@ -125,7 +139,7 @@ def _fixed_table(results, level):
     rows = zip(results.params, results.bse, results.tvalues, results.pvalues, limits[0], limits[1], strict=True)
     data = [[number(b), number(se), f"{z:.2f}", f"{p:.3f}", number(lo), number(hi)] for b, se, z, p, lo, hi in rows]
     header = ["coef", "std err", "z", "P>|z|", *_limits(level)]
-    return _simple_table(data, list(results.params.index), headers=header)
+    return Block(data, list(results.params.index), headers=header)
 
 
 def _variance_table(results, labels, level):
@@ -143,7 +157,7 @@ def _variance_table(results, labels, level):
         data.append([number(v) for v in (row.estimate, row.std_error, row.ci_low, row.ci_high)])
     stubs[-1] = stubs[-1].strip()
     header = ["estimate", "std err", *_limits(level)]
-    return _simple_table(data, stubs, headers=header)
+    return Block(data, stubs, headers=header)
 
 
 def _entry_label(row):
