@@ -93,24 +93,32 @@ class Block:
 def _header(results, fit, labels):
     method = "REML" if fit.reml else "ML"
     title = f"Mixed-effects {method} regression" if labels.factors else f"Linear regression by {method}"
-    likelihood = "Log restricted-likelihood:" if fit.reml else "Log-likelihood:"
-    wald = results.wald_chi2
+    left, right = _data_rows(results, labels)
+    for row in _fit_rows(results, "Log restricted-likelihood:" if fit.reml else "Log-likelihood:"):
+        (left if len(left) <= len(right) else right).append(row)
+    right += [("", "")] * (len(left) - len(right))
+    data = [(value, f"   {name}", other) for (_, value), (name, other) in zip(left, right, strict=True)]
+    return Block(data, [name for name, _ in left], title=title, aligns="rlr")
+
+
+def _data_rows(results, labels):
     left = [("Response:", labels.response), ("Converged:", "yes" if results.converged else "no")]
     right = [("No. of observations:", _count(results.nobs))]
     if len(labels.factors) == 1:
-        sizes = labels.sizes[0]
-        left += [("Group variable:", labels.factors[0]), ("No. of groups:", f"{len(sizes)}")]
-        right += _size_rows(sizes)
-    fit_rows = [(likelihood, f"{results.llf:.3f}"), ("AIC:", f"{results.aic:.3f}"), ("BIC:", f"{results.bic:.3f}")]
-    test_rows = []
-    if wald.df:
-        test_rows = [(f"Wald chi2({wald.df}):", f"{wald.statistic:.2f}"), ("Prob > chi2:", f"{wald.pvalue:.4f}")]
-    left, right = left + fit_rows, right + test_rows
-    height = max(len(left), len(right))
-    left += [("", "")] * (height - len(left))
-    right += [("", "")] * (height - len(right))
-    data = [(lv, f"   {rn}", rv) for (_, lv), (rn, rv) in zip(left, right, strict=True)]
-    return Block(data, [name for name, _ in left], title=title, aligns="rlr")
+        left += [("Group variable:", labels.factors[0]), ("No. of groups:", f"{len(labels.sizes[0])}")]
+        return left, right + _size_rows(labels.sizes[0])
+    return left, [*right, ("No. of grouping factors:", f"{len(labels.factors)}")]
+
+
+def _fit_rows(results, likelihood):
+    """Criteria and the test of all slopes, to be dealt out left and right."""
+    wald = results.wald_chi2
+    criteria = [(likelihood, results.llf), ("AIC:", results.aic), ("BIC:", results.bic)]
+    criteria = [(name, f"{value:.3f}") for name, value in criteria]
+    if not wald.df:
+        return criteria
+    tests = [(f"Wald chi2({wald.df}):", f"{wald.statistic:.2f}"), ("Prob > chi2:", f"{wald.pvalue:.4f}")]
+    return [criteria[0], tests[0], criteria[1], tests[1], criteria[2]]
 
 
 def _size_rows(sizes):
