@@ -28,7 +28,7 @@ from . import _kernels as kernels
 from ._covariance import pivoted_root
 
 MAX_PAIRS_PER_ENTRY = 16  # beyond this many pair products per dense entry a dense product is cheaper
-MAX_DENSE = 30_000  # columns of the dense block: 7 GiB
+MAX_DENSE = 16_000  # columns of the dense block: 2 GiB, of which a fit holds up to four
 
 
 @dataclass(frozen=True)

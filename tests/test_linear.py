@@ -398,3 +398,9 @@ def test_levels_are_probabilities(slopes, level):
     for method in (slopes.summary, slopes.variance_components):
         with pytest.raises(ValueError, match="is not a probability"):
             method(level=level)
+
+
+def test_text_as_response(data):
+    X, y = data
+    with pytest.raises(ValueError, match="y: the response must be numbers, got 'a'"):
+        MixedLinearRegressor(groups="group").fit(X, ["a"] * len(y))
