@@ -50,7 +50,7 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
     groups : str, int or list of them, default=None
         Columns of X that hold the grouping factors; they leave the fixed effects.  Names need a table, positions
         count columns of any X, negative ones from the end.  None: the columns are named by ``random_effects``, or the
-        labels are passed as ``groups=`` to ``fit``.  Where ``random_effects`` is given, its terms alone say which factors
+        labels are passed as ``groups=`` to ``fit``.  Where ``random_effects`` is given its terms alone say which factors
         have effects; a column named here and in no term only leaves the fixed effects.
     random_effects : str, RandomEffect or list of RandomEffect, default=None
         Terms in lme4's notation, such as ``"(1 + age | idcode) + (1 | school/class)"``, or as values.  None: a random
@@ -236,7 +236,9 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         try:
             y = np.asarray(y, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"y: the response must be numbers, got {y[0]!r}.\nConvert it before fitting.") from error
+            raise ValueError(
+                f"y: the response must be numbers, got {str(y[0])!r}.\nConvert it before fitting."
+            ) from error
         if not np.all(np.isfinite(y)):
             raise ValueError(
                 f"Input y contains NaN or infinity in {int(np.sum(~np.isfinite(y)))} rows.\n"
