@@ -50,8 +50,8 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
     groups : str, int or list of them, default=None
         Columns of X that hold the grouping factors; they leave the fixed effects.  Names need a table, positions
         count columns of any X, negative ones from the end.  None: the columns are named by ``random_effects``, or the
-        labels are passed as ``groups=`` to ``fit``.  Where ``random_effects`` is given, its terms say which factors have
-        effects; a column named here and in no term only leaves the fixed effects.
+        labels are passed as ``groups=`` to ``fit``.  Where ``random_effects`` is given, its terms say which factors
+        have effects; a column named here and in no term only leaves the fixed effects.
     random_effects : str, RandomEffect or list of RandomEffect, default=None
         Terms in lme4's notation, such as ``"(1 + age | idcode) + (1 | school/class)"``, or as values.  None: a random
         intercept for every grouping factor.
