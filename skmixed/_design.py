@@ -353,7 +353,7 @@ def _chunk_length(codes, n_levels):
     """Rows per chunk: few enough for the cache, many enough to pay for touching the levels they span."""
     spans = [int(np.ptp(c[:ROWS_PER_CHUNK])) if len(c) else 0 for c in codes]
     return int(
-        np.clip(4 * max([min(s, m) for s, m in zip(spans, n_levels, strict=True)], default=0), ROWS_PER_CHUNK, 1 << 22)
+        np.clip(2 * max([min(s, m) for s, m in zip(spans, n_levels, strict=True)], default=0), ROWS_PER_CHUNK, 1 << 22)
     )
 
 

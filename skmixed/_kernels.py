@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
-LEVELS_PER_CHUNK = 4096
+LEVELS_PER_CHUNK = 16384
 THREADS_PAY = 2000  # order of a matrix from which a second BLAS thread gains more than it risks
 
 
