@@ -171,6 +171,7 @@ class FittedFormula:
         needed = {g for bar in self._bars for g in bar.groups}
         for spec in (self._fixed, *self._effects):
             needed |= {str(v) for v in spec.required_variables}
+        needed |= {str(name) for name in table.columns if f"`{name}`" in self.text}  # dotted names are cut at the dot
         return [str(name) for name in table.columns if str(name) in needed]
 
     def _check_names(self, wanted, table):
@@ -214,6 +215,8 @@ _OPTIONS = {"output": "numpy", "na_action": "raise", "context": {}}
 def evaluate_response(text: str, table) -> pd.Series:
     """The left-hand side of a formula for some rows, named as written."""
     frame = _pandas(text, table)
+    if text.strip("`") in frame.columns:  # as it is, even where the name is a word of Python such as yield
+        return frame[text.strip("`")]
     matrix = _evaluate(text, lambda: Formula(f"0 + I({text})").get_model_matrix(frame, **_OPTIONS), frame)
     values = np.asarray(matrix)
     if values.shape[1] != 1:
@@ -243,6 +246,11 @@ def _evaluate(text, function, table):
         names = ", ".join(map(repr, table.columns[:20]))
         reason = str(error).splitlines()[0]
         raise ValueError(f"formula={text!r}: {reason}\nThe columns are {names}.") from error
+    except SyntaxError as error:
+        raise ValueError(
+            f"formula={text!r}: {error.text or error.msg!r} cannot be evaluated.\n"
+            "Put names that are words of Python, such as class or lambda, in backticks."
+        ) from error
     except ValueError:
         _check_missing(table, [name for name in table.columns if str(name) in text])
         raise

@@ -146,3 +146,17 @@ def test_new_rows_are_checked(machines):
     with pytest.raises(ValueError, match="column 'Machine' contains NaN"):
         MixedLinearRegressor(formula="Machine + (1 | Worker)").fit(missing, machines["score"])
     assert isinstance(missing, pd.DataFrame)
+
+
+def test_unusual_names():
+    """Dots, spaces and words of Python in backticks; a response may be any column."""
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"a.b": rng.normal(size=60), "class": rng.normal(size=60), "my g": np.repeat(np.arange(10), 6)})
+    data["yield"] = data["a.b"] + 3.0 * rng.normal(size=10)[data["my g"]] + rng.normal(size=60)
+    model = MixedLinearRegressor.from_formula("yield ~ `a.b` + `class` + (1 | `my g`)", data)
+    plain = data.rename(columns={"a.b": "ab", "class": "c", "my g": "g", "yield": "y"})
+    same = MixedLinearRegressor.from_formula("y ~ ab + c + (1 | g)", plain)
+    assert model.loglik_ == pytest.approx(same.loglik_)
+    np.testing.assert_allclose(model.predict(data), same.predict(plain))
+    with pytest.raises(ValueError, match="in backticks"):
+        MixedLinearRegressor.from_formula("yield ~ I(class + 1) + (1 | `my g`)", data)
