@@ -186,8 +186,9 @@ class MixedModel(BaseEstimator):
             )
         if reset:
             self._formula = FittedFormula(self.formula, X)
-        table = self._formula.select(X)
-        validate_data(self, table, skip_check_array=True, reset=reset)
+        table = self._formula.select(X, without_groups=not reset)
+        if list(table.columns) == self._formula.columns:
+            validate_data(self, table, skip_check_array=True, reset=reset)
         found = self._formula.evaluate(table)
         for name, values in found.labels.items():
             _check_labels(name, values)
@@ -244,6 +245,8 @@ class MixedModel(BaseEstimator):
         names = tables.column_names(X)
         if names is None:
             return self._read_array_columns(X, wanted, reset)
+        if not reset and names == self._fixed_names and not self._is_slope_of_groups:
+            return self._rows(tables.numeric_matrix(X), names, {})  # without groups: every level is new
         validate_data(self, X, skip_check_array=True, reset=reset)
         role = "groups" if self.groups is not None else "random_effects"
         keys = {w: _resolve(role, w, names) for w in wanted}
@@ -255,8 +258,10 @@ class MixedModel(BaseEstimator):
         fixed = tables.column_names(rest)
         n = len(next(iter(labels.values())))
         matrix = tables.numeric_matrix(rest) if fixed else np.empty((n, 0))
-        rows = self._rows(matrix, fixed, labels)
-        return _with_slopes(rows, {slopes[s]: labels[w] for s in slopes for w in keys if keys[w] == slopes[s]})
+        extra = {slopes[s]: labels[w] for s in slopes for w in keys if keys[w] == slopes[s]}
+        if reset:
+            self._fixed_names, self._is_slope_of_groups = fixed, bool(extra)
+        return _with_slopes(self._rows(matrix, fixed, labels), extra)
 
     def _read_array_columns(self, X, wanted, reset):
         if any(isinstance(w, str) for w in wanted):

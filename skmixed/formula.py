@@ -179,15 +179,24 @@ class FittedFormula:
             if name not in table.columns:
                 raise tables.unknown_column("formula", name, list(table.columns))
 
-    def select(self, X):
-        """The columns of a table that the formula uses, as a pandas DataFrame."""
+    def select(self, X, *, without_groups=False):
+        """The columns of a table that the formula uses, as a pandas DataFrame.
+
+        ``without_groups`` allows all grouping columns to be absent, unless they have effects as well.
+        """
         table = _pandas(self.text, X)
-        self._check_names(self.columns, table)
-        return table[self.columns]
+        groups = {g for bar in self._bars for g in bar.groups} - self._evaluated_columns()
+        absent = without_groups and not any(g in table.columns for g in groups)
+        columns = [name for name in self.columns if not absent or name not in groups]
+        self._check_names(columns, table)
+        return table[columns]
+
+    def _evaluated_columns(self):
+        return {str(v) for spec in (self._fixed, *self._effects) for v in spec.required_variables}
 
     def evaluate(self, table) -> Evaluated:
         """Fixed effects, slopes, terms and labels of some rows."""
-        _check_missing(table, [c for c in self.columns if c not in {g for bar in self._bars for g in bar.groups}])
+        _check_missing(table, [c for c in table.columns if c not in {g for bar in self._bars for g in bar.groups}])
         fixed = self._matrix(self._fixed, table)
         columns = {name: fixed[:, k] for k, name in enumerate(self._fixed.column_names) if name != "Intercept"}
         n_fixed, effects = len(columns), []
@@ -199,7 +208,8 @@ class FittedFormula:
             slopes = tuple(name for name in names if name != "Intercept")
             group = bar.groups[0] if len(bar.groups) == 1 else bar.groups
             effects.append(RandomEffect(group, slopes, intercept="Intercept" in names))
-        labels = {g: tables.column(table, g) for bar in self._bars for g in bar.groups}
+        present = all(g in table.columns for bar in self._bars for g in bar.groups)
+        labels = {g: tables.column(table, g) for bar in self._bars for g in bar.groups} if present else {}
         stacked = np.column_stack(list(columns.values())) if columns else np.empty((len(table), 0))
         intercept = "Intercept" in self._fixed.column_names
         return Evaluated(np.asarray(stacked, dtype=np.float64), list(columns), n_fixed, intercept, effects, labels)

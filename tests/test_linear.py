@@ -404,3 +404,21 @@ def test_text_as_response(data):
     X, y = data
     with pytest.raises(ValueError, match="y: the response must be numbers, got 'a'"):
         MixedLinearRegressor(groups="group").fit(X, ["a"] * len(y))
+
+
+@pytest.mark.parametrize("style", ["column", "terms", "formula"])
+def test_new_rows_without_their_groups(data, style):
+    """A table without the grouping column: every level is new, and a warning says so."""
+    X, y = data
+    options = {
+        "column": {"groups": "group"},
+        "terms": {"random_effects": "(1 + x0 | group)"},
+        "formula": {"formula": "x0 + x1 + (1 + x0 | group)"},
+    }
+    model = MixedLinearRegressor(**options[style]).fit(X, y)
+    with pytest.warns(GroupsWarning, match="every level counts as new"):
+        predicted = model.predict(X[["x0", "x1"]])
+    np.testing.assert_allclose(predicted, model.predict(X, kind="population"))
+    np.testing.assert_allclose(model.predict(X[["x0", "x1"]], kind="population"), predicted)
+    with pytest.raises(ValueError, match="x0"):
+        model.predict(X[["x1", "group"]])
