@@ -56,7 +56,7 @@ def linear_summary(results, fit, labels, level):
     if len(results.params):
         blocks.append(_fixed_table(results, level))
     blocks.append(_variance_table(results, labels, level))
-    width = max(WIDTH, *(block.width() for block in blocks))
+    width = max(WIDTH, *(block.width for block in blocks))
     summary = Summary()
     summary.tables = [block.as_wide_as(width) for block in blocks]
     summary.add_extra_txt(_notes(results, fit, labels))
@@ -73,21 +73,21 @@ class Block:
     headers: list | None = None
     title: str | None = None
 
-    def table(self, padding=0):
-        """A statsmodels table whose first stub is padded, which HTML and LaTeX ignore."""
+    def table(self, first_column=0):
+        """A statsmodels table whose printed first column is at least that wide."""
         from statsmodels.iolib.table import SimpleTable
         from statsmodels.iolib.tableformatting import fmt_params
 
-        stubs = [self.stubs[0] + " " * padding, *self.stubs[1:]]
-        layout = dict(fmt_params, data_aligns=self.aligns)
-        return SimpleTable(self.data, headers=self.headers, stubs=stubs, title=self.title, txt_fmt=layout)
+        widths = [first_column] + [fmt_params["colwidths"]] * len(self.data[0])
+        layout = dict(fmt_params, data_aligns=self.aligns, colwidths=widths)
+        return SimpleTable(self.data, headers=self.headers, stubs=self.stubs, title=self.title, txt_fmt=layout)
 
-    def width(self, padding=0):
-        return max(map(len, self.table(padding).as_text().splitlines()))
+    @property
+    def width(self):
+        return max(map(len, self.table().as_text().splitlines()))
 
     def as_wide_as(self, width):
-        wide = max(map(len, self.stubs)) + width  # certainly enough: from there on the width grows with the padding
-        return self.table(wide - (self.width(wide) - width))
+        return self.table(max(map(len, self.stubs)) + width - self.width)
 
 
 def _header(results, fit, labels):
