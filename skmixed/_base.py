@@ -300,6 +300,8 @@ class MixedModel(BaseEstimator):
             return None, slice(None)
         w = _check_sample_weight(sample_weight, rows.X, dtype=np.float64, ensure_non_negative=True)
         keep = w > 0
+        if not keep.any():
+            raise ValueError("sample_weight is zero in every row.\nGive at least two rows a positive weight.")
         keep = slice(None) if keep.all() else keep
         w = w[keep]
         return (None if np.all(w == 1.0) else w), keep

@@ -105,16 +105,16 @@ def check_numeric(X):
     for name in column_names(X):
         values = X[name]
         array = np.asarray(values)
-        if array.dtype.kind in "mM" or (array.dtype.kind in "OUST" and not _is_numeric(array)):
-            raise ValueError(
-                f"X: column {name!r} holds {kind_of(array)}, such as {array[0]!r}; fixed effects must be numbers.\n"
-                "Encode it (OneHotEncoder(drop='first') in a ColumnTransformer), or name it as a grouping factor."
-            )
         if missing := int(np.sum(is_missing(array))):
             found = "NaN" if np.any(pd.isna(array)) else "infinity"
             raise ValueError(
                 f"X: column {name!r} contains {found} in {missing} of {len(array)} rows.\n"
                 "Drop these rows before fitting, or put an imputer before the model."
+            )
+        if array.dtype.kind in "mM" or (array.dtype.kind in "OUST" and not _is_numeric(array)):
+            raise ValueError(
+                f"X: column {name!r} holds {kind_of(array)}, such as {array[0]!r}; fixed effects must be numbers.\n"
+                "Encode it (OneHotEncoder(drop='first') in a ColumnTransformer), or name it as a grouping factor."
             )
 
 
