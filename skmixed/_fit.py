@@ -21,6 +21,7 @@ from ._start import SHRINKAGE_FLOOR, moment_start, typical_floors
 
 SNAP = (1e-3, 1e-8)  # pivots below this share of a typical one are tried at exactly zero
 FLAT = 1e-6  # curvature below this share of the largest is none
+MAX_RESTARTS = 3  # attempts to leave a saddle
 NEGLIGIBLE_RISE = 1e-8  # rise of the deviance that an exact zero may cost
 
 
@@ -62,22 +63,28 @@ def _is_residual(cross, f):
 
 
 def _optimum(objective, model, tol, max_iter, report):
+    """The optimum from the moment start, with zeros made exact and saddles left."""
     if not model.blocks:
         return Optimum([], None, 1, True, "no random effects")
 
-    def minimum_from(point, budget):
-        return minimize(objective, model, point, tol=tol, max_iter=budget, report=report)
+    def minimum_from(point):
+        return minimize(objective, model, point, tol=tol, max_iter=max_iter, report=report)
 
     start = moment_start(objective, model)
-    optimum = minimum_from(start, max_iter)
+    optimum = minimum_from(start)
     if not np.isfinite(optimum.evaluation.value):
-        optimum = minimum_from([np.zeros_like(T) for T in start], max_iter)
-    for _ in range(3):
+        optimum = minimum_from([np.zeros_like(T) for T in start])
+    if not np.isfinite(optimum.evaluation.value):
+        raise ValueError(
+            "X: the fixed effects are too large or too nearly dependent for floating-point numbers.\n"
+            "Rescale columns beyond 1e100, or drop one of those that say the same."
+        )
+    for _ in range(MAX_RESTARTS):
         optimum = _snapped(objective, model, optimum)
         escape = _escape(objective, model, optimum)
         if escape is None or not optimum.converged:
             return optimum
-        again = minimum_from(escape, max_iter)
+        again = minimum_from(escape)
         if again.evaluation.value > optimum.evaluation.value - NEGLIGIBLE_RISE:
             return optimum
         optimum = again
