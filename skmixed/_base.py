@@ -1,4 +1,4 @@
-"""What both estimators share: reading X, y and groups, building the design, and the linear predictor."""
+"""What the estimators share: reading X, y and groups, building the design, and the linear predictor."""
 
 from __future__ import annotations
 
@@ -171,10 +171,7 @@ class MixedModel(BaseEstimator):
             "Give one of the two, not both (a splitter's groups: set_fit_request(groups=False))."
         )
 
-    def _read_formula(self, X, groups, reset):
-        """The whole model from a formula over the columns of X."""
-        if groups is not None:
-            raise self._both("formula")
+    def _refuse_formula_and_more(self):
         if self.groups is not None or vars(self)["random_effects"] is not None:
             raise ValueError(
                 f"formula={self.formula!r} describes the whole model.\nLeave groups and random_effects at None."
@@ -184,12 +181,20 @@ class MixedModel(BaseEstimator):
                 f"formula={self.formula!r} decides about the intercept.\n"
                 "Write '0 + ...' instead of fit_intercept=False."
             )
+
+    def _read_formula(self, X, groups, reset):
+        """The whole model from a formula over the columns of X."""
+        if groups is not None:
+            raise self._both("formula")
+        self._refuse_formula_and_more()
         if reset:
-            self._formula = FittedFormula(self.formula, X)
-        table = self._formula.select(X, without_groups=not reset)
+            self._formula, table, found = FittedFormula.fit(self.formula, X)
+        else:
+            table = self._formula.select(X)
         if list(table.columns) == self._formula.columns:
             validate_data(self, table, skip_check_array=True, reset=reset)
-        found = self._formula.evaluate(table)
+        if not reset:
+            found = self._formula.evaluate(table)
         for name, values in found.labels.items():
             _check_labels(name, values)
         return Rows(

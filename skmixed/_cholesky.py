@@ -229,8 +229,7 @@ class DenseOperator:
         side = blocks.shape[2]
         S = _mirrored(state[self._dense].reshape(side, side))
         SC = [block @ S for block in blocks]
-        pairs = [(r, c) for r in range(self.q) for c in range(r + 1)]
-        return np.array([np.einsum("ms,ms->m", SC[r], blocks[c]) for r, c in pairs])
+        return np.array([np.einsum("ms,ms->m", SC[r], blocks[c]) for r, c in kernels.entries(self.q)])
 
 
 def _mirrored(lower):

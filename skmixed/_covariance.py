@@ -97,9 +97,6 @@ class Unstructured:
         pivots = np.max(np.abs(root), axis=0) ** 2
         return _gram(root * (pivots >= tol))
 
-    def coordinates(self, T):
-        return T[lower_triangle(self.size)]
-
     def is_interior(self, T):
         root, _ = pivoted_root(T, tol=INTERIOR)
         return bool(np.all(np.any(root != 0, axis=0)))
@@ -111,10 +108,10 @@ class Spectral:
     Diagonal, identity and exchangeable are three tables of projections.
     """
 
-    def __init__(self, projections, basis, to_natural, invariance):
+    def __init__(self, projections, basis, invariance):
         self.size = projections.shape[1]
         self.projections, self.basis = projections, basis
-        self._to_natural, self.invariance = to_natural, invariance
+        self.invariance = invariance
         self._ranks = np.trace(projections, axis1=1, axis2=2)
 
     def _variances(self, T):
@@ -142,9 +139,6 @@ class Spectral:
         variances = self._variances(T)
         return self._compose(np.where(variances >= tol, variances, 0.0))
 
-    def coordinates(self, T):
-        return self._to_natural @ self._variances(T)
-
     def is_interior(self, T):
         variances = self._variances(T)
         return bool(np.all(variances > INTERIOR * np.max(variances)))
@@ -154,13 +148,13 @@ def diagonal(size):
     """Independent effects, each with its own variance."""
     projections = np.zeros((size, size, size))
     projections[np.arange(size), np.arange(size), np.arange(size)] = 1.0
-    return Spectral(projections, projections, np.eye(size), "scale")
+    return Spectral(projections, projections, "scale")
 
 
 def identity(size):
     """Independent effects with one common variance."""
     projections = np.eye(size)[None]
-    return Spectral(projections, projections, np.eye(1), "common scale")
+    return Spectral(projections, projections, "common scale")
 
 
 def exchangeable(size):
@@ -169,8 +163,7 @@ def exchangeable(size):
         return identity(1)
     mean = np.full((size, size), 1.0 / size)
     basis = np.stack([np.eye(size), np.ones((size, size)) - np.eye(size)])
-    to_natural = np.array([[1.0 - 1.0 / size, 1.0 / size], [-1.0 / size, 1.0 / size]])
-    return Spectral(np.stack([np.eye(size) - mean, mean]), basis, to_natural, "common scale")
+    return Spectral(np.stack([np.eye(size) - mean, mean]), basis, "common scale")
 
 
 class Absent:
@@ -190,9 +183,6 @@ class Absent:
 
     def snapped(self, T, tol):
         return T
-
-    def coordinates(self, T):
-        return np.zeros(0)
 
     def is_interior(self, T):
         return False
@@ -279,9 +269,6 @@ class CovarianceModel:
             b.structure.start(S, floors[b.factor][b.window])
             for b, S in zip(self.blocks, self.split(factors), strict=True)
         ]
-
-    def coordinates(self, point):
-        return [b.structure.coordinates(T) for b, T in zip(self.blocks, point, strict=True)]
 
 
 def _block_diagonal(blocks):

@@ -70,15 +70,7 @@ def _optimum(objective, model, tol, max_iter, report):
     def minimum_from(point):
         return minimize(objective, model, point, tol=tol, max_iter=max_iter, report=report)
 
-    start = moment_start(objective, model)
-    optimum = minimum_from(start)
-    if not np.isfinite(optimum.evaluation.value):
-        optimum = minimum_from([np.zeros_like(T) for T in start])
-    if not np.isfinite(optimum.evaluation.value):
-        raise ValueError(
-            "X: the fixed effects are too large or too nearly dependent for floating-point numbers.\n"
-            "Rescale columns beyond 1e100, or drop one of those that say the same."
-        )
+    optimum = _first_minimum(minimum_from, moment_start(objective, model))
     for _ in range(MAX_RESTARTS):
         optimum = _snapped(objective, model, optimum)
         escape = _escape(objective, model, optimum)
@@ -89,6 +81,18 @@ def _optimum(objective, model, tol, max_iter, report):
             return optimum
         optimum = again
     return optimum
+
+
+def _first_minimum(minimum_from, start):
+    """From the moment estimates, or from no variance at all where those are out of reach."""
+    for point in (start, [np.zeros_like(T) for T in start]):
+        optimum = minimum_from(point)
+        if np.isfinite(optimum.evaluation.value):
+            return optimum
+    raise ValueError(
+        "X: the fixed effects are too large or too nearly dependent for floating-point numbers.\n"
+        "Rescale columns beyond 1e100, or drop one of those that say the same."
+    )
 
 
 def _snapped(objective, model, optimum):

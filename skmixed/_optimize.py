@@ -30,7 +30,6 @@ class Optimum:
     model: tuple | None = field(
         default=None, repr=False
     )  # the last local model: radius of its point, gradient, Hessian
-    history: tuple = field(default=(), repr=False)  # (value, predicted decrease, radius) per iteration
 
 
 def trust_region_step(gradient, hessian, radius):
@@ -119,11 +118,10 @@ class _Search:
         self.objective, self.manifold, self.tol, self.report = objective, manifold, tol, report
         self.point, self.current = start, objective(manifold.assemble(start))
         self.radius = max(1.0, manifold.chart(start).radius)
-        self.n_evaluations, self.history, self.model = 1, [], None
+        self.n_evaluations, self.model = 1, None
 
     def optimum(self, message):
-        converged, history = message == CONVERGED, tuple(self.history)
-        return Optimum(self.point, self.current, self.n_evaluations, converged, message, self.model, history)
+        return Optimum(self.point, self.current, self.n_evaluations, message == CONVERGED, message, self.model)
 
     def iterate(self):
         """One accepted step; a message where there is none."""
@@ -136,7 +134,8 @@ class _Search:
         for _ in range(MAX_SHRINKS):
             step = trust_region_step(gradient, hessian, self.radius)
             predicted = -(gradient @ step + 0.5 * step @ hessian @ step)
-            self._record(predicted)
+            if self.report is not None:
+                self.report(self.current.value, predicted, self.radius)
             if predicted < max(self.tol, self.current.noise):
                 if predicted > LAST_STEP * self.tol:
                     self._try(chart.move(step), predicted, 0.0)
@@ -144,11 +143,6 @@ class _Search:
             if self._try(chart.move(step), predicted, float(np.linalg.norm(step))):
                 return None
         return "no further decrease found"
-
-    def _record(self, predicted):
-        self.history.append((self.current.value, predicted, self.radius))
-        if self.report is not None:
-            self.report(*self.history[-1])
 
     def _try(self, candidate, predicted, length):
         """Evaluate a candidate, adapt the radius, and say whether it was accepted."""

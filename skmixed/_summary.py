@@ -47,7 +47,7 @@ def _count(value):
 
 def linear_summary(results, fit, labels, level):
     """Header, groups, fixed effects, variance components and the test against the model without random effects."""
-    # statsmodels takes a second to import and only printing needs it
+    # only printing needs statsmodels: importing it here keeps `import skmixed` short
     from statsmodels.iolib.summary import Summary
 
     blocks = [_header(results, fit, labels)]

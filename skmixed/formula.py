@@ -149,73 +149,95 @@ class Evaluated:
 
 
 class FittedFormula:
-    """A formula with everything needed to evaluate it for new rows."""
+    """A formula with everything needed to evaluate it for new rows; made by :meth:`fit`."""
 
-    def __init__(self, text, table):
-        response, fixed, self._bars = split_formula(text)
+    @classmethod
+    def fit(cls, text, X):
+        """The formula, the part of the table it uses, and its columns, evaluated once."""
+        formula = cls(text)
+        table = _pandas(text, X)
+        formula._check_names(formula._groups, table)
+        matrices = [
+            _evaluate(text, lambda part=part: Formula(part).get_model_matrix(table, **_OPTIONS), table)
+            for part in (formula._fixed_part, *(bar.effects for bar in formula._bars))
+        ]
+        formula._specifications = [matrix.model_spec for matrix in matrices]
+        formula.columns = formula._required(table)
+        table = table[formula.columns]
+        return formula, table, formula._assembled(table, matrices)
+
+    def __init__(self, text):
+        response, self._fixed_part, self._bars = split_formula(text)
         if response:
             raise ValueError(
                 f"formula={text!r} names a response.\nPass y to fit, or use from_formula with the whole formula."
             )
         self.text = text
-        table = _pandas(text, table)
-        self._check_names([g for bar in self._bars for g in bar.groups], table)
-        self._fixed = self._specification(fixed, table)
-        self._effects = [self._specification(bar.effects, table) for bar in self._bars]
-        self.columns = self._required(table)
-
-    def _specification(self, text, table):
-        return _evaluate(self.text, lambda: Formula(text).get_model_matrix(table, **_OPTIONS), table).model_spec
+        self._groups = list(dict.fromkeys(g for bar in self._bars for g in bar.groups))
 
     def _required(self, table):
-        needed = {g for bar in self._bars for g in bar.groups}
-        for spec in (self._fixed, *self._effects):
-            needed |= {str(v) for v in spec.required_variables}
+        needed = {*self._groups, *self._evaluated_columns()}
         needed |= {str(name) for name in table.columns if f"`{name}`" in self.text}  # dotted names are cut at the dot
         return [str(name) for name in table.columns if str(name) in needed]
+
+    def _evaluated_columns(self):
+        return {str(v) for spec in self._specifications for v in spec.required_variables}
 
     def _check_names(self, wanted, table):
         for name in wanted:
             if name not in table.columns:
                 raise tables.unknown_column("formula", name, list(table.columns))
 
-    def select(self, X, *, without_groups=False):
-        """The columns of a table that the formula uses, as a pandas DataFrame.
+    def select(self, X):
+        """The columns of new rows that the formula uses, as a pandas DataFrame.
 
-        ``without_groups`` allows all grouping columns to be absent, unless they have effects as well.
+        All grouping columns may be absent, unless the formula evaluates them as well.
         """
         table = _pandas(self.text, X)
-        groups = {g for bar in self._bars for g in bar.groups} - self._evaluated_columns()
-        absent = without_groups and not any(g in table.columns for g in groups)
-        columns = [name for name in self.columns if not absent or name not in groups]
+        optional = set(self._groups) - self._evaluated_columns()
+        absent = not any(g in table.columns for g in optional)
+        columns = [name for name in self.columns if not absent or name not in optional]
         self._check_names(columns, table)
         return table[columns]
 
-    def _evaluated_columns(self):
-        return {str(v) for spec in (self._fixed, *self._effects) for v in spec.required_variables}
-
     def evaluate(self, table) -> Evaluated:
-        """Fixed effects, slopes, terms and labels of some rows."""
-        _check_missing(table, [c for c in table.columns if c not in {g for bar in self._bars for g in bar.groups}])
-        fixed = self._matrix(self._fixed, table)
-        columns = {name: fixed[:, k] for k, name in enumerate(self._fixed.column_names) if name != "Intercept"}
-        n_fixed, effects = len(columns), []
-        for bar, spec in zip(self._bars, self._effects, strict=True):
-            matrix, names = self._matrix(spec, table), list(spec.column_names)
-            for k, name in enumerate(names):
-                if name != "Intercept":
-                    columns.setdefault(name, matrix[:, k])
-            slopes = tuple(name for name in names if name != "Intercept")
+        """Fixed effects, slopes, terms and labels of new rows."""
+        _check_missing(table, [name for name in table.columns if name not in self._groups])
+        matrices = [
+            _evaluate(self.text, lambda spec=spec: spec.get_model_matrix(table, context={}), table)
+            for spec in self._specifications
+        ]
+        return self._assembled(table, matrices)
+
+    def _assembled(self, table, matrices):
+        columns, effects = _named_columns(matrices[0]), []
+        n_fixed = len(columns)
+        for bar, matrix in zip(self._bars, matrices[1:], strict=True):
+            slopes = _named_columns(matrix)
+            columns |= {name: column for name, column in slopes.items() if name not in columns}
             group = bar.groups[0] if len(bar.groups) == 1 else bar.groups
-            effects.append(RandomEffect(group, slopes, intercept="Intercept" in names))
-        present = all(g in table.columns for bar in self._bars for g in bar.groups)
-        labels = {g: tables.column(table, g) for bar in self._bars for g in bar.groups} if present else {}
+            effects.append(RandomEffect(group, tuple(slopes), intercept=_has_intercept(matrix)))
+        present = all(g in table.columns for g in self._groups)
+        labels = {g: tables.column(table, g) for g in self._groups} if present else {}
+        _check_finite(columns)
         stacked = np.column_stack(list(columns.values())) if columns else np.empty((len(table), 0))
-        intercept = "Intercept" in self._fixed.column_names
+        intercept = _has_intercept(matrices[0])
         return Evaluated(np.asarray(stacked, dtype=np.float64), list(columns), n_fixed, intercept, effects, labels)
 
-    def _matrix(self, spec, table):
-        return np.asarray(_evaluate(self.text, lambda: spec.get_model_matrix(table, context={}), table))
+
+def _check_finite(columns):
+    for name, values in columns.items():
+        if not np.all(np.isfinite(np.asarray(values, dtype=np.float64))):
+            raise ValueError(f"formula: {name!r} is not a finite number in every row.\nDrop or mend these rows.")
+
+
+def _has_intercept(matrix):
+    return "Intercept" in matrix.model_spec.column_names
+
+
+def _named_columns(matrix):
+    values = np.asarray(matrix)
+    return {name: values[:, k] for k, name in enumerate(matrix.model_spec.column_names) if name != "Intercept"}
 
 
 # No surrounding variables: a formula means the same wherever it is fitted, and the model can be pickled.

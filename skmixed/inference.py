@@ -51,10 +51,10 @@ def wald_chi2(coefficients, covariance):
     """``b' Cov(b)^-1 b``, chi-squared with as many degrees of freedom as coefficients."""
     if len(coefficients) == 0:
         return WaldTest(0.0, 0, np.nan)
-    if not np.all(np.diag(covariance) > 0):
-        return WaldTest(np.inf, len(coefficients), 0.0)
     if not np.all(np.isfinite(covariance)):
         return WaldTest(np.nan, len(coefficients), np.nan)
+    if not np.all(np.diag(covariance) > 0):
+        return WaldTest(np.inf, len(coefficients), 0.0)
     scale = 1.0 / np.sqrt(np.diag(covariance))
     z = coefficients * scale
     statistic = float(z @ np.linalg.solve(scale[:, None] * covariance * scale, z))

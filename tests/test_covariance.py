@@ -15,12 +15,18 @@ def random_point(structure, seed=0):
     return structure.start(root @ root.T, np.full(structure.size, 0.05))
 
 
+def coordinates(structure, T):
+    """Natural parameters of T: its coordinates in the basis."""
+    basis = structure.basis.reshape(len(structure.basis), -1)
+    return np.linalg.lstsq(basis.T, T.ravel(), rcond=None)[0]
+
+
 @structures
 @sizes
 def test_natural_parameters_are_linear(name, size):
     structure = STRUCTURES[name](size)
     T = random_point(structure)
-    np.testing.assert_allclose(np.einsum("k,kij->ij", structure.coordinates(T), structure.basis), T, atol=1e-12)
+    np.testing.assert_allclose(np.einsum("k,kij->ij", coordinates(structure, T), structure.basis), T, atol=1e-12)
 
 
 @structures
@@ -76,4 +82,4 @@ def test_exchangeable_has_one_variance_and_one_covariance():
     structure = STRUCTURES["exchangeable"](3)
     T = random_point(structure)
     assert np.ptp(np.diag(T)) < 1e-12 and np.ptp(T[np.tril_indices(3, -1)]) < 1e-12
-    assert structure.coordinates(T) == pytest.approx([T[0, 0], T[1, 0]])
+    assert coordinates(structure, T) == pytest.approx([T[0, 0], T[1, 0]])

@@ -167,7 +167,7 @@ def test_cross_products_add():
     rng = np.random.default_rng(3)
     for name in ("three effects", "crossed vectors"):
         e = example(name, weighted=False)
-        frame, terms = e.design.frame, LAYOUTS[name][1]
+        frame = e.design.frame
         X = rng.normal(size=(60, 3))
         y = rng.normal(size=60)
         codes = [rng.integers(0, m, 60) for m in e.design.cross.levels]
@@ -177,7 +177,7 @@ def test_cross_products_add():
         ]
         whole = cross_products(frame, X, y, None, codes, e.design.cross.levels)
         total = parts[0] + parts[1]
-        assert total.n == whole.n and len(terms) >= 1
+        assert total.n == whole.n
         np.testing.assert_allclose(total.gram, whole.gram, rtol=1e-12, atol=1e-12)
         for a, b in zip(total.sums, whole.sums, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)

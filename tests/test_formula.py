@@ -160,3 +160,8 @@ def test_unusual_names():
     np.testing.assert_allclose(model.predict(data), same.predict(plain))
     with pytest.raises(ValueError, match="in backticks"):
         MixedLinearRegressor.from_formula("yield ~ I(class + 1) + (1 | `my g`)", data)
+
+
+def test_infinite_values_are_named(boys):
+    with pytest.raises(ValueError, match="'age' is not a finite number"):
+        MixedLinearRegressor(formula="age + (1 | Subject)").fit(boys.assign(age=np.inf), boys["height"])

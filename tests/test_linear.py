@@ -17,6 +17,7 @@ from skmixed import (
     SingularFitWarning,
 )
 from skmixed.datasets import make_mixed_regression
+from skmixed.inference import wald_chi2
 from tests import dense
 
 
@@ -422,3 +423,8 @@ def test_new_rows_without_their_groups(data, style):
     np.testing.assert_allclose(model.predict(X[["x0", "x1"]], kind="population"), predicted)
     with pytest.raises(ValueError, match="x0"):
         model.predict(X[["x1", "group"]])
+
+
+def test_wald_test_of_unusable_covariances():
+    """Overflow is not evidence: no statistic rather than an infinite one."""
+    assert np.isnan(wald_chi2(np.ones(2), np.full((2, 2), np.nan)).statistic)
