@@ -17,7 +17,9 @@ is the forward update, and its transpose gathers ``C S C'`` for the derivatives.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -45,6 +47,10 @@ class Layout:
     def order(self):
         return self.stages + self.dense
 
+    def after(self, f):
+        """Factors that are eliminated after f."""
+        return self.order[self.order.index(f) + 1 :]
+
 
 def layout(sizes, levels, nested):
     """Choose the order; ``nested[f][g]`` says whether every level of f lies in one level of g."""
@@ -69,31 +75,48 @@ class Coupling:
     columns: np.ndarray  # later columns, elimination order
     data: np.ndarray  # (q, entries)
     matrix: sparse.csr_matrix  # (q * m, width), sharing the pattern
+    order: np.ndarray  # entry of the later factors' pair sums, one factor after the other, for every entry here
 
     @property
     def entries(self):
         return len(self.columns)
 
+    def with_data(self, data):
+        """The same pattern with other sums."""
+        matrix = self.matrix
+        matrix = sparse.csr_matrix((data.ravel(), matrix.indices, matrix.indptr), shape=matrix.shape)
+        return replace(self, data=data, matrix=matrix)
+
+    def in_pair_order(self, values):
+        """Values of the entries (q, entries), back in the order of the pair sums."""
+        out = np.empty_like(values)
+        out[:, self.order] = values
+        return out
+
 
 def _coupling(cross, layout, f):
     """Collect the pair sums of stage ``f`` with every later factor."""
-    later = layout.order[layout.order.index(f) + 1 :]
-    q, m = cross.sizes[f], cross.levels[f]
-    rows, columns, data = [], [], []
-    for g in later:
-        pair = cross.pairs[min(f, g), max(f, g)]
-        own, other, values = (
-            (pair.rows, pair.cols, pair.values) if f < g else (pair.cols, pair.rows, pair.values.transpose(1, 0, 2))
-        )
-        width = cross.sizes[g]
+    m, rows, columns = cross.levels[f], [], []
+    for g in layout.after(f):
+        pair, width = cross.pairs[min(f, g), max(f, g)], cross.sizes[g]
+        own, other = (pair.rows, pair.cols) if f < g else (pair.cols, pair.rows)
         rows.append(np.repeat(own, width))
         columns.append((layout.offsets[g] + other[:, None] * width + np.arange(width)).ravel())
-        data.append(values.transpose(0, 2, 1).reshape(q, -1))
     rows, columns = np.concatenate(rows), np.concatenate(columns)
     order = np.argsort(rows, kind="stable")  # later factors and their columns already increase
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=m))]).astype(np.int32)
-    columns, data = columns[order].astype(np.int32), np.ascontiguousarray(np.concatenate(data, axis=1)[:, order])
-    return Coupling(indptr, columns, data, _stacked(indptr, columns, data, q * m, layout.width))
+    columns, data = columns[order].astype(np.int32), _coupled_sums(cross, layout, f, order)
+    return Coupling(indptr, columns, data, _stacked(indptr, columns, data, len(data) * m, layout.width), order)
+
+
+def _coupled_sums(cross, layout, f, order):
+    """Pair sums of stage ``f`` with every later factor, (q, entries)."""
+    data = []
+    for g in layout.after(f):
+        values = cross.pairs[min(f, g), max(f, g)].values
+        values = values if f < g else values.transpose(1, 0, 2)
+        data.append(values.transpose(0, 2, 1).reshape(len(values), -1))
+    return np.ascontiguousarray(np.concatenate(data, axis=1)[:, order])
 
 
 def _stacked(indptr, columns, data, height, width):
@@ -165,9 +188,9 @@ class PairOperator:
         self._indices = np.tile(self._compact, packed)
         self._indptr = np.concatenate([[0], np.cumsum(np.tile(n_pairs, packed))]).astype(np.int32)
         self._shape = (len(self.targets), packed * self.levels)
-        self._fixed = None if f in segments.couplings else self._filled(coupling.data)
 
-    def _filled(self, data):
+    def at(self, data):
+        """The operator for these values of C (q, entries)."""
         left, right = ([row[slots] for row in data] for slots in (self._first, self._second))
         products = [
             left[r] * right[c] if r == c else left[r] * right[c] + left[c] * right[r]
@@ -175,10 +198,6 @@ class PairOperator:
         ]
         pattern = (np.concatenate(products), self._indices, self._indptr)
         return sparse.csc_matrix(pattern, shape=self._shape, copy=False)
-
-    def at(self, data):
-        """The operator for these values of C (q, entries)."""
-        return self._filled(data) if self._fixed is None else self._fixed
 
     def subtract(self, P, M, state):
         """``state -= C' M C`` in the entries concerned."""
@@ -191,7 +210,7 @@ class PairOperator:
         out[:, self._level_order] = flat.reshape(-1, self.levels) * self._halves
         return out
 
-    def spread(self, data, state):
+    def spread(self, P, data, state):
         """``C S`` on the pattern of C, (q, entries)."""
         S, distinct = state[self.targets][self._compact], self._first != self._second
         i, j, entries = self._first, self._second, data.shape[1]
@@ -210,12 +229,14 @@ class DenseOperator:
         start = layout.dense_start
         self.q, self.levels = cross.sizes[f], cross.levels[f]
         self._dense = segments.dense
-        C = couplings[f].matrix[:, start:].toarray()
-        self._blocks = C.reshape(self.q, self.levels, -1)
+        self._side, self._columns = layout.width - start, couplings[f].columns - start
+        self._level = np.repeat(np.arange(self.levels), np.diff(couplings[f].indptr))
 
     def at(self, data):
-        """C does not change: this stage is the first."""
-        return self._blocks
+        """``C`` as dense blocks, (q, levels, columns)."""
+        blocks = np.zeros((self.q, self.levels, self._side))
+        blocks[:, self._level, self._columns] = data
+        return blocks
 
     def subtract(self, blocks, M, state):
         m = kernels.unpack(M, self.q)
@@ -230,6 +251,11 @@ class DenseOperator:
         S = _mirrored(state[self._dense].reshape(side, side))
         SC = [block @ S for block in blocks]
         return np.array([np.einsum("ms,ms->m", SC[r], blocks[c]) for r, c in kernels.entries(self.q)])
+
+    def spread(self, blocks, data, state):
+        """``C S`` on the pattern of C, (q, entries)."""
+        S = _mirrored(state[self._dense].reshape(self._side, self._side))
+        return np.array([(block @ S)[self._level, self._columns] for block in blocks])
 
 
 def _mirrored(lower):
@@ -293,7 +319,27 @@ class Plan:
         self.couplings = {f: _coupling(cross, self.layout, f) for f in stages if f != self.layout.order[-1]}
         self.segments = _segments(cross, self.layout, self.couplings)
         self.operators = {f: self._operator(f) for f in self.couplings}
+        self._fill()
+
+    def _fill(self):
+        """What depends on the values of the sums."""
         self.state = self._initial_state()
+        changing = self.segments.couplings
+        self.filled = {f: P.at(self.couplings[f].data) for f, P in self.operators.items() if f not in changing}
+
+    def reweighted(self, blocks, pair_values):
+        """The same plan for other weights: packed diagonal blocks per factor, sums per pair of factors."""
+        other = copy(self)
+        other.blocks = blocks
+        if not pair_values:
+            return other
+        pairs = {key: replace(pair, values=pair_values[key]) for key, pair in self.cross.pairs.items()}
+        other.cross = replace(self.cross, pairs=pairs)
+        other.couplings = {
+            f: c.with_data(_coupled_sums(other.cross, self.layout, f, c.order)) for f, c in self.couplings.items()
+        }
+        other._fill()
+        return other
 
     @property
     def counted_blocks(self):
@@ -404,15 +450,18 @@ def _symmetric_product(lower, B):
 class Elimination:
     """The factorisation at one T: solves, log-determinant, and the blocks of the posterior covariance."""
 
-    def __init__(self, plan, T):
+    def __init__(self, plan, T, roots=None):
         self.plan, self.T = plan, T
-        self.roots = [pivoted_root(t)[0] for t in T]
+        self.roots = [pivoted_root(t)[0] for t in T] if roots is None else roots
         self.state = plan.state.copy() if plan.segments.length else plan.state
         self.log_determinant, self.M, self.C, self.P = 0.0, {}, {}, {}
         for f in plan.layout.stages:
             self._eliminate(f)
         if plan.layout.dense:
             self._factor_dense()
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "_posterior"}
 
     def blocks(self, f):
         """Packed diagonal blocks of a stage, reduced by the stages before it."""
@@ -426,8 +475,17 @@ class Elimination:
         if f not in self.plan.couplings:
             return
         self.C[f] = self._current_coupling(f)
-        self.P[f] = self.plan.operators[f].at(self.C[f].data.reshape(len(self.roots[f]), -1))
+        self.P[f] = self._operator(f)
         self.plan.operators[f].subtract(self.P[f], self.M[f], self.state)
+
+    def _operator(self, f):
+        if f in self.plan.filled:
+            return self.plan.filled[f]
+        return self.plan.operators[f].at(self._entries(f))
+
+    def _entries(self, f):
+        """Current values of C, (q, entries)."""
+        return self.C[f].data.reshape(len(self.roots[f]), -1)
 
     def _current_coupling(self, f):
         """C of a stage; all but the first have been changed by the stages before."""
@@ -514,6 +572,39 @@ class Elimination:
 
     def precisions(self):
         """Packed diagonal blocks of ``Z_f'V^-1 Z_f`` and of the posterior covariance, per factor."""
+        return self._posterior[:2]
+
+    def pair_covariances(self):
+        """Posterior covariances of the levels that meet: (f, g) -> (q_f, q_g, pairs), in the order of the pair sums."""
+        found = {}
+        for f in self.C:
+            values, start = self.plan.couplings[f].in_pair_order(self._cross_covariance(f, self._posterior[2])), 0
+            for g in self.plan.layout.after(f):
+                pair, width = self.plan.cross.pairs[min(f, g), max(f, g)], self.plan.cross.sizes[g]
+                stop = start + width * len(pair.rows)
+                shared = values[:, start:stop].reshape(len(values), -1, width).transpose(0, 2, 1)
+                found[min(f, g), max(f, g)] = shared if f < g else shared.transpose(1, 0, 2)
+                start = stop
+        return found | self._dense_pairs()
+
+    def _dense_pairs(self):
+        """The same for pairs of factors within the dense block."""
+        plan, found = self.plan, {}
+        side, start = plan.dense_order, plan.layout.dense_start
+        S = self._posterior[2][plan.segments.dense].reshape(side, side)
+        for (f, g), pair in plan.cross.pairs.items():
+            if f in plan.layout.dense and g in plan.layout.dense:
+                (q, rows), (k, cols) = [
+                    (plan.cross.sizes[h], plan.layout.offsets[h] - start + levels * plan.cross.sizes[h])
+                    for h, levels in ((f, pair.rows), (g, pair.cols))
+                ]
+                i, j = rows + np.arange(q)[:, None, None], cols + np.arange(k)[:, None]
+                found[f, g] = S[np.maximum(i, j), np.minimum(i, j)]
+        return found
+
+    @cached_property
+    def _posterior(self):
+        """:meth:`precisions`, and the entries of the later posterior covariance in the layout of the state."""
         plan = self.plan
         N, posterior = [None] * len(self.T), [None] * len(self.T)
         cov = np.empty(plan.segments.length)
@@ -527,14 +618,13 @@ class Elimination:
                 cov[plan.segments.blocks[f]] = posterior[f].ravel()
                 if f in self.C:
                     cov[plan.segments.couplings[f]] = self._cross_covariance(f, cov).ravel()
-        return N, posterior
+        return N, posterior, cov
 
     def _cross_covariance(self, f, cov):
         """Posterior covariances ``-M C S`` of a stage with the later columns it shares rows with."""
         coupling, operator = self.plan.couplings[f], self.plan.operators[f]
         q, m = self.plan.cross.sizes[f], self.plan.cross.levels[f]
-        data = self.C[f].data.reshape(q, -1)
-        CS = operator.spread(data, cov)
+        CS = operator.spread(self.P[f], self._entries(f), cov)
         M = kernels.unpack(self.M[f], q)
         level = np.repeat(np.arange(m), np.diff(coupling.indptr))
         return -np.array([sum(M[r][c][level] * CS[c] for c in range(q)) for r in range(q)])

@@ -271,9 +271,37 @@ class CovarianceModel:
         ]
 
 
+class JointModel:
+    """Covariances and fixed effects together: a point is the list of the terms' matrices, then beta."""
+
+    def __init__(self, model, n_fixed):
+        self.covariances, self.n_fixed = model, n_fixed
+        self.blocks, self.split = model.blocks, model.split
+
+    def assemble(self, point):
+        """The matrices of the factors, then beta."""
+        return [*self.covariances.assemble(point[:-1]), point[-1]]
+
+    def flat(self, point):
+        """Packed matrices of the factors and beta in one vector."""
+        *factors, beta = self.assemble(point)
+        return np.concatenate([T[lower_triangle(len(T))] for T in factors] + [beta])
+
+    def chart(self, point):
+        """The chart of the covariances, and beta as it is."""
+        inner, p = self.covariances.chart(point[:-1]), self.n_fixed
+        k = len(inner.derivatives)
+        return Chart(
+            derivatives=_block_diagonal([inner.derivatives, np.eye(p)]),
+            second=lambda D: _block_diagonal([inner.second(D), np.zeros((p, p))]),
+            move=lambda s: [*inner.move(s[:k]), point[-1] + s[k:]],
+            radius=inner.radius,
+        )
+
+
 def _block_diagonal(blocks):
-    ends = np.cumsum([len(b) for b in blocks])
-    out = np.zeros((ends[-1], ends[-1]))
-    for block, end in zip(blocks, ends, strict=True):
-        out[end - len(block) : end, end - len(block) : end] = block
+    rows, cols = (np.cumsum([0] + [b.shape[axis] for b in blocks]) for axis in (0, 1))
+    out = np.zeros((rows[-1], cols[-1]))
+    for k, block in enumerate(blocks):
+        out[rows[k] : rows[k + 1], cols[k] : cols[k + 1]] = block
     return out

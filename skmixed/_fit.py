@@ -6,7 +6,7 @@ functions of.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,13 +16,11 @@ from ._cholesky import Plan
 from ._covariance import pivoted_root
 from ._crossprod import condensed
 from ._lmm import ProfiledDeviance, State
-from ._optimize import Optimum, minimize
-from ._start import SHRINKAGE_FLOOR, moment_start, typical_floors
+from ._optimize import Optimum
+from ._search import NothingAttainable, search
+from ._start import moment_start, typical_floors
 
-SNAP = (1e-3, 1e-8)  # pivots below this share of a typical one are tried at exactly zero
 FLAT = 1e-6  # curvature below this share of the largest is none
-MAX_RESTARTS = 3  # attempts to leave a saddle
-NEGLIGIBLE_RISE = 1e-8  # rise of the deviance that an exact zero may cost
 
 
 def fit_linear(design, *, reml, tol, max_iter, report=None):
@@ -33,8 +31,9 @@ def fit_linear(design, *, reml, tol, max_iter, report=None):
         objective = ProfiledDeviance(plan, reml)
         absent = unidentified_factors(design, objective)
         model = design.covariance_model(absent)
-        search = objective if fewer is None else ProfiledDeviance(Plan(fewer), reml)
-        optimum = _optimum(search, model, tol, max_iter, _in_units_of(report, unit_constant(design, objective)))
+        searched = objective if fewer is None else ProfiledDeviance(Plan(fewer), reml)
+        report = _in_units_of(report, unit_constant(design, objective))
+        optimum = _optimum(searched, model, tol=tol, max_iter=max_iter, report=report)
         state = optimum.evaluation if fewer is None and model.blocks else objective(model.assemble(optimum.point))
     return LinearFit(design, objective, model, optimum, state, tuple(absent))
 
@@ -62,103 +61,16 @@ def _is_residual(cross, f):
     return cross.sizes[f] == 1 and np.ptp(A) <= 1e-9 * np.max(A)
 
 
-def _optimum(objective, model, tol, max_iter, report):
-    """The optimum from the moment start, with zeros made exact and saddles left."""
+def _optimum(objective, model, **options):
     if not model.blocks:
         return Optimum([], None, 1, True, "no random effects")
-
-    def minimum_from(point):
-        return minimize(objective, model, point, tol=tol, max_iter=max_iter, report=report)
-
-    optimum = _first_minimum(minimum_from, moment_start(objective, model))
-    for _ in range(MAX_RESTARTS):
-        optimum = _snapped(objective, model, optimum)
-        escape = _escape(objective, model, optimum)
-        if escape is None or not optimum.converged:
-            return optimum
-        again = minimum_from(escape)
-        if again.evaluation.value > optimum.evaluation.value - NEGLIGIBLE_RISE:
-            return optimum
-        optimum = again
-    return optimum
-
-
-def _first_minimum(minimum_from, start):
-    """From the moment estimates, or from no variance at all where those are out of reach."""
-    for point in (start, [np.zeros_like(T) for T in start]):
-        optimum = minimum_from(point)
-        if np.isfinite(optimum.evaluation.value):
-            return optimum
-    raise ValueError(
-        "X: the fixed effects are too large or too nearly dependent for floating-point numbers.\n"
-        "Rescale columns beyond 1e100, or drop one of those that say the same."
-    )
-
-
-def _snapped(objective, model, optimum):
-    """Move variances that are zero but for rounding to exactly zero, where the deviance allows it."""
-    floors = typical_floors(objective.plan)
-    point, current, evaluations = list(optimum.point), optimum.evaluation, 0
-    for k, block in enumerate(model.blocks):
-        typical = np.max(floors[block.factor][block.window], initial=0.0) / SHRINKAGE_FLOOR
-        for candidate in _candidates(block, point[k], typical, _is_flat(model, optimum, k)):
-            trial_point = point[:k] + [candidate] + point[k + 1 :]
-            trial = objective(model.assemble(trial_point))
-            evaluations += 1
-            if trial.value <= current.value + NEGLIGIBLE_RISE + current.noise:
-                point, current = trial_point, trial
-                break
-    return replace(optimum, point=point, evaluation=current, n_evaluations=optimum.n_evaluations + evaluations)
-
-
-def _candidates(block, T, typical, is_flat):
-    """Simpler covariances of one term worth trying: all zero if the likelihood is flat, else small pivots at zero."""
-    if not np.any(T):
-        return
-    if is_flat:
-        yield np.zeros_like(T)
-    for share in SNAP:
-        candidate = block.structure.snapped(T, share * max(typical, np.max(np.diag(T))))
-        if not np.allclose(candidate, T, rtol=1e-14, atol=0.0):
-            yield candidate
-
-
-def _is_flat(model, optimum, k):
-    """Whether taking term k to zero would change the last quadratic model of the deviance by next to nothing."""
-    if optimum.model is None:
-        return False
-    radius, gradient, hessian = optimum.model
-    counts = [len(b.structure.basis) for b in model.blocks]
-    own = slice(sum(counts[:k]), sum(counts[: k + 1]))
-    change = radius**2 * (np.abs(gradient[own]).sum() + np.abs(hessian[own, own]).sum())
-    return bool(counts[k] and change < 1e-6)
-
-
-def _escape(objective, model, optimum):
-    """A point beyond a saddle: a direction without variance in which the deviance would fall, or None."""
-    point, floors = list(optimum.point), typical_floors(objective.plan)
-    if all(block.structure.is_interior(T) for block, T in zip(model.blocks, point, strict=True)):
-        return None
-    for k, (block, D) in enumerate(zip(model.blocks, model.split(optimum.evaluation.gradient), strict=True)):
-        bump = _descent_at_zero(point[k], D, floors[block.factor][block.window])
-        if bump is not None and len(block.structure.basis):
-            point[k] = block.structure.start(point[k] + bump, 1e-3 * floors[block.factor][block.window])
-            return point
-    return None
-
-
-def _descent_at_zero(T, D, floor):
-    """Small covariance along the null direction of T with the steepest descent of the deviance."""
-    scale = np.sqrt(floor)
-    values, vectors = np.linalg.eigh(T / np.where(np.outer(scale, scale) > 0, np.outer(scale, scale), np.inf))
-    null = scale[:, None] * vectors[:, values <= 1e-12 * max(1.0, values[-1])]
-    if null.shape[1] == 0:
-        return None
-    slopes, directions = np.linalg.eigh(null.T @ D @ null)
-    if slopes[0] >= -1e-5:
-        return None
-    direction = null @ directions[:, 0]
-    return np.outer(direction, direction)
+    try:
+        return search(objective, model, moment_start(objective, model), typical_floors(objective.plan), **options)
+    except NothingAttainable as error:
+        raise ValueError(
+            "X: the fixed effects are too large or too nearly dependent for floating-point numbers.\n"
+            "Rescale columns beyond 1e100, or drop one of those that say the same."
+        ) from error
 
 
 def unit_constant(design, objective):
@@ -277,7 +189,7 @@ class LinearFit:
         return sum(len(term_structure.basis) for term_structure in (b.structure for b in self.model.blocks))
 
 
-class _WithoutEffects:
+class _WithoutEffects(ProfiledDeviance):
     """The objective of the same fixed effects alone."""
 
     U = ()

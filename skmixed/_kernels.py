@@ -124,6 +124,20 @@ def _half_inverse(H, root, q):
     return V, determinant
 
 
+def inverse_factors(A, root):
+    """``C^-1`` of every level with ``R'AR + I = CC'``, as nested lists, and its log-determinants."""
+    q = len(root)
+    W = multiply_levels(A, np.repeat(root[:, :, None], A.shape[1], axis=2))
+    H = np.einsum("kr,kcm->rcm", root, W) + np.eye(q)[:, :, None]
+    C, determinant = _cholesky(H, q)
+    inverse = [[None] * q for _ in range(q)]
+    for c in range(q):
+        for r in range(c, q):
+            below = sum(C[r][k] * inverse[k][c] for k in range(c, r))
+            inverse[r][c] = C[r][r] if r == c else -below * C[r][r]
+    return inverse, np.log(determinant)
+
+
 def multiply_levels(S, U):
     """``S U`` level by level: ``S`` packed symmetric (K, m), ``U`` (q, columns, m)."""
     q = len(U)

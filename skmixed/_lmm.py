@@ -23,6 +23,7 @@ from scipy.linalg import lapack
 
 from . import _kernels as kernels
 from ._cholesky import Elimination
+from ._optimize import pack
 
 #: the residual sum of squares is taken as zero below this share of the one without random effects
 ZERO_RESIDUAL = 1e-10
@@ -83,6 +84,18 @@ class ProfiledDeviance:
         self.U = [cross.fixed_sums(f) for f in range(len(cross.sizes))]
         self.least_r2 = ZERO_RESIDUAL * max(self.gram[-1, -1], ZERO_RESIDUAL * cross.n)
 
+    def criterion(self, r2):
+        """What the residual sum of squares adds to the deviance."""
+        return self.nu * (1.0 + np.log(2.0 * np.pi * r2 / self.nu))
+
+    def precision(self, r2):
+        """``1 / sigma^2``, the derivative of the criterion."""
+        return self.nu / r2
+
+    def profiled(self, r2):
+        """Share of the outer product of the tilts in the second derivatives: sigma^2 moves with T."""
+        return 1.0 / r2
+
     def __call__(self, T):
         """The model at T (one matrix per factor): its deviance, and derivatives when asked for.
 
@@ -92,6 +105,25 @@ class ProfiledDeviance:
             return State(self, T)
         except np.linalg.LinAlgError:
             return Unattainable()
+
+
+class WorkingDeviance(ProfiledDeviance):
+    """The same with sigma^2 = 1 known, up to a constant: the working model of a generalised linear mixed model."""
+
+    def __init__(self, plan, cross):
+        super().__init__(plan, reml=False)
+        self.gram = cross.fixed_gram()
+        self.U = [cross.fixed_sums(f) for f in range(len(cross.sizes))]
+        self.n, self.least_r2 = cross.n, 0.0
+
+    def criterion(self, r2):
+        return r2
+
+    def precision(self, r2):
+        return 1.0
+
+    def profiled(self, r2):
+        return 0.0
 
 
 class Unattainable:
@@ -127,8 +159,7 @@ class State:
     def value(self):
         """The deviance."""
         o = self.objective
-        scale = np.log(2.0 * np.pi * self.r2 / o.nu)
-        return self.log_determinant + o.reml * self.fixed.log_determinant + o.nu * (1.0 + scale)
+        return self.log_determinant + o.reml * self.fixed.log_determinant + o.criterion(self.r2)
 
     @property
     def sigma2(self):
@@ -160,6 +191,15 @@ class State:
         return tuple(part.gradient for part in self.parts)
 
     @property
+    def slope(self):
+        """The gradient in packed coordinates."""
+        return pack(self.gradient)
+
+    def at(self, T):
+        """The same model at another T."""
+        return self.objective(T)
+
+    @property
     def exact(self):
         """Whether ``hessian`` is exact; with several factors it is the average information."""
         return len(self.F) == 1
@@ -182,7 +222,8 @@ class State:
     @cached_property
     def hessian(self):
         """Second derivatives in packed coordinates."""
-        ratio, outer = self.objective.nu / self.r2, np.outer(self.tilt, self.tilt) / self.r2
+        ratio = self.objective.precision(self.r2)
+        outer = self.objective.profiled(self.r2) * np.outer(self.tilt, self.tilt)
         quadratic = self._quadratic_single() if self.exact else self._quadratic()
         if self.exact:
             return ratio * (2.0 * quadratic - outer) - self._trace_products()
@@ -195,24 +236,9 @@ class State:
 
     def _quadratic(self):
         """The same for several factors: the working variates ``f_a = Z E_a g`` go through one more elimination."""
-        H = self._working_variates()
-        AH = self.objective.plan.multiply(H)
-        _, _, explained = self.elimination.reduce(AH)
-        own = sum(kernels.inner_products(h, ah) for h, ah in zip(H, AH, strict=True))
         along_x = np.hstack([part.along_x for part in self.parts])
-        return own - explained - along_x.T @ self.fixed.covariance @ along_x
-
-    def _working_variates(self):
-        """Columns ``E_a g`` for every packed direction a of every factor, zero in the other factors."""
-        counts = [kernels.packed_size(len(F)) for F in self.F]
-        starts, out = np.cumsum([0, *counts]), []
-        for f, g in enumerate(self.scores):
-            h = np.zeros((len(g), starts[-1], g.shape[1]))
-            for k, (r, c) in enumerate(kernels.entries(len(g))):
-                h[r, starts[f] + k] = g[c]
-                h[c, starts[f] + k] = g[r]
-            out.append(h)
-        return out
+        information = average_information(self.elimination, self.scores)
+        return information - along_x.T @ self.fixed.covariance @ along_x
 
     def _trace_products(self):
         """``tr(P V_a P V_b)`` (REML) or ``tr(V^-1 V_a V^-1 V_b)`` (ML) for a single factor."""
@@ -224,6 +250,26 @@ class State:
         Phi = part.sandwiches
         CPhi = np.einsum("pr,krs->kps", self.fixed.covariance, Phi)
         return traces - crossed - crossed.T + np.einsum("kps,lsp->kl", CPhi, CPhi)
+
+
+def average_information(elimination, scores):
+    """``f_a'V^-1 f_b`` of the working variates ``f_a = Z E_a g`` for the packed directions a of all factors."""
+    H = working_variates(scores)
+    AH = elimination.plan.multiply(H)
+    _, _, explained = elimination.reduce(AH)
+    return sum(kernels.inner_products(h, ah) for h, ah in zip(H, AH, strict=True)) - explained
+
+
+def working_variates(scores):
+    """Columns ``E_a g`` for every packed direction a of every factor, zero in the other factors."""
+    starts, out = np.cumsum([0] + [kernels.packed_size(len(g)) for g in scores]), []
+    for f, g in enumerate(scores):
+        h = np.zeros((len(g), starts[-1], g.shape[1]))
+        for k, (r, c) in enumerate(kernels.entries(len(g))):
+            h[r, starts[f] + k] = g[c]
+            h[c, starts[f] + k] = g[r]
+        out.append(h)
+    return out
 
 
 class FactorSums:
@@ -245,7 +291,7 @@ class FactorSums:
         o, C = self.state.objective, self.state.fixed.covariance
         N = self.N_counted.sum(axis=1)[kernels.packed_index(self.q)]
         fixed = np.einsum("apbr,pr->ab", self.outer[:, :-1, :, :-1], C)
-        return N - o.reml * fixed - o.nu / self.state.r2 * self.gg_sum
+        return N - o.reml * fixed - o.precision(self.state.r2) * self.gg_sum
 
     @cached_property
     def gg_sum(self):

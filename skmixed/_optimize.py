@@ -80,13 +80,13 @@ def _positive_part(matrix):
     return (vectors * np.maximum(values, 0.0)) @ vectors.T
 
 
-def local_model(manifold, point, evaluation):
+def local_model(manifold, point, evaluation, secants=()):
     """Chart, gradient and Hessian of the objective in local coordinates."""
     chart = manifold.chart(point)
     D = evaluation.gradient
     curvature = D if evaluation.exact else [_positive_part(d) for d in D]
-    J = chart.derivatives
-    return chart, J @ pack(D), J @ evaluation.hessian @ J.T + chart.second(curvature)
+    J, hessian = chart.derivatives, with_secants(evaluation.hessian, secants)
+    return chart, J @ evaluation.slope, J @ hessian @ J.T + chart.second(curvature)
 
 
 def pack(matrices):
@@ -94,13 +94,28 @@ def pack(matrices):
     return np.concatenate([2.0 * halves(len(D)) * D[lower_triangle(len(D))] for D in matrices])
 
 
-def minimize(objective, manifold, start, *, tol, max_iter, report=None):
+def with_secants(hessian, pairs):
+    """A Hessian that agrees with observed changes (step, change of the gradient), the last one exactly.
+
+    Symmetric rank-one updates; one that would divide by rounding noise is left out (Conn, Gould and Toint 1991).
+    """
+    for step, change in pairs:
+        rest = change - hessian @ step
+        scale = rest @ step
+        if abs(scale) > 1e-8 * np.linalg.norm(rest) * np.linalg.norm(step):
+            hessian = hessian + np.outer(rest, rest) / scale
+    return hessian
+
+
+def minimize(objective, manifold, start, *, tol, max_iter, report=None, secants=False):
     """Newton steps within a trust region until the predicted decrease falls below ``tol``.
 
     The predicted decrease is in units of the objective, so for a deviance it bounds the distance to the optimum in
-    standard errors: a gap of 1e-9 is 3e-5 standard errors.  That last step is taken all the same.
+    standard errors: a gap of 1e-9 is 3e-5 standard errors.  That last step is taken all the same.  With ``secants`` an
+    approximate Hessian is corrected by the gradients seen on the way.
     """
     search = _Search(objective, manifold, start, tol, report)
+    search.secants = [] if secants else None
     for _ in range(max_iter):
         if message := search.iterate():
             return search.optimum(message)
@@ -109,6 +124,7 @@ def minimize(objective, manifold, start, *, tol, max_iter, report=None):
 
 CONVERGED = "predicted decrease below tol"
 MAX_SHRINKS = 40
+MAX_SECANTS = 10
 
 
 class _Search:
@@ -118,7 +134,7 @@ class _Search:
         self.objective, self.manifold, self.tol, self.report = objective, manifold, tol, report
         self.point, self.current = start, objective(manifold.assemble(start))
         self.radius = max(1.0, manifold.chart(start).radius)
-        self.n_evaluations, self.model = 1, None
+        self.n_evaluations, self.model, self.secants = 1, None, None
 
     def optimum(self, message):
         return Optimum(self.point, self.current, self.n_evaluations, message == CONVERGED, message, self.model)
@@ -129,7 +145,7 @@ class _Search:
             return "start out of reach"
         if self.current.degenerate:
             return "degenerate"
-        chart, gradient, hessian = local_model(self.manifold, self.point, self.current)
+        chart, gradient, hessian = local_model(self.manifold, self.point, self.current, self.secants or ())
         self.model = chart.radius, gradient, hessian
         for _ in range(MAX_SHRINKS):
             step = trust_region_step(gradient, hessian, self.radius)
@@ -146,7 +162,7 @@ class _Search:
 
     def _try(self, candidate, predicted, length):
         """Evaluate a candidate, adapt the radius, and say whether it was accepted."""
-        trial = self.objective(self.manifold.assemble(candidate))
+        trial = self.current.at(self.manifold.assemble(candidate))
         self.n_evaluations += 1
         rho = self._agreement(trial, predicted)
         if rho < 0.25:
@@ -154,6 +170,9 @@ class _Search:
         elif rho > 0.75 and length > 0.9 * self.radius:
             self.radius *= GROW
         if rho > ACCEPT:
+            if self.secants is not None:
+                step = self.manifold.flat(candidate) - self.manifold.flat(self.point)
+                self.secants = [*self.secants[1 - MAX_SECANTS :], (step, trial.slope - self.current.slope)]
             self.point, self.current = candidate, trial
         return rho > ACCEPT
 

@@ -82,6 +82,13 @@ class Rosenbrock:
         return [np.array([[v]]) for v in g]
 
     @property
+    def slope(self):
+        return np.concatenate([g.ravel() for g in self.gradient])
+
+    def at(self, x):
+        return Rosenbrock(x)
+
+    @property
     def hessian(self):
         a, b = self.x
         return np.array([[2 - 400 * (b - 3 * a * a), -400 * a], [-400 * a, 200.0]])

@@ -1,0 +1,221 @@
+"""Adaptive Gauss-Hermite quadrature over the effects of a single grouping factor.
+
+The effects of a level are ``b = L u`` with ``T = LL'`` and u spherical.  With the mode u_0, ``H = L'AL + I = CC'`` and nodes
+z_k with weights omega_k of the normal rule (a product rule for vectors),
+
+    d = sum_l log|H| - 2 log sum_k omega_k exp(|z_k|^2 / 2 - h(u_k)),     u_k = u_0 + C'^-1 z_k,
+
+h being minus the log of the joint density (Pinheiro and Bates 1995).  One point is the Laplace approximation.  L is the
+Cholesky factor in the units of the data, so that the nodes are those of lme4.
+
+The gradient lets the nodes move with the parameters.  With the posterior weights pi_k of the nodes, ``h_k = u_k - L's_k``,
+``e = sum pi_k h_k``, Y the symmetric matrix with the lower triangle of ``sum pi_k z_k (C^-1 h_k)'`` and
+``G = C'^-1 (I - Y) C^-1`` in the place of H^-1,
+
+    a = LH^-1 (L't + 2e),     dd / dbeta = X'(kappa - 2 sum pi_k r_k),
+    dd / dL = -2 sum pi_k s_k u_k' + 2 ALG + (Z'kappa) u_0' + s (H^-1 (L't + 2e))'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from . import _kernels as kernels
+from ._glmm import LaplaceBlock
+
+MAX_DIMENSION = 3
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Nodes (k, q) of the product rule and ``log omega_k + |z_k|^2 / 2``."""
+
+    nodes: np.ndarray
+    log_weights: np.ndarray
+
+    @classmethod
+    def product(cls, points, q):
+        """Gauss-Hermite rule for the standard normal distribution in q dimensions."""
+        x, w = np.polynomial.hermite_e.hermegauss(points)
+        logs = np.log(w) - 0.5 * np.log(2.0 * np.pi) + 0.5 * x**2
+        return cls(np.array(list(product(x, repeat=q))), np.array([sum(t) for t in product(logs, repeat=q)]))
+
+
+class AdaptiveQuadrature:
+    """How the effects are integrated out: by a rule around the mode.
+
+    ``basis`` is the matrix R from effects here to those in the units of the data, where the Cholesky factor is taken.
+    """
+
+    exact = False
+
+    def __init__(self, points, basis):
+        self.points, self.basis = points, basis
+        self.rule = Rule.product(points, len(basis))
+
+    def root(self, f, T):
+        """``R^-1 chol(R T R')``."""
+        return solve_triangular(self.basis, semidefinite_cholesky(self.basis @ T @ self.basis.T))
+
+    def block(self, mode):
+        """Value and derivatives of a block of rows at its mode."""
+        return QuadratureBlock(mode, self)
+
+
+def semidefinite_cholesky(S, tol=1e-14):
+    """Lower factor in the given order, with zero columns where a pivot vanishes."""
+    L, cutoff = np.zeros_like(S), tol * max(np.max(np.diag(S)), np.finfo(float).tiny)
+    for k in range(len(S)):
+        rest = S[k:, k] - L[k:, :k] @ L[k, :k]
+        if rest[0] > cutoff:
+            L[k:, k] = rest / np.sqrt(rest[0])
+    return L
+
+
+class QuadratureBlock(LaplaceBlock):
+    """Contribution of one block of rows to the deviance by quadrature; second derivatives are those of Laplace."""
+
+    def __init__(self, mode, integration):
+        super().__init__(mode)
+        self.integration = integration
+        (self.L,), (self.c,) = mode.roots, mode.c
+        self.q = len(self.L)
+        self.u = self.L.T @ self.c
+        (A,) = self.elimination.plan.blocks
+        self.half, self.log_determinants = kernels.inverse_factors(A, self.L)  # C^-1, nested lists
+
+    @property
+    def value(self):
+        return float(np.sum(self.log_determinants + self.mode.penalised - 2.0 * np.log(self.integral.total)))
+
+    @cached_property
+    def integral(self):
+        """Sums over the nodes, relative to the density at the mode."""
+        found = _Integral(self)
+        rule = self.integration.rule
+        for z, log_weight in zip(rule.nodes, rule.log_weights, strict=True):
+            found.add(z, log_weight)
+        return found
+
+    @cached_property
+    def _laplace(self):
+        """The gradients of the Laplace deviance here."""
+        return super().gradient
+
+    @cached_property
+    def _moved(self):
+        """G and ``H^-1 (L't + 2e)``, with kappa: the log-determinant's part of the gradient."""
+        G = _scaled_identity_less(self.half, self.integral.Y, self.q)
+        LGL = kernels.sandwich([list(row) for row in self.L], G, self.q)
+        wv = self.point.skew * self.rows.quadratic_forms([np.array(LGL)], {})
+        (t,) = self.rows.level_sums(wv)
+        a = _solve(self.half, self.L.T @ t + 2.0 * self.integral.e, self.q)
+        kappa = wv - self.point.weight * self.rows.random_part([self.L @ a])
+        return G, a, kappa
+
+    @cached_property
+    def beta_gradient(self):
+        return self.rows.fixed_sums(self._moved[2] - 2.0 * self.integral.score)
+
+    @cached_property
+    def gradient(self):
+        """That of Laplace, changed so that it agrees with ``dd / dL`` along every change of L."""
+        return [_agreeing(self._laplace[0], self.L, self._root_gradient, self.integration.basis)]
+
+    @property
+    def _root_gradient(self):
+        """``dd / dL`` for any change of L."""
+        G, a, kappa = self._moved
+        (A,), (s,), (zk,) = self.elimination.plan.blocks, self.mode.scores, self.rows.level_sums(kappa)
+        A = kernels.unpack(A, self.q)
+        LG = [[sum(self.L[r, k] * G[k][c] for k in range(self.q)) for c in range(self.q)] for r in range(self.q)]
+        ALG = [[sum(np.sum(A[r][k] * LG[k][c]) for k in range(self.q)) for c in range(self.q)] for r in range(self.q)]
+        return 2.0 * np.array(ALG) - 2.0 * self.integral.outer + zk @ self.u.T + s @ a.T
+
+
+class _Integral:
+    """What is summed over the nodes of every level."""
+
+    def __init__(self, block):
+        self.block, q, m = block, block.q, block.u.shape[1]
+        self._codes = block.rows.groups[0].codes
+        self._total, self._score = np.zeros(m), np.zeros(len(self._codes))
+        self._e, self._outer = np.zeros((q, m)), np.zeros((q, q, m))
+        self._Y = [[np.zeros(m) for _ in range(r + 1)] for r in range(q)]
+
+    def add(self, z, log_weight):
+        """One node of every level."""
+        block, q = self.block, self.block.q
+        shift = np.array([sum(block.half[r][c] * z[r] for r in range(c, q)) for c in range(q)])
+        u, point = block.u + shift, block.mode.at([block.mode.b[0] + block.L @ shift])
+        penalised = block.rows.by_part(-2.0 * point.loglik, [u * u])
+        share = np.exp(log_weight - 0.5 * (penalised - block.mode.penalised))
+        (s,) = block.rows.level_sums(point.score)
+        h = u - block.L.T @ s
+        self._total += share
+        self._score += share[self._codes] * point.score
+        self._e += share * h
+        self._outer += share * s[:, None] * u[None]
+        for c in range(q):
+            scaled = share * sum(block.half[c][k] * h[k] for k in range(c + 1))
+            for r in range(c, q):
+                self._Y[r][c] += z[r] * scaled
+
+    @property
+    def total(self):
+        return self._total
+
+    @cached_property
+    def score(self):
+        """``sum_k pi_k r_k`` per row."""
+        return self._score / self._total[self._codes]
+
+    @cached_property
+    def e(self):
+        return self._e / self._total
+
+    @cached_property
+    def outer(self):
+        """``sum_l sum_k pi_k s_k u_k'``."""
+        return np.sum(self._outer / self._total, axis=2)
+
+    @cached_property
+    def Y(self):
+        """Full symmetric nested lists."""
+        q = self.block.q
+        return [[self._Y[max(r, c)][min(r, c)] / self._total for c in range(q)] for r in range(q)]
+
+
+def _scaled_identity_less(half, Y, q):
+    """``C'^-1 (I - Y) C^-1`` from nested lists."""
+    rest = [[(r == c) - Y[r][c] for c in range(q)] for r in range(q)]
+    upper = [[half[c][r] if c >= r else 0.0 for c in range(q)] for r in range(q)]
+    packed = kernels.sandwich(upper, rest, q)
+    return [[packed[kernels.packed_index(q)[r, c]] for c in range(q)] for r in range(q)]
+
+
+def _solve(half, rhs, q):
+    """``H^-1 rhs`` from C^-1."""
+    y = [sum(half[r][c] * rhs[c] for c in range(r + 1)) for r in range(q)]
+    return np.array([sum(half[r][c] * y[r] for r in range(c, q)) for c in range(q)])
+
+
+def _agreeing(D, L, root_gradient, basis):
+    """The symmetric matrix nearest to D whose ``2 D L`` is the gradient in the root, on the entries a root has.
+
+    In the units of the data the root is lower triangular; columns that vanish with T say nothing, so there D stays.
+    """
+    q, (rows, cols) = len(L), kernels.lower_triangle(len(L))
+    to_data = np.linalg.inv(basis)
+    lower, wanted = basis @ L, to_data.T @ root_gradient
+    D = to_data.T @ D @ to_data
+    units = np.zeros((len(rows), q, q))
+    units[np.arange(len(rows)), rows, cols] = units[np.arange(len(rows)), cols, rows] = 1.0
+    system = 2.0 * np.einsum("aij,jk->ika", units, lower)[rows, cols]
+    change = np.linalg.lstsq(system, (wanted - 2.0 * D @ lower)[rows, cols], rcond=1e-10)[0]
+    return basis.T @ (D + np.einsum("a,aij->ij", change, units)) @ basis
