@@ -3,12 +3,14 @@
 from .exceptions import (
     ConvergenceWarning,
     GroupsWarning,
+    LaplaceWarning,
     RankDeficiencyWarning,
     SeparationWarning,
     SingularFitWarning,
     SkmixedWarning,
 )
 from .linear import MixedLinearRegressor
+from .logistic import MixedLogisticClassifier
 from .terms import RandomEffect
 
 __version__ = "0.1.0"
@@ -16,7 +18,9 @@ __version__ = "0.1.0"
 __all__ = [
     "ConvergenceWarning",
     "GroupsWarning",
+    "LaplaceWarning",
     "MixedLinearRegressor",
+    "MixedLogisticClassifier",
     "RandomEffect",
     "RankDeficiencyWarning",
     "SeparationWarning",

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.linalg import block_diag
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -19,11 +23,13 @@ from sklearn.utils.validation import (
 from . import _tables as tables
 from ._covariance import STRUCTURES
 from ._design import Factor, Term
+from ._summary import Labels
 from .exceptions import GroupsWarning
-from .formula import FittedFormula
+from .formula import FittedFormula, evaluate_response, split_formula
 from .terms import RandomEffect, parse_terms
 
 PREDICTION_METHODS = ("fit", "predict", "predict_proba", "predict_log_proba", "decision_function", "score")
+KINDS = ("conditional", "population", "marginal")
 
 
 class Rows:
@@ -80,6 +86,19 @@ class LinearPredictor:
         return np.column_stack(parts)
 
 
+class Training:
+    """The rows of the fit, for fitted values and residuals on request."""
+
+    def __init__(self, predictor, rows, codes, y):
+        self._predictor, self._rows, self._codes, self._y = predictor, rows, codes, y
+
+    def fitted(self):
+        return self._predictor(self._rows, self._codes)
+
+    def response(self):
+        return self._y
+
+
 class MixedModel(BaseEstimator):
     """Base class: groups in both styles, terms, factors."""
 
@@ -88,6 +107,39 @@ class MixedModel(BaseEstimator):
     def get_params(self, deep=True):
         """Parameters of this estimator, as scikit-learn defines them."""
         return super().get_params(deep) | {"random_effects": vars(self)["random_effects"]}
+
+    @classmethod
+    def from_formula(cls, formula: str, data: Any, *, sample_weight: ArrayLike | None = None, **params) -> Self:
+        """Fit the model of a two-sided formula.
+
+        Parameters
+        ----------
+        formula : str
+            ``"ln_wage ~ ttl_exp + C(race) + age + (1 | idcode)"``.
+        data : table
+        sample_weight : array-like of shape (n_rows,), default=None
+        **params
+            Parameters of the constructor.
+
+        Returns
+        -------
+        MixedModel
+            Fitted; ``predict`` takes tables with the columns of the right-hand side.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> model = MixedLinearRegressor.from_formula("y ~ x0 + x1 + (1 + x0 | group)", X.assign(y=y))
+        >>> model.results_.params.index.to_list()
+        ['Intercept', 'x0', 'x1']
+        """
+        response, *_ = split_formula(formula)
+        if not response:
+            raise ValueError(f"formula={formula!r} has no response.\nWrite 'y ~ x + (1 | group)'.")
+        model = cls(formula=formula.rpartition("~")[2].strip(), **params)
+        return model.fit(data, evaluate_response(response, data), sample_weight=sample_weight)
 
     # Requested by default, so that routing needs no set_*_request calls.
     __metadata_request__fit = {"groups": True}
@@ -142,6 +194,18 @@ class MixedModel(BaseEstimator):
 
     def _slope_columns(self):
         return list(dict.fromkeys(c for e in self._terms_given() or () for c in e.columns))
+
+    def _read_training(self, X, y, groups, sample_weight):
+        """Rows, response and weights of a fit, without the rows of weight zero."""
+        self._argument_style = groups is not None
+        rows = self._read(X, groups, reset=True)
+        target = self._response(self._read_target(y, rows))
+        weights, keep = self._read_weights(sample_weight, rows)
+        self._intercept = self.fit_intercept and rows.intercept
+        if not rows.labels:
+            self._warn_without_groups()
+        self._column_names = list(rows.names)
+        return (rows, target, weights) if isinstance(keep, slice) else (rows.take(keep), target[keep], weights)
 
     def _read(self, X, groups, *, reset):
         """Validate X and groups; returns :class:`Rows`."""
@@ -380,8 +444,8 @@ class MixedModel(BaseEstimator):
     def _read_for_prediction(self, X, groups, kind):
         """Rows and codes for prediction; every level counts as new for kinds that ignore the groups."""
         check_is_fitted(self)
-        if kind not in ("conditional", "population", "marginal"):
-            raise ValueError(f"kind={kind!r} is not known.\nUse 'conditional', 'population' or 'marginal'.")
+        if kind not in KINDS:
+            raise unknown_kind(kind)
         rows = self._read(X, groups, reset=False)
         if self._factors and not rows.labels and kind == "conditional":
             warnings.warn(
@@ -392,6 +456,93 @@ class MixedModel(BaseEstimator):
             )
         codes = self._codes(rows) if kind == "conditional" else [np.full(len(rows), -1)] * len(self._factors)
         return rows, codes
+
+    def _store_common(self, fit, rows, codes):
+        """Fitted attributes that every model has: numpy only."""
+        coefficients = fit.coefficients
+        self.intercept_ = float(coefficients[0]) if self._intercept else 0.0
+        self.coef_ = coefficients[int(self._intercept) :]
+        self.covariances_ = fit.covariances
+        self.loglik_ = float(fit.loglik)
+        self.converged_ = bool(fit.optimum.converged)
+        self.n_iter_ = int(fit.optimum.n_evaluations)
+        self._fit = fit
+        self._predictor = LinearPredictor(self.coef_, self.intercept_, fit.effects, self._terms)
+
+    def _make_labels(self, rows, codes, weights, response):
+        fixed = (["Intercept"] if self._intercept else []) + rows.names[: rows.n_fixed]
+        sizes = [np.bincount(c, weights, f.n_levels) for c, f in zip(codes, self._factors, strict=True)]
+        names = [["Intercept" if s < 0 else rows.names[s] for s in t.sources] for t in self._terms]
+        return Labels(
+            response=str(response) if response is not None else "y",
+            fixed=tuple(fixed),
+            intercept=self._intercept,
+            factors=tuple(f.name for f in self._factors),
+            levels=tuple(f.labels for f in self._factors),
+            effects=tuple(self._effect_names(f) for f in range(len(self._factors))),
+            sizes=tuple(sizes),
+            terms=tuple((t.factor, t.covariance, n) for t, n in zip(self._terms, names, strict=True)),
+        )
+
+    def _warn_about(self, problems):
+        """One warning for each pair (message, category)."""
+        for message, category in problems:
+            warnings.warn(message, category, stacklevel=4)
+
+    def _reporter(self):
+        if not self.verbose:
+            return None
+        return lambda value, decrease, radius: print(
+            f"deviance {value:.8g}   predicted decrease {decrease:.3g}   radius {radius:.3g}"
+        )
+
+    def _drawn_predictor(self, X, groups, n_samples, rng, kind):
+        """Linear predictors (rows, samples) with effects drawn from their distribution, as ``simulate`` explains."""
+        rows, codes = self._read_for_prediction(X, groups, "conditional")
+        if kind not in KINDS:
+            raise unknown_kind(kind)
+        known = codes if kind == "conditional" else [np.full(len(rows), -1)] * len(codes)
+        draws = np.repeat(self._predictor(rows, known)[:, None], n_samples, axis=1)
+        if kind != "population":
+            for f, covariance in enumerate(self._factor_covariances):
+                draws += self._new_effects(f, covariance, rows, codes[f], known[f], n_samples, rng)
+        return draws
+
+    @property
+    def _factor_covariances(self):
+        """Covariance matrix of all effects of every factor."""
+        terms = list(zip(self._terms, self.covariances_, strict=True))
+        return [block_diag(*(S for t, S in terms if t.factor == f)) for f in range(len(self._factors))]
+
+    def _new_effects(self, f, covariance, rows, codes, known, n_samples, rng):
+        """``z'b`` with b drawn anew for every level whose effects are not held fixed."""
+        labels = [rows.labels[c] for c in self._factor_columns[f]] if rows.labels else [np.zeros(len(rows))]
+        level = Factor.from_columns("", labels)[1]
+        b = rng.multivariate_normal(np.zeros(len(covariance)), covariance, size=(level.max() + 1, n_samples))
+        drawn = np.einsum("nq,nsq->ns", self._predictor.varying(rows, f), b[level])
+        return np.where((known >= 0)[:, None], 0.0, drawn)
+
+    def variance_components(self, level: float = 0.95) -> pd.DataFrame:
+        """Variances and covariances as a table.
+
+        Returns
+        -------
+        DataFrame
+            ``factor, effect, effect2, estimate, sd_or_corr, std_error, ci_low, ci_high``; the residual comes last.
+        """
+        check_is_fitted(self)
+        return self.results_.variance_table(level=level)
+
+    def _random_effects_table(self) -> pd.DataFrame:
+        """Conditional modes of the random effects as a table.
+
+        Returns
+        -------
+        DataFrame
+            ``factor, level, effect, estimate, std_error``, the standard error given the estimated parameters.
+        """
+        check_is_fitted(self)
+        return self.results_.effects_table()
 
     def _effect_names(self, f):
         """Names of the effects of one factor, term after term."""
@@ -406,6 +557,11 @@ class MixedModel(BaseEstimator):
             GroupsWarning,
             stacklevel=4,
         )
+
+
+def unknown_kind(kind):
+    """The error for a kind of prediction that does not exist."""
+    return ValueError(f"kind={kind!r} is not known.\nUse {', '.join(map(repr, KINDS[:-1]))} or {KINDS[-1]!r}.")
 
 
 def _refuse_repeats(effects):

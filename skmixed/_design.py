@@ -17,6 +17,7 @@ from scipy.linalg import block_diag
 from ._covariance import STRUCTURES, Absent, CovarianceModel, TermBlock
 from ._crossprod import CrossProducts, PairSums
 from ._kernels import blas_threads, level_sums
+from ._rows import make_blocks
 
 ROWS_PER_CHUNK = 1 << 13
 PILOT_ROWS = 4096
@@ -216,14 +217,24 @@ def _positive(scales):
     return np.where(scales > 0, scales, 1.0)
 
 
-def with_pilot(frame, X, y, weights):
-    """Orthogonalise the fixed effects and regress y on them, on a sample of the rows."""
+def with_mixing(frame, X, weights):
+    """Orthogonalise the fixed effects on a sample of the rows."""
+    return replace(frame, mixing=_sampled(frame, X, weights)[0])
+
+
+def _sampled(frame, X, weights):
+    """The mixing, the orthonormal columns it makes on the sample, the sample, and the roots of its weights."""
     rows = slice(None, None, -(-len(X) // PILOT_ROWS))
     root = np.sqrt(np.ones(len(X[rows])) if weights is None else weights[rows])
     P = np.empty((len(root), len(frame.candidates)))
     frame.candidates.of(X[rows], P)
     P *= root[:, None] / np.linalg.norm(root)
-    mixing, Q = _orthogonalised(P)
+    return *_orthogonalised(P), rows, root
+
+
+def with_pilot(frame, X, y, weights):
+    """Orthogonalise the fixed effects and regress y on them, on a sample of the rows."""
+    mixing, Q, rows, root = _sampled(frame, X, weights)
     target = root * y[rows] / np.linalg.norm(root)
     pilot = Q.T @ target
     scale, largest = np.linalg.norm(target - Q @ pilot), np.max(np.abs(y[rows]))
@@ -264,10 +275,9 @@ def independent_columns(gram, least):
     return np.array(kept, dtype=int)
 
 
-def _kept_columns(cross, frame):
+def _kept_columns(frame, gram, n):
     """Fixed effects that are not aliased: R's rule, a share of the norm of the column before mixing."""
-    gram = cross.gram[np.ix_(frame.fixed, frame.fixed)]
-    return independent_columns(gram, ALIASED**2 * cross.n * np.diag(frame.mixing) ** 2)
+    return independent_columns(gram, ALIASED**2 * n * np.diag(frame.mixing) ** 2)
 
 
 def cross_products(frame, X, y, weights, codes, n_levels):
@@ -358,26 +368,12 @@ def _chunk_length(codes, n_levels):
 
 
 @dataclass(frozen=True)
-class Design:
-    """The cross-products of a data set with the frame they were made in."""
+class Terms:
+    """The frame of a data set and the random-effects terms in it."""
 
-    cross: CrossProducts
     frame: Frame
     terms: tuple
     kept: np.ndarray  # positions of the fixed effects that are not aliased, among the candidates
-
-    @classmethod
-    def from_rows(cls, X, y, weights, codes, n_levels, terms, fit_intercept, n_fixed=None):
-        """``X`` (n, k) floats, ``codes`` per factor integers below ``n_levels``, ``weights`` None or positive.
-
-        The first ``n_fixed`` columns of X (default all) are fixed effects; terms may name any.
-        """
-        frame = make_frame(X, weights, terms, len(codes), fit_intercept, X.shape[1] if n_fixed is None else n_fixed)
-        with blas_threads():
-            frame = with_pilot(frame, X, y, weights)
-            cross = cross_products(frame, X, y, weights, codes, n_levels)
-        kept = _kept_columns(cross, frame)
-        return cls(cross.with_fixed(frame.fixed[kept]), frame, tuple(terms), kept)
 
     def covariance_model(self, absent=()):
         """Structures of the terms and their places in the factors; terms of ``absent`` factors get none."""
@@ -392,6 +388,65 @@ class Design:
         """R of a factor: effects in the user's units are R times those in the pool's."""
         bases = [R for R, term in zip(self.frame.bases, self.terms, strict=True) if term.factor == f]
         return block_diag(*bases)
+
+
+@dataclass(frozen=True)
+class Design(Terms):
+    """The cross-products of a data set with the frame they were made in: all a linear model needs."""
+
+    cross: CrossProducts
+
+    @classmethod
+    def from_rows(cls, X, y, weights, codes, n_levels, terms, fit_intercept, n_fixed=None):
+        """``X`` (n, k) floats, ``codes`` per factor integers below ``n_levels``, ``weights`` None or positive.
+
+        The first ``n_fixed`` columns of X (default all) are fixed effects; terms may name any.
+        """
+        frame = make_frame(X, weights, terms, len(codes), fit_intercept, X.shape[1] if n_fixed is None else n_fixed)
+        with blas_threads():
+            frame = with_pilot(frame, X, y, weights)
+            cross = cross_products(frame, X, y, weights, codes, n_levels)
+        kept = _kept_columns(frame, cross.gram[np.ix_(frame.fixed, frame.fixed)], cross.n)
+        return cls(frame, tuple(terms), kept, cross.with_fixed(frame.fixed[kept]))
+
+
+@dataclass(frozen=True)
+class RowDesign(Terms):
+    """The rows of a data set in the frame's columns, ordered by level: what a generalised linear model needs."""
+
+    blocks: list
+
+    @classmethod
+    def from_rows(cls, X, y, weights, codes, n_levels, terms, fit_intercept, n_fixed=None):
+        """As :meth:`Design.from_rows`."""
+        frame = make_frame(X, weights, terms, len(codes), fit_intercept, X.shape[1] if n_fixed is None else n_fixed)
+        with blas_threads():
+            frame = with_mixing(frame, X, weights)
+            pool, gram = _pooled(frame, X, weights)
+        kept = _kept_columns(frame, gram, len(X) if weights is None else np.sum(weights))
+        z = [np.ascontiguousarray(pool[:, list(effects)].T) for effects in frame.effects]
+        m = 1.0 if weights is None else weights
+        return cls(frame, tuple(terms), kept, make_blocks(pool[:, frame.fixed[kept]], z, y, m, codes, n_levels))
+
+    def covariance_model(self, absent=()):
+        """As for a linear model; without terms, the one effect without variance that the blocks have."""
+        if not self.terms:
+            return CovarianceModel([TermBlock(Absent(1), 0, 0)], [1])
+        return super().covariance_model(absent)
+
+    def without_rows(self):
+        """The design without its data."""
+        return replace(self, blocks=[])
+
+
+def _pooled(frame, X, weights):
+    """Pool columns of all rows, and the cross-products of the fixed effects."""
+    pool, gram = np.empty((len(X), frame.response)), 0.0
+    for rows in _row_chunks(len(X), ROWS_PER_CHUNK):
+        pool[rows] = frame.pool(X[rows])
+        fixed = pool[rows, len(frame.varying) :]
+        gram = gram + fixed.T @ (fixed if weights is None else weights[rows, None] * fixed)
+    return pool, gram
 
 
 class Factor:

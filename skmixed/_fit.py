@@ -17,10 +17,8 @@ from ._covariance import pivoted_root
 from ._crossprod import condensed
 from ._lmm import ProfiledDeviance, State
 from ._optimize import Optimum
-from ._search import NothingAttainable, search
+from ._search import NothingAttainable, flat_terms, search
 from ._start import moment_start, typical_floors
-
-FLAT = 1e-6  # curvature below this share of the largest is none
 
 
 def fit_linear(design, *, reml, tol, max_iter, report=None):
@@ -107,15 +105,8 @@ class LinearFit:
 
     @property
     def flat_terms(self):
-        """Terms whose covariances are not identified: along some direction the likelihood does not change."""
-        if self.optimum.model is None:
-            return []
-        _, _, hessian = self.optimum.model
-        values, vectors = np.linalg.eigh(hessian)
-        flat = np.abs(values) <= FLAT * np.max(np.abs(values), initial=np.finfo(float).tiny)
-        owners = np.array([k for k, b in enumerate(self.model.blocks) for _ in b.structure.basis], dtype=int)
-        moved = np.any(np.abs(vectors[:, flat]) > 0.1, axis=1)
-        return sorted(set(owners[moved].tolist()))
+        """Terms whose covariances are not identified."""
+        return flat_terms(self.model, self.optimum)
 
     @property
     def rank(self):

@@ -12,8 +12,8 @@ weights in place of the prior ones, and exist at a singular T.  With ``v_i = z_i
 
     dd / dT    = sum_l N - ss' + (tau s' + s tau') / 2,        dd / dbeta = X'(kappa - 2r).
 
-Second derivatives are exact where levels do not meet (a single factor), and the average information of the working linear
-model otherwise.  ``docs/maths.md`` has the derivation.
+Second derivatives are exact where levels do not meet (a single factor), and the average information of the working
+linear model otherwise.  ``docs/maths.md`` has the derivation.
 """
 
 from __future__ import annotations
@@ -96,7 +96,12 @@ class State:
 
     def at(self, point):
         """The same model at another point, the search for its modes starting from these."""
-        return self.objective(point, [block.mode.c for block in self.blocks])
+        return self.objective(point, self.dual_modes)
+
+    @property
+    def dual_modes(self):
+        """Per block ``T^-1 b`` of every factor, to start a search for modes from."""
+        return [block.mode.c for block in self.blocks]
 
     @property
     def exact(self):
@@ -137,7 +142,8 @@ class State:
 class Mode:
     """The conditional modes of one block of rows, and the rows there.
 
-    The modes are kept as ``b`` and as ``c = T^-1 b``, which is finite for a singular T; the penalty ``b'T^-1 b`` is ``b'c``.
+    The modes are kept as ``b`` and as ``c = T^-1 b``, which is finite for a singular T; the penalty ``b'T^-1 b`` is
+    ``b'c``.
     """
 
     def __init__(self, rows, plan, family, T, roots, beta, c):

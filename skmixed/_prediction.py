@@ -26,23 +26,33 @@ def error_variances(state, x, z, codes, *, prior=True):
     count with their prior covariance if ``prior``.
     """
     out = np.empty(len(x))
-    for lo in range(0, len(x), ROWS_PER_CHUNK):
-        rows = slice(lo, lo + ROWS_PER_CHUNK)
-        out[rows] = _variances(state, x[rows], [v[rows] for v in z], [c[rows] for c in codes], prior)
+    T = state.elimination.T if z else ()
+    for rows, posterior, shift in posterior_parts(state, x, z, codes):
+        out[rows] = posterior + np.einsum("np,pr,nr->n", shift, state.fixed.covariance, shift)
+        if prior:
+            out[rows] += prior_variances(T, [v[rows] for v in z], [c[rows] for c in codes])
     return out
 
 
-def _variances(state, x, z, codes, prior):
-    total, shift = np.zeros(len(x)), x
-    if z:
-        Z = _sparse_rows(state.objective.plan, z, codes)
-        B = state.objective.plan.to_rows([b[:, :-1] for b in state.B])
-        shift = x - Z @ B
-        total = _posterior(state.elimination, Z)
-    if prior:
-        for values, code, T in zip(z, codes, state.elimination.T if z else (), strict=True):
-            total += np.where(code < 0, np.einsum("ni,ij,nj->n", values, T, values), 0.0)
-    return total + np.einsum("np,pr,nr->n", shift, state.fixed.covariance, shift)
+def posterior_parts(state, x, z, codes):
+    """Slices of the rows with ``z'Mz`` and ``x - B'z``, the effects of known levels only."""
+    for lo in range(0, len(x), ROWS_PER_CHUNK):
+        rows = slice(lo, lo + ROWS_PER_CHUNK)
+        yield rows, *_parts(state, x[rows], [v[rows] for v in z], [c[rows] for c in codes])
+
+
+def _parts(state, x, z, codes):
+    if not z:
+        return np.zeros(len(x)), x
+    Z = _sparse_rows(state.objective.plan, z, codes)
+    B = state.objective.plan.to_rows([b[:, :-1] for b in state.B])
+    return _posterior(state.elimination, Z), x - Z @ B
+
+
+def prior_variances(T, z, codes):
+    """``z'Tz`` summed over the factors whose level is new."""
+    parts = zip(T, z, codes, strict=True)
+    return sum((np.where(code < 0, np.einsum("ni,ij,nj->n", v, t, v), 0.0) for t, v, code in parts), start=0.0)
 
 
 def _sparse_rows(plan, z, codes):

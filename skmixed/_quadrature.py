@@ -1,16 +1,16 @@
 """Adaptive Gauss-Hermite quadrature over the effects of a single grouping factor.
 
-The effects of a level are ``b = L u`` with ``T = LL'`` and u spherical.  With the mode u_0, ``H = L'AL + I = CC'`` and nodes
-z_k with weights omega_k of the normal rule (a product rule for vectors),
+The effects of a level are ``b = L u`` with ``T = LL'`` and u spherical.  With the mode u_0, ``H = L'AL + I = CC'`` and
+nodes z_k with weights omega_k of the normal rule (a product rule for vectors),
 
     d = sum_l log|H| - 2 log sum_k omega_k exp(|z_k|^2 / 2 - h(u_k)),     u_k = u_0 + C'^-1 z_k,
 
 h being minus the log of the joint density (Pinheiro and Bates 1995).  One point is the Laplace approximation.  L is the
 Cholesky factor in the units of the data, so that the nodes are those of lme4.
 
-The gradient lets the nodes move with the parameters.  With the posterior weights pi_k of the nodes, ``h_k = u_k - L's_k``,
-``e = sum pi_k h_k``, Y the symmetric matrix with the lower triangle of ``sum pi_k z_k (C^-1 h_k)'`` and
-``G = C'^-1 (I - Y) C^-1`` in the place of H^-1,
+The gradient lets the nodes move with the parameters.  With the posterior weights pi_k of the nodes,
+``h_k = u_k - L's_k``, ``e = sum pi_k h_k``, Y the symmetric matrix with the lower triangle of
+``sum pi_k z_k (C^-1 h_k)'`` and ``G = C'^-1 (I - Y) C^-1`` in the place of H^-1,
 
     a = LH^-1 (L't + 2e),     dd / dbeta = X'(kappa - 2 sum pi_k r_k),
     dd / dL = -2 sum pi_k s_k u_k' + 2 ALG + (Z'kappa) u_0' + s (H^-1 (L't + 2e))'.
@@ -26,9 +26,12 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from . import _kernels as kernels
-from ._glmm import LaplaceBlock
+from ._cholesky import Plan
+from ._glmm import LaplaceBlock, Mode
 
 MAX_DIMENSION = 3
+CHECK_POINTS = 7
+CHECK_EVALUATIONS = 150_000  # rows times nodes that a check of Laplace may cost
 
 
 @dataclass(frozen=True)
@@ -219,3 +222,28 @@ def _agreeing(D, L, root_gradient, basis):
     system = 2.0 * np.einsum("aij,jk->ika", units, lower)[rows, cols]
     change = np.linalg.lstsq(system, (wanted - 2.0 * D @ lower)[rows, cols], rcond=1e-10)[0]
     return basis.T @ (D + np.einsum("a,aij->ij", change, units)) @ basis
+
+
+def laplace_error(state, objective):
+    """Log-likelihood by seven points minus that by Laplace, from the first levels if there are many.
+
+    NaN for several factors, or more effects per level than a product rule can handle.
+    """
+    first, q = objective.blocks[0], len(state.T[0])
+    if not first.is_separable or q > MAX_DIMENSION:
+        return np.nan
+    integration = AdaptiveQuadrature(CHECK_POINTS, np.eye(q))
+    levels = first.groups[0].n_levels
+    rows = first.first_levels(max(1, min(levels, int(levels * CHECK_EVALUATIONS / (len(first.y) * CHECK_POINTS**q)))))
+    sampled = rows.groups[0].n_levels
+    mode = Mode(
+        rows,
+        Plan(rows.pattern),
+        objective.family,
+        state.T,
+        [integration.root(0, state.T[0])],
+        state.beta,
+        [state.blocks[0].mode.c[0][:, :sampled]],
+    )
+    difference = LaplaceBlock(mode).value - integration.block(mode).value
+    return 0.5 * difference * sum(plan.cross.levels[0] for plan in objective.plans) / sampled

@@ -1,16 +1,17 @@
 """Rows under working weights: what a generalised linear mixed model asks of its data again and again.
 
-A linear model reads its rows once.  A logistic one has new weights at every step, so its rows stay, ordered by level, and
-this module answers with sums over them: per level, per pair of levels, over all.  Everything above works with those sums
-and with vectors of one number per row that it passes back unread.
+A linear model reads its rows once.  A logistic one has new weights at every step, so its rows stay, ordered by level,
+and this module answers with sums over them: per level, per pair of levels, over all.  Everything above works with those
+sums and with vectors of one number per row that it passes back unread.
 
-The levels of a single grouping factor do not meet, so its rows are cut into blocks that fit the cache; crossed or nested
-factors are one block.
+The levels of a single grouping factor do not meet, so its rows are cut into blocks that fit the cache; crossed or
+nested factors are one block.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -112,7 +113,7 @@ class Block:
         return (weights[:, None] * self.x).T @ self.x
 
     def moments(self, weights):
-        """Per packed entry (r, c) of the single factor the sums of ``w z_r z_c`` times x and z: (K, p, m), (K, q, m)."""
+        """Sums of ``w z_r z_c`` times x and z for the packed entries (r, c) of one factor: (K, p, m) and (K, q, m)."""
         (z,), (group,) = self.z, self.groups
         with_x, with_z = [], []
         for r, c in kernels.entries(len(z)):
@@ -146,6 +147,18 @@ class Block:
     def n(self):
         """Number of observations: the sum of the weights."""
         return float(np.sum(self.m) if np.ndim(self.m) else len(self.y))
+
+    def without_effects(self):
+        """The same rows with one effect for all of them, which is to have no variance."""
+        one = np.zeros(len(self.y), dtype=np.int64)
+        return replace(self, z=(np.ones((1, len(one))),), groups=(Grouping(one, 1),), pairs={}, levels=slice(0, 1))
+
+    def first_levels(self, n):
+        """The rows of the first levels."""
+        rows = slice(0, int(np.searchsorted(self.groups[0].codes, n)))
+        group, m = Grouping(self.groups[0].codes[rows], n), self.m[rows] if np.ndim(self.m) else self.m
+        z = (self.z[0][:, rows],)
+        return replace(self, x=self.x[rows], z=z, y=self.y[rows], m=m, groups=(group,), levels=slice(0, n))
 
     def by_part(self, values, effects):
         """Sums of row values and of effects, for every part with modes of its own: each level, or all together."""
@@ -181,7 +194,7 @@ class Block:
             table[:, starts[f] : starts[f + 1]] = A[kernels.packed_index(sizes[f])]
             table[:, fixed], table[:, -1] = U, s
             sums.append(table)
-        effects = tuple(tuple(range(lo, hi)) for lo, hi in zip(starts[:-1], starts[1:], strict=True))
+        effects = tuple(tuple(range(lo, hi)) for lo, hi in pairwise(starts))
         return CrossProducts(self.n, gram, tuple(sums), self.pair_sums(weights), fixed, width - 1, effects)
 
 
@@ -223,7 +236,7 @@ def _cut(x, z, y, m, codes, n_levels):
     cuts = np.searchsorted(ends, np.arange(ROWS_PER_BLOCK, len(y), ROWS_PER_BLOCK), side="left") + 1
     borders = np.unique(np.concatenate([[0], cuts, [n_levels]]))
     blocks = []
-    for lo, hi in zip(borders[:-1], borders[1:], strict=True):
+    for lo, hi in pairwise(borders):
         rows = slice(int(ends[lo - 1]) if lo else 0, int(ends[hi - 1]))
         group = Grouping(codes[rows] - lo, int(hi - lo))
         weights = m[rows] if np.ndim(m) else m

@@ -1,8 +1,8 @@
 """The search for an optimum of the covariances: zeros are made exact and saddles left.
 
-The minimiser of :mod:`skmixed._optimize` stops where nothing is to be gained nearby.  On the boundary of the covariances
-two things remain: a variance that is zero but for rounding becomes exactly zero, and where the deviance would fall along
-a variance that is zero now, the search goes on from beyond it.
+The minimiser of :mod:`skmixed._optimize` stops where nothing is to be gained nearby.  On the boundary of the
+covariances two things remain: a variance that is zero but for rounding becomes exactly zero, and where the deviance
+would fall along a variance that is zero now, the search goes on from beyond it.
 
 A point is the list of the terms' matrices; other parameters may follow, and stay as they are.
 """
@@ -19,6 +19,7 @@ from ._start import SHRINKAGE_FLOOR
 SNAP = (1e-3, 1e-8)  # pivots below this share of a typical one are tried at exactly zero
 MAX_RESTARTS = 3  # attempts to leave a saddle
 NEGLIGIBLE_RISE = 1e-8  # rise of the deviance that an exact zero may cost
+FLAT = 1e-6  # curvature below this share of the largest is none
 
 
 class NothingAttainable(ArithmeticError):
@@ -117,3 +118,15 @@ def _descent_at_zero(T, D, floor):
         return None
     direction = null @ directions[:, 0]
     return np.outer(direction, direction)
+
+
+def flat_terms(model, optimum):
+    """Terms along whose covariances the deviance does not change."""
+    if optimum.model is None:
+        return []
+    _, _, hessian = optimum.model
+    owners = np.array([k for k, b in enumerate(model.blocks) for _ in b.structure.basis], dtype=int)
+    values, vectors = np.linalg.eigh(hessian)
+    flat = np.abs(values) <= FLAT * np.max(np.abs(values), initial=np.finfo(float).tiny)
+    moved = np.any(np.abs(vectors[: len(owners), flat]) > 0.1, axis=1)
+    return sorted(set(owners[moved].tolist()))

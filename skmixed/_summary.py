@@ -1,8 +1,9 @@
-"""The printed summary of a linear mixed model, in Stata's arrangement, through statsmodels' tables."""
+"""The printed summary of a mixed model, in Stata's arrangement, through statsmodels' tables."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
@@ -45,21 +46,51 @@ def _count(value):
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
 
 
+@dataclass(frozen=True)
+class Heading:
+    """What the printed tables call things."""
+
+    title: str
+    likelihood: str
+    plain: str  # the model without random effects
+    details: tuple = ()  # further pairs (name, value)
+
+
 def linear_summary(results, fit, labels, level):
     """Header, groups, fixed effects, variance components and the test against the model without random effects."""
+    method = "REML" if fit.reml else "ML"
+    title = f"Mixed-effects {method} regression" if labels.factors else f"Linear regression by {method}"
+    heading = Heading(title, "Log restricted-likelihood:" if fit.reml else "Log-likelihood:", "linear model")
+    return _summary(results, fit, labels, level, heading, _fixed_table(results, level))
+
+
+def logistic_summary(results, fit, labels, level, odds_ratios):
+    """The same for a logistic model, whose coefficients may be printed as odds ratios."""
+    title = "Mixed-effects logistic regression" if labels.factors else "Logistic regression"
+    integration = "Laplace" if fit.points == 1 else f"{fit.points}-point quadrature"
+    details = (("Integration:", integration),) if labels.factors else ()
+    fixed = (_odds_ratio_table if odds_ratios else _fixed_table)(results, level)
+    notes = ["The odds ratio of the intercept is the odds where all columns and random effects are zero."]
+    notes = notes * (odds_ratios and labels.intercept)
+    heading = Heading(title, "Log-likelihood:", "logistic model", details)
+    return _summary(results, fit, labels, level, heading, fixed, notes)
+
+
+def _summary(results, fit, labels, level, heading, fixed_table, notes=()):
     # only printing needs statsmodels: importing it here keeps `import skmixed` short
     from statsmodels.iolib.summary import Summary
 
-    blocks = [_header(results, fit, labels)]
+    blocks = [_header(results, labels, heading)]
     if len(labels.factors) > 1:
         blocks.append(_group_table(labels))
     if len(results.params):
-        blocks.append(_fixed_table(results, level))
-    blocks.append(_variance_table(results, labels, level))
+        blocks.append(fixed_table)
+    if len(results.variance_table()):
+        blocks.append(_variance_table(results, labels, level))
     width = max(WIDTH, *(block.width for block in blocks))
     summary = Summary()
     summary.tables = [block.as_wide_as(width) for block in blocks]
-    summary.add_extra_txt(_notes(results, fit, labels))
+    summary.add_extra_txt([*_notes(results, fit, labels, heading), *notes])
     return summary
 
 
@@ -90,15 +121,15 @@ class Block:
         return self.table(max(map(len, self.stubs)) + width - self.width)
 
 
-def _header(results, fit, labels):
-    method = "REML" if fit.reml else "ML"
-    title = f"Mixed-effects {method} regression" if labels.factors else f"Linear regression by {method}"
+def _header(results, labels, heading):
     left, right = _data_rows(results, labels)
-    for row in _fit_rows(results, "Log restricted-likelihood:" if fit.reml else "Log-likelihood:"):
+    left += heading.details
+    for row in _fit_rows(results, heading.likelihood):
         (left if len(left) <= len(right) else right).append(row)
     right += [("", "")] * (len(left) - len(right))
+    left += [("", "")] * (len(right) - len(left))
     data = [(value, f"   {name}", other) for (_, value), (name, other) in zip(left, right, strict=True)]
-    return Block(data, [name for name, _ in left], title=title, aligns="rlr")
+    return Block(data, [name for name, _ in left], title=heading.title, aligns="rlr")
 
 
 def _data_rows(results, labels):
@@ -144,17 +175,26 @@ def _limits(level):
 
 def _fixed_table(results, level):
     limits = results.conf_int(1.0 - level)
-    rows = zip(results.params, results.bse, results.tvalues, results.pvalues, limits[0], limits[1], strict=True)
+    columns = (results.params, results.bse, results.tvalues, results.pvalues, limits[0], limits[1])
+    return _coefficient_table(results, columns, "coef", level)
+
+
+def _odds_ratio_table(results, level):
+    table = results.odds_ratios(level)
+    return _coefficient_table(results, [table[name] for name in table], "odds ratio", level)
+
+
+def _coefficient_table(results, columns, title, level):
+    rows = zip(*columns, strict=True)
     data = [[number(b), number(se), f"{z:.2f}", f"{p:.3f}", number(lo), number(hi)] for b, se, z, p, lo, hi in rows]
-    header = ["coef", "std err", "z", "P>|z|", *_limits(level)]
-    return Block(data, list(results.params.index), headers=header)
+    return Block(data, list(results.params.index), headers=[title, "std err", "z", "P>|z|", *_limits(level)])
 
 
 def _variance_table(results, labels, level):
     table = results.variance_table(level)
     stubs, data, entries = [], [], results._variances.entries
     previous = None
-    for row, term in zip(table.itertuples(), [k for k, _, _ in entries] + [None], strict=True):
+    for row, term in zip_longest(table.itertuples(), [k for k, _, _ in entries]):
         if term is not None and term != previous:
             factor, covariance, effects = labels.terms[term]
             name = labels.factors[factor]
@@ -163,7 +203,8 @@ def _variance_table(results, labels, level):
         previous = term
         stubs.append("  " + _entry_label(row))
         data.append([number(v) for v in (row.estimate, row.std_error, row.ci_low, row.ci_high)])
-    stubs[-1] = stubs[-1].strip()
+    if results._has_residual:
+        stubs[-1] = stubs[-1].strip()
     header = ["estimate", "std err", *_limits(level)]
     return Block(data, stubs, headers=header)
 
@@ -174,13 +215,13 @@ def _entry_label(row):
     return f"var({row.effect})" if row.effect == row.effect2 else f"cov({row.effect},{row.effect2})"
 
 
-def _notes(results, fit, labels):
+def _notes(results, fit, labels, heading):
     lines = []
     test = results.random_effects_test()
     if test.df:
         name = test.distribution.split("(")[0]
         found = f"{test.distribution} = {test.statistic:.2f}   Prob >= {name} = {test.pvalue:.4f}"
-        lines.append(f"LR test vs. linear model: {found}")
+        lines.append(f"LR test vs. {heading.plain}: {found}")
         if test.conservative:
             lines.append("The LR test is conservative: variances cannot be negative.")
     if np.any(np.isnan(results._variances.std_errors)):

@@ -5,6 +5,7 @@ from sklearn.exceptions import ConvergenceWarning as _SklearnConvergenceWarning
 __all__ = [
     "ConvergenceWarning",
     "GroupsWarning",
+    "LaplaceWarning",
     "RankDeficiencyWarning",
     "SeparationWarning",
     "SingularFitWarning",
@@ -30,6 +31,10 @@ class SingularFitWarning(SkmixedWarning):
 
 class SeparationWarning(SkmixedWarning):
     """A column or a level predicts the response perfectly."""
+
+
+class LaplaceWarning(SkmixedWarning):
+    """The Laplace approximation of the likelihood is materially wrong."""
 
 
 class RankDeficiencyWarning(SkmixedWarning):

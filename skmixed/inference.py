@@ -84,7 +84,7 @@ def random_effects_test(fit):
 class VarianceEstimates:
     """Entries of the covariance matrices with their standard errors.
 
-    ``entries`` are (term, row, column) with row >= column; the residual variance comes last, without an entry.
+    ``entries`` are (term, row, column) with row >= column; a residual variance comes last, without an entry.
     """
 
     entries: list
@@ -95,7 +95,8 @@ class VarianceEstimates:
         """Confidence limits: on the log scale for variances, symmetric for covariances."""
         z = stats.norm.ppf(0.5 + check_level(level) / 2)
         low, high = self.estimates - z * self.std_errors, self.estimates + z * self.std_errors
-        variances = np.array([row == col for _, row, col in self.entries] + [True])
+        residual = len(self.estimates) - len(self.entries)
+        variances = np.array([row == col for _, row, col in self.entries] + [True] * residual, dtype=bool)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             width = np.exp(z * self.std_errors / self.estimates)
             low = np.where(variances, self.estimates / width, low)
@@ -105,13 +106,35 @@ class VarianceEstimates:
 def variance_estimates(fit):
     """Variances, covariances and the residual variance with Wald standard errors.
 
-    The standard errors come from the observed information of (covariances, sigma) with the fixed effects profiled out,
-    which is what inverting the information of all parameters gives.  At the boundary (a variance at zero, a correlation
+    The standard errors come from the observed information of all parameters; for a linear model that of (covariances,
+    sigma) with the fixed effects profiled out, which is the same.  At the boundary (a variance at zero, a correlation
     at plus or minus one) there is no standard error and it is NaN.
     """
     entries = [(k, r, c) for k, block in enumerate(fit.model.blocks) for r, c in _free_entries(block.structure)]
-    estimates = [fit.covariances[k][r, c] for k, r, c in entries] + [fit.sigma2]
-    return VarianceEstimates(entries, np.array(estimates), _standard_errors(fit, entries))
+    estimates = [fit.covariances[k][r, c] for k, r, c in entries]
+    if fit.sigma2 is None:
+        return VarianceEstimates(entries, np.array(estimates), _joint_standard_errors(fit, entries))
+    return VarianceEstimates(entries, np.array([*estimates, fit.sigma2]), _standard_errors(fit, entries))
+
+
+def _joint_standard_errors(fit, entries):
+    """From the joint information of (natural parameters, beta): entries are linear in the parameters, ``R T R'``."""
+    if fit.parameter_covariance is None:
+        return np.full(len(entries), np.nan)
+    jacobian = entry_jacobian(fit, entries)
+    k = jacobian.shape[1]
+    variances = np.einsum("ek,kl,el->e", jacobian, fit.parameter_covariance[:k, :k], jacobian)
+    known = [fit.interior[term] for term, _, _ in entries]
+    return np.where(known, np.sqrt(np.maximum(variances, 0.0)), np.nan)
+
+
+def entry_jacobian(fit, entries):
+    """Derivatives of the entries ``R T R'`` in the natural parameters of a generalised linear fit."""
+    owners, bases = fit.natural_parameters, fit.design.frame.bases
+    out = np.zeros((len(entries), len(owners)))
+    for e, (k, r, c) in enumerate(entries):
+        out[e] = [bases[k][r] @ B @ bases[k][c] if owner == k else 0.0 for owner, B in owners]
+    return out
 
 
 def _free_entries(structure):

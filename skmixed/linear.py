@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.base import RegressorMixin, _fit_context
@@ -16,14 +14,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import LinearPredictor, MixedModel
+from ._base import MixedModel, Training
 from ._covariance import STRUCTURES
-from ._design import Design, Factor
+from ._design import Design
+from ._diagnostics import linear_problems
 from ._fit import fit_linear
 from ._prediction import error_variances
-from ._summary import Labels
-from .exceptions import ConvergenceWarning, RankDeficiencyWarning, SingularFitWarning
-from .formula import evaluate_response, split_formula
 from .inference import check_level
 from .results import MixedResults
 from .terms import RandomEffect
@@ -148,39 +144,6 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         self.max_iter = max_iter
         self.verbose = verbose
 
-    @classmethod
-    def from_formula(cls, formula: str, data: Any, *, sample_weight: ArrayLike | None = None, **params) -> Self:
-        """Fit the model of a two-sided formula.
-
-        Parameters
-        ----------
-        formula : str
-            ``"ln_wage ~ ttl_exp + C(race) + age + (1 | idcode)"``.
-        data : table
-        sample_weight : array-like of shape (n_rows,), default=None
-        **params
-            Parameters of the constructor.
-
-        Returns
-        -------
-        MixedLinearRegressor
-            Fitted; ``predict`` takes tables with the columns of the right-hand side.
-
-        Examples
-        --------
-        >>> from skmixed import MixedLinearRegressor
-        >>> from skmixed.datasets import make_mixed_regression
-        >>> X, y = make_mixed_regression(random_state=0)
-        >>> model = MixedLinearRegressor.from_formula("y ~ x0 + x1 + (1 + x0 | group)", X.assign(y=y))
-        >>> model.results_.params.index.to_list()
-        ['Intercept', 'x0', 'x1']
-        """
-        response, *_ = split_formula(formula)
-        if not response:
-            raise ValueError(f"formula={formula!r} has no response.\nWrite 'y ~ x + (1 | group)'.")
-        model = cls(formula=formula.rpartition("~")[2].strip(), **params)
-        return model.fit(data, evaluate_response(response, data), sample_weight=sample_weight)
-
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None
@@ -214,25 +177,20 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         SingularFitWarning, RankDeficiencyWarning, ConvergenceWarning
             Where the estimates need a second look; each names the term or the column.
         """
-        self._argument_style = groups is not None
-        rows = self._read(X, groups, reset=True)
-        target = self._read_target(y, rows)
-        weights, keep = self._read_weights(sample_weight, rows)
-        self._intercept = self.fit_intercept and rows.intercept
-        rows, target = self._kept(rows, target, keep)
-        if not rows.labels:
-            self._warn_without_groups()
+        rows, target, weights = self._read_training(X, y, groups, sample_weight)
         codes, self._terms = self._make_factors(rows)
         levels = [f.n_levels for f in self._factors]
         design = Design.from_rows(rows.X, target, weights, codes, levels, self._terms, self._intercept, rows.n_fixed)
         fit = fit_linear(
             design, reml=self.method == "reml", tol=self.tol, max_iter=self.max_iter, report=self._reporter()
         )
-        self._store(fit, rows, target, codes, weights, getattr(y, "name", None))
-        self._warn_about(fit)
+        labels = self._make_labels(rows, codes, weights, getattr(y, "name", None))
+        self._store(fit, labels, rows, target, codes)
+        self._warn_about(linear_problems(fit, labels))
         return self
 
-    def _kept(self, rows, y, keep):
+    def _response(self, y):
+        """The response as finite floats."""
         try:
             y = np.asarray(y, dtype=np.float64)
         except (TypeError, ValueError) as error:
@@ -244,59 +202,12 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
                 f"Input y contains NaN or infinity in {int(np.sum(~np.isfinite(y)))} rows.\n"
                 "Drop these rows before fitting."
             )
-        return (rows, y) if isinstance(keep, slice) else (rows.take(keep), y[keep])
+        return y
 
-    def _reporter(self):
-        if not self.verbose:
-            return None
-        return lambda value, decrease, radius: print(
-            f"deviance {value:.8g}   predicted decrease {decrease:.3g}   radius {radius:.3g}"
-        )
-
-    def _store(self, fit, rows, y, codes, weights, response):
-        """Fitted attributes: numpy only."""
-        first = int(self._intercept)
-        coefficients = fit.coefficients
-        self.intercept_ = float(coefficients[0]) if self._intercept else 0.0
-        self.coef_ = coefficients[first:]
+    def _store(self, fit, labels, rows, y, codes):
+        self._store_common(fit, rows, codes)
         self.scale_ = float(fit.sigma2)
-        self.covariances_ = fit.covariances
-        self.loglik_ = fit.loglik
-        self.converged_ = bool(fit.optimum.converged)
-        self.n_iter_ = int(fit.optimum.n_evaluations)
-        self._fit = fit
-        self._predictor = LinearPredictor(self.coef_, self.intercept_, fit.effects, self._terms)
-        self._column_names = list(rows.names)
-        labels = self._make_labels(rows, codes, weights, response)
         self.results_ = MixedResults(fit, labels, Training(self._predictor, rows, codes, y))
-
-    def _make_labels(self, rows, codes, weights, response):
-        fixed = (["Intercept"] if self._intercept else []) + rows.names[: rows.n_fixed]
-        sizes = [np.bincount(c, weights, f.n_levels) for c, f in zip(codes, self._factors, strict=True)]
-        names = [["Intercept" if s < 0 else rows.names[s] for s in t.sources] for t in self._terms]
-        return Labels(
-            response=str(response) if response is not None else "y",
-            fixed=tuple(fixed),
-            intercept=self._intercept,
-            factors=tuple(f.name for f in self._factors),
-            levels=tuple(f.labels for f in self._factors),
-            effects=tuple(self._effect_names(f) for f in range(len(self._factors))),
-            sizes=tuple(sizes),
-            terms=tuple((t.factor, t.covariance, n) for t, n in zip(self._terms, names, strict=True)),
-        )
-
-    def _warn_about(self, fit):
-        labels = self.results_._labels
-        dropped = [n for k, n in enumerate(labels.fixed) if k not in set(fit.design.kept.tolist())]
-        if dropped:
-            warnings.warn(
-                f"X: {', '.join(map(repr, dropped))} depends linearly on the columns before and was dropped.\n"
-                "Its coefficient is set to 0; remove the column to silence this.",
-                RankDeficiencyWarning,
-                stacklevel=4,
-            )
-        for message, category in fit_problems(fit, labels):
-            warnings.warn(message, category, stacklevel=4)
 
     def predict(
         self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional", return_std: bool = False
@@ -403,109 +314,10 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         ndarray of shape (n_rows, n_samples)
         """
         rng = check_random_state(random_state)
-        rows, codes = self._read_for_prediction(X, groups, "conditional")
-        if kind not in ("conditional", "population", "marginal"):
-            raise ValueError(f"kind={kind!r} is not known.\nUse 'conditional', 'population' or 'marginal'.")
-        known = codes if kind == "conditional" else [np.full(len(rows), -1)] * len(codes)
-        draws = np.repeat(self._predictor(rows, known)[:, None], n_samples, axis=1)
-        if kind != "population":
-            for f, covariance in enumerate(self._fit.model.assemble(self.covariances_)):
-                draws += self._new_effects(f, covariance, rows, codes[f], known[f], n_samples, rng)
+        draws = self._drawn_predictor(X, groups, n_samples, rng, kind)
         return draws + np.sqrt(self.scale_) * rng.standard_normal(draws.shape)
-
-    def _new_effects(self, f, covariance, rows, codes, known, n_samples, rng):
-        """``z'b`` with b drawn anew for every level whose effects are not held fixed."""
-        labels = [rows.labels[c] for c in self._factor_columns[f]] if rows.labels else [np.zeros(len(rows))]
-        level = Factor.from_columns("", labels)[1]
-        b = rng.multivariate_normal(np.zeros(len(covariance)), covariance, size=(level.max() + 1, n_samples))
-        drawn = np.einsum("nq,nsq->ns", self._predictor.varying(rows, f), b[level])
-        return np.where((known >= 0)[:, None], 0.0, drawn)
-
-    def variance_components(self, level: float = 0.95) -> pd.DataFrame:
-        """Variances and covariances as a table.
-
-        Returns
-        -------
-        DataFrame
-            ``factor, effect, effect2, estimate, sd_or_corr, std_error, ci_low, ci_high``; the residual comes last.
-        """
-        check_is_fitted(self)
-        return self.results_.variance_table(level=level)
-
-    def _random_effects_table(self) -> pd.DataFrame:
-        """Conditional modes of the random effects as a table.
-
-        Returns
-        -------
-        DataFrame
-            ``factor, level, effect, estimate, std_error``, the standard error given the estimated parameters.
-        """
-        check_is_fitted(self)
-        return self.results_.effects_table()
 
     def summary(self, level: float = 0.95) -> Any:
         """Printed tables: method, groups, fixed effects, variance components, test against no random effects."""
         check_is_fitted(self)
         return self.results_.summary(level=level)
-
-
-class Training:
-    """The rows of the fit, for fitted values and residuals on request."""
-
-    def __init__(self, predictor, rows, codes, y):
-        self._predictor, self._rows, self._codes, self._y = predictor, rows, codes, y
-
-    def fitted(self):
-        return self._predictor(self._rows, self._codes)
-
-    def response(self):
-        return self._y
-
-
-def fit_problems(fit, labels):
-    """Messages for what a user should look at, with their categories."""
-    if fit.n <= fit.rank:
-        yield (
-            f"{fit.n:.3g} observations (the sum of sample_weight) for {fit.rank} coefficients: no variance is left.\n"
-            "Add rows or drop columns; weights count repetitions.",
-            SingularFitWarning,
-        )
-    else:
-        yield from ((message, SingularFitWarning) for message in _singularities(fit, labels))
-    if not fit.optimum.converged:
-        yield _not_converged(fit, labels), ConvergenceWarning
-
-
-def _singularities(fit, labels):
-    """Variances that are confounded, not identified, or zero."""
-    for f in fit.absent:
-        source = "the intercept" if len(labels.levels[f]) < 2 else "the residual"
-        yield (
-            f"{labels.factors[f]}: its {len(labels.levels[f])} levels cannot be told from {source}; "
-            "its variance is set to 0.\nUse a grouping factor with several levels and repeated rows."
-        )
-    if flat := {labels.factors[labels.terms[k][0]] for k in fit.flat_terms}:
-        yield (
-            f"{', '.join(sorted(flat))}: some variances are not identified, the likelihood is flat along them.\n"
-            "Drop a term: two of them describe the same thing, or a factor has too few rows per level."
-        )
-    for k, (block, T) in enumerate(zip(fit.model.blocks, fit.optimum.point, strict=True)):
-        if block.factor not in fit.absent and not block.structure.is_interior(T):
-            factor, _, effects = labels.terms[k]
-            which = f"{labels.factors[factor]}: a variance of ({', '.join(effects)})"
-            yield (
-                f"{which} is zero, or a correlation is 1 or -1.\n"
-                "That is an answer, not an error; a simpler random-effects term fits as well."
-            )
-
-
-def _not_converged(fit, labels):
-    if fit.is_degenerate:
-        return (
-            f"The residual variance goes to zero: {', '.join(labels.factors)} and the fixed effects reproduce y.\n"
-            "Check that y varies within the levels, and that no column is a copy of y."
-        )
-    return (
-        f"The optimiser stopped early ({fit.optimum.message}, {fit.optimum.n_evaluations} evaluations).\n"
-        "Raise max_iter, or simplify the random effects; the estimates are those of the last step."
-    )

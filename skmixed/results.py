@@ -9,9 +9,9 @@ import pandas as pd
 from scipy import stats
 
 from . import inference
-from ._summary import linear_summary
+from ._summary import linear_summary, logistic_summary
 
-__all__ = ["MixedResults"]
+__all__ = ["LogisticResults", "MixedResults"]
 
 
 class MixedResults:
@@ -31,6 +31,8 @@ class MixedResults:
     reml : bool
     converged : bool
     """
+
+    _has_residual = True
 
     def __init__(self, fit, labels, rows=None):
         self._fit, self._labels, self._rows = fit, labels, rows
@@ -69,7 +71,7 @@ class MixedResults:
     @property
     def n_params(self) -> int:
         """Number of parameters: fixed effects, covariances, residual variance."""
-        return self._fit.rank + self._fit.n_variance_parameters + 1
+        return self._fit.rank + self._fit.n_variance_parameters + self._has_residual
 
     @property
     def aic(self) -> float:
@@ -146,7 +148,7 @@ class MixedResults:
         found = self._variances
         low, high = found.intervals(level)
         rows = [(*self._labels.entry(k, r, c), self._sd_or_corr(k, r, c)) for k, r, c in found.entries]
-        rows.append(("Residual", "", "", np.sqrt(self.scale)))
+        rows += [("Residual", "", "", np.sqrt(self.scale))] * self._has_residual
         table = pd.DataFrame(rows, columns=["factor", "effect", "effect2", "sd_or_corr"])
         table.insert(3, "estimate", found.estimates)
         return table.assign(std_error=found.std_errors, ci_low=low, ci_high=high)
@@ -219,3 +221,40 @@ class MixedResults:
     def summary(self, level: float = 0.95):
         """Printed tables in Stata's arrangement, as a statsmodels Summary (text, HTML, LaTeX)."""
         return linear_summary(self, self._fit, self._labels, level)
+
+
+class LogisticResults(MixedResults):
+    """Estimates, standard errors and tests of a mixed logistic regression, under statsmodels' names.
+
+    As :class:`MixedResults`; coefficients are changes of the log-odds, ``scale`` is one, and there is no residual variance.
+    """
+
+    _has_residual = False
+    reml = False
+    scale = 1.0
+
+    def odds_ratios(self, level: float = 0.95) -> pd.DataFrame:
+        """``exp(params)`` with standard errors by the delta method and the exponentials of the confidence limits.
+
+        Returns
+        -------
+        DataFrame
+            ``odds_ratio, std_err, z, p_value, ci_low, ci_high`` by coefficient; z and p are those of ``params``.  The row
+            of the intercept holds the odds where all columns and random effects are zero.
+        """
+        limits = self.conf_int(1.0 - level)
+        with np.errstate(over="ignore"):
+            ratios = np.exp(self.params)
+            table = {
+                "odds_ratio": ratios,
+                "std_err": ratios * self.bse,
+                "z": self.tvalues,
+                "p_value": self.pvalues,
+                "ci_low": np.exp(limits[0]),
+                "ci_high": np.exp(limits[1]),
+            }
+        return pd.DataFrame(table)
+
+    def summary(self, level: float = 0.95, odds_ratios: bool = False):
+        """Printed tables in Stata's arrangement, as a statsmodels Summary (text, HTML, LaTeX)."""
+        return logistic_summary(self, self._fit, self._labels, level, odds_ratios)

@@ -1,0 +1,292 @@
+"""From rows to a fitted generalised linear mixed model in the user's units.
+
+``fit_glmm`` finds the optimum; :class:`GlmmFit` is the small value that inference, prediction and printing are
+functions of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+import numpy as np
+
+from . import _kernels as kernels
+from ._covariance import JointModel, pivoted_root
+from ._glmm import GlmmDeviance
+from ._optimize import Optimum
+from ._pql import pql_start, working_deviance
+from ._quadrature import AdaptiveQuadrature, laplace_error
+from ._search import NothingAttainable, flat_terms, search
+
+ROUGH = 1e-3  # predicted decrease at which quadrature takes over from Laplace
+DIFFERENCE = 1e-2  # step of numerical derivatives of the gradient, in standard errors
+
+#: what :class:`GlmmFit` computes from the rows when it is first asked for
+ROW_BOUND = (
+    "points",
+    "n",
+    "loglik",
+    "effects",
+    "working",
+    "parameter_covariance",
+    "loglik_without_effects",
+    "laplace_error",
+)
+
+
+def fit_glmm(design, family, *, n_quadrature, tol, max_iter, report=None):
+    """Maximise the likelihood of a design; returns a :class:`GlmmFit`."""
+    objective = GlmmDeviance(design.blocks, family)
+    order = max(plan.dense_order for plan in objective.plans)
+    with kernels.blas_threads(order), np.errstate(all="ignore"):
+        absent = unidentified_factors(design, objective)
+        model = design.covariance_model(absent)
+        joint = JointModel(model, len(design.kept))
+        start, near, floors = pql_start(objective, model)
+        options = {"floors": floors, "max_iter": max_iter, "report": report}
+        if n_quadrature == 1:
+            optimum = _optimum(partial(objective, near=near), joint, start, tol=tol, **options)
+        else:
+            rough = _optimum(partial(objective, near=near), joint, start, tol=ROUGH, **options)
+            objective = GlmmDeviance(design.blocks, family, AdaptiveQuadrature(n_quadrature, design.factor_basis(0)))
+            near = rough.evaluation.dual_modes
+            optimum = _optimum(partial(objective, near=near), joint, rough.point, tol=tol, **options)
+            optimum = replace(optimum, n_evaluations=optimum.n_evaluations + rough.n_evaluations)
+    return GlmmFit(design, objective, model, optimum, tuple(absent))
+
+
+def _optimum(objective, model, start, *, floors, **options):
+    try:
+        return search(objective, model, start, floors, secants=True, **options)
+    except NothingAttainable as error:
+        raise ValueError(
+            "X: the linear predictor leaves the range of floating-point numbers.\n"
+            "Rescale columns beyond 1e100, or drop one of those that say the same."
+        ) from error
+
+
+def unidentified_factors(design, objective):
+    """Factors with a single level, or with no more observations than levels.
+
+    The variance of a single level cannot be told from the intercept's; with one trial per level only the mean of an
+    outcome is known, whatever the variance.
+    """
+    if not design.terms:
+        return []
+    levels = objective.blocks[0].groups if objective.blocks[0].pairs else None
+    counts = [sum(p.cross.levels[0] for p in objective.plans)] if levels is None else [g.n_levels for g in levels]
+    return [f for f, m in enumerate(counts) if m < 2 or objective.n <= m]
+
+
+@dataclass(frozen=True)
+class GlmmFit:
+    """A fitted generalised linear mixed model, with its estimates in the units of the data."""
+
+    design: object
+    objective: GlmmDeviance
+    model: object  # the covariances of the terms
+    optimum: Optimum
+    absent: tuple  # factors whose variance is not identified
+
+    sigma2 = None  # there is no residual variance
+
+    def __getstate__(self):
+        """Everything that needs the rows is computed, then they are dropped: a pickled model stays small."""
+        for name in ROW_BOUND:
+            getattr(self, name)
+        light = {
+            "design": self.design.without_rows(),
+            "objective": None,
+            "optimum": replace(self.optimum, evaluation=None),
+        }
+        return vars(self) | light
+
+    @cached_property
+    def points(self):
+        """Quadrature points per dimension; 1 is Laplace."""
+        return self.objective.integration.points
+
+    @property
+    def state(self):
+        return self.optimum.evaluation
+
+    @cached_property
+    def n(self):
+        """Number of observations: the sum of the weights."""
+        return self.objective.n
+
+    @property
+    def rank(self):
+        return len(self.design.kept)
+
+    @property
+    def df_resid(self):
+        return self.n - self.rank
+
+    @property
+    def flat_terms(self):
+        """Terms whose covariances are not identified."""
+        return flat_terms(self.model, self.optimum)
+
+    @property
+    def T(self):
+        """Covariances of the terms in the frame's units."""
+        return self.optimum.point[:-1]
+
+    @property
+    def beta(self):
+        return self.optimum.point[-1]
+
+    @cached_property
+    def loglik(self):
+        return -0.5 * self.state.value
+
+    @cached_property
+    def coefficients(self):
+        """Fixed effects of all candidates, intercept first if there is one; 0 for aliased columns."""
+        return self.design.frame.coefficient_map[:, self.design.kept] @ self.beta
+
+    @cached_property
+    def covariances(self):
+        """Covariance matrix of every term, as a square so that rounding leaves no negative variance."""
+        roots = [R @ pivoted_root(T)[0] for R, T in zip(self.design.frame.bases, self.T, strict=False)]
+        return [root @ root.T for root in roots]
+
+    @cached_property
+    def effects(self):
+        """Conditional modes of every factor, (levels, q)."""
+        factors = range(len(self.design.frame.effects))
+        return [(self.design.factor_basis(f) @ self.state.effects[f]).T for f in factors]
+
+    @cached_property
+    def working(self):
+        """The working linear model at the optimum, its scale known: posterior covariances given the parameters."""
+        eta = [
+            block.predictor(self.beta, part.mode.b)
+            for block, part in zip(self.objective.blocks, self.state.blocks, strict=True)
+        ]
+        with np.errstate(all="ignore"):
+            return working_deviance(self.objective, eta)(self.model.assemble(self.T))
+
+    def effect_covariances(self, f):
+        """Covariance of the conditional modes of factor f given the parameters, (levels, q, q)."""
+        R = self.design.factor_basis(f)
+        M = self.working.precisions[1][f][kernels.packed_index(len(R))].transpose(2, 0, 1)
+        return R @ M @ R.T
+
+    @property
+    def interior(self):
+        """Per term, whether its covariance is inside the cone, so that it has a standard error."""
+        if not self.design.terms:
+            return []
+        blocks = zip(self.model.blocks, self.T, strict=True)
+        return [bool(len(b.structure.basis)) and b.structure.is_interior(T) for b, T in blocks]
+
+    @property
+    def natural_parameters(self):
+        """Pairs (term, matrix) of the linear parameters of the interior terms, which come before beta."""
+        blocks = zip(self.model.blocks, self.interior, strict=False)
+        return [(k, B) for k, (block, inside) in enumerate(blocks) if inside for B in block.structure.basis]
+
+    @cached_property
+    def information(self):
+        """Second derivatives of the deviance in (natural parameters, beta), from which standard errors come.
+
+        Exact for Laplace with a single factor; central differences of the exact gradient otherwise.
+        """
+        J = self._jacobian
+        with kernels.blas_threads(), np.errstate(all="ignore"):
+            if self.state.exact:
+                return J @ self.state.hessian @ J.T
+            H = np.array([self._difference(direction) for direction in J]) @ J.T
+        return (H + H.T) / 2
+
+    @property
+    def _jacobian(self):
+        """Directions of the natural parameters and of beta in packed coordinates, (parameters, packed)."""
+        natural = [self.model.packed(self.model.blocks[k], B[None])[0] for k, B in self.natural_parameters]
+        packed = sum(kernels.packed_size(q) for q in self.model.sizes)
+        J = np.zeros((len(natural) + self.rank, packed + self.rank))
+        J[: len(natural), :packed] = np.reshape(natural, (len(natural), packed))
+        J[len(natural) :, packed:] = np.eye(self.rank)
+        return J
+
+    def _difference(self, direction):
+        """Derivative of the gradient along a direction of the packed coordinates."""
+        curvature = direction @ self.state.hessian @ direction
+        h = min(DIFFERENCE / np.sqrt(max(curvature, 1e-8)), 0.1 * self._reach(direction))
+        return (self._slope_at(h * direction) - self._slope_at(-h * direction)) / (2.0 * h)
+
+    def _reach(self, direction):
+        """How far T can move along a direction before it is singular."""
+        reach = np.inf
+        for root, step in zip(self.state.roots, self._matrices(direction), strict=True):
+            if np.any(step):
+                inverse = np.linalg.pinv(root)
+                reach = min(reach, 1.0 / np.max(np.abs(np.linalg.eigvalsh(inverse @ step @ inverse.T))))
+        return reach
+
+    def _matrices(self, direction):
+        """The changes of the factors' matrices in a packed direction."""
+        sizes = self.model.sizes
+        ends = np.cumsum([kernels.packed_size(q) for q in sizes])
+        return [part[kernels.packed_index(q)] for part, q in zip(np.split(direction, ends)[:-1], sizes, strict=True)]
+
+    def _slope_at(self, change):
+        T = [t + step for t, step in zip(self.state.T, self._matrices(change), strict=True)]
+        moved = self.state.at([*T, self.beta + change[len(change) - self.rank :]])
+        return moved.slope if np.isfinite(moved.value) else np.full(len(change), np.nan)
+
+    @cached_property
+    def parameter_covariance(self):
+        """``2 H^-1`` for (natural parameters, beta); None where the information is not positive definite."""
+        H = self.information
+        scale = 1.0 / np.sqrt(np.abs(np.diag(H)) + np.finfo(float).tiny)
+        standardised = H * np.outer(scale, scale)
+        if not np.all(np.isfinite(standardised)) or np.linalg.eigvalsh(standardised)[0] < 1e-12:
+            return None
+        return 2.0 * np.linalg.inv(standardised) * np.outer(scale, scale)
+
+    def prior_derivatives(self, z):
+        """Derivatives of ``z'Tz``, summed over the factors, in the natural parameters: (n, parameters)."""
+        owners = [(self.model.blocks[k], B) for k, B in self.natural_parameters]
+        columns = [np.einsum("ni,ij,nj->n", v, B, v) for block, B in owners for v in [z[block.factor][:, block.window]]]
+        return np.column_stack(columns) if columns else np.zeros((len(z[0]) if z else 0, 0))
+
+    @cached_property
+    def beta_covariance(self):
+        """Covariance of beta in the frame's units; given T where the joint information cannot be inverted."""
+        joint = self.parameter_covariance
+        if joint is None:
+            return self.working.fixed.covariance
+        return joint[len(joint) - self.rank :, len(joint) - self.rank :]
+
+    @property
+    def coefficient_covariance(self):
+        """Covariance of the kept coefficients in the units of the data."""
+        kept = self.design.kept
+        B = self.design.frame.coefficient_map[np.ix_(kept, kept)]
+        return B @ self.beta_covariance @ B.T
+
+    @cached_property
+    def loglik_without_effects(self):
+        """The log-likelihood of the same fixed effects alone."""
+        if not self.design.terms:
+            return self.loglik
+        plain = [block.without_effects() for block in self.objective.blocks]
+        objective = GlmmDeviance(plain, self.objective.family)
+        model = JointModel(replace(self.design, terms=()).covariance_model(), self.rank)
+        with kernels.blas_threads(), np.errstate(all="ignore"):
+            start, _, floors = pql_start(objective, model.covariances)
+            found = _optimum(objective, model, start, floors=floors, tol=1e-9, max_iter=100)
+        return -0.5 * found.evaluation.value
+
+    @cached_property
+    def laplace_error(self):
+        """Log-likelihood by seven points minus that by Laplace at the estimate; NaN where that is not possible."""
+        return laplace_error(self.state, self.objective) if self.points == 1 and self.design.terms else np.nan
+
+    @property
+    def n_variance_parameters(self):
+        return sum(len(block.structure.basis) for block in self.model.blocks)

@@ -1,0 +1,80 @@
+"""Starting values of a generalised linear mixed model by penalised quasi-likelihood.
+
+Around the current eta the rows look like those of a linear mixed model with response ``eta + r / w``, weights w and
+sigma^2 = 1 (Breslow and Clayton 1993).  A few rounds of that, each with a few Newton steps on T from the same
+cross-products and the same factorisation as a linear model, end near the maximum of the likelihood: the variances are
+biased towards zero, which a start may be.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._cholesky import Plan
+from ._lmm import WorkingDeviance
+from ._optimize import minimize
+from ._rows import joined
+from ._start import moment_start, typical_floors
+
+ROUNDS = 4
+STEPS = 2  # Newton steps on T per round
+CLOSE_ENOUGH = 1e-2  # predicted decrease of the working deviance
+LARGEST_START = 25.0  # variance, on the scale of the linear predictor
+LARGEST_PREDICTOR = 20.0
+
+
+def pql_start(objective, model):
+    """A point near the optimum away from the boundary, and per block the dual modes ``T^-1 b`` there.
+
+    ``model`` is the :class:`~skmixed._covariance.CovarianceModel` of the terms.
+    """
+    family, blocks = objective.family, objective.blocks
+    eta, plan, point = [family.start(block.y, block.m) for block in blocks], None, None
+    for _ in range(ROUNDS):
+        working = working_deviance(objective, eta, plan)
+        plan = working.plan
+        point = (
+            moment_start(working, model) if point is None else model.start(model.assemble(point), typical_floors(plan))
+        )
+        point = [_bounded(T) for T in point]
+        found = minimize(working, model, point, tol=CLOSE_ENOUGH, max_iter=STEPS)
+        point, state = found.point, found.evaluation
+        if not np.isfinite(state.value):
+            break
+        beta = state.fixed.beta
+        effects = _by_block(state.effects, blocks)
+        eta = [
+            np.clip(block.predictor(beta, b), -LARGEST_PREDICTOR, LARGEST_PREDICTOR)
+            for block, b in zip(blocks, effects, strict=True)
+        ]
+    point = [_bounded(T) for T in model.start(model.assemble(point), typical_floors(plan))]
+    return [*point, beta], _by_block(state.scores, blocks), typical_floors(plan)
+
+
+def _bounded(T):
+    """T scaled down to the largest variance a search may start with."""
+    return T * min(1.0, LARGEST_START / max(np.max(np.diag(T)), np.finfo(float).tiny))
+
+
+def working_deviance(objective, eta, plan=None):
+    """The working linear model around ``eta``; a plan of an earlier round keeps its patterns."""
+    parts = []
+    for block, current in zip(objective.blocks, eta, strict=True):
+        point = objective.family.at(current, block.y, block.m)
+        w, r = point.weight, point.score
+        square = np.sum(w * current**2 + 2.0 * current * r + r**2 / np.maximum(w, 1e-8))
+        parts.append(block.cross_products(w, w * current + r, square))
+    cross = joined(parts)
+    if plan is None:
+        plan = Plan(cross)
+    else:
+        blocks = [cross.level_blocks(f) for f in range(len(cross.sizes))]
+        plan = plan.reweighted(blocks, {key: pair.values for key, pair in cross.pairs.items()})
+    return WorkingDeviance(plan, cross)
+
+
+def _by_block(effects, blocks):
+    """Effects (q_f, m_f) per factor, cut to the levels of every block."""
+    if len(blocks) == 1:
+        return [effects]
+    return [[effects[0][:, block.levels]] for block in blocks]

@@ -1,0 +1,427 @@
+"""Logistic mixed-effects classification as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import log_expit
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_is_fitted
+
+from . import _tables as tables
+from ._base import MixedModel, Training
+from ._covariance import STRUCTURES
+from ._design import RowDesign
+from ._diagnostics import logistic_problems
+from ._families import BernoulliLogit
+from ._fit_logistic import fit_glmm
+from ._marginal import normal_average
+from ._prediction import posterior_parts, prior_variances
+from ._quadrature import MAX_DIMENSION
+from ._separation import separating_direction
+from .results import LogisticResults
+from .terms import RandomEffect
+
+__all__ = ["MixedLogisticClassifier"]
+
+Kind = Literal["conditional", "population", "marginal"]
+FAMILY = BernoulliLogit()
+SUSPICIOUS = 12.0  # log-odds from the fixed effects beyond which separation is looked for
+
+
+class MixedLogisticClassifier(ClassifierMixin, MixedModel):
+    """Logistic regression with random effects, fitted by maximum likelihood.
+
+    For the rows of one level of every grouping factor
+
+        log(P(y = 1) / P(y = 0)) = X beta + Z b,      b ~ N(0, Sigma),
+
+    with fixed effects beta and random effects b whose covariance Sigma is estimated; 1 stands for the second of the two
+    classes.  The effects are integrated out by the Laplace approximation, or for a single grouping factor by adaptive
+    Gauss-Hermite quadrature; the likelihood is maximised over covariances and coefficients together by trust-region
+    Newton steps with analytic derivatives.  Columns are standardised inside and the results transformed back exactly.
+
+    Parameters
+    ----------
+    groups : str, int or list of them, default=None
+        Columns of X that hold the grouping factors; they leave the fixed effects.  Names need a table, positions
+        count columns of any X, negative ones from the end.  None: the columns are named by ``random_effects``, or the
+        labels are passed as ``groups=`` to ``fit``.  Where ``random_effects`` is given, its terms say which factors
+        have effects; a column named here and in no term only leaves the fixed effects.
+    random_effects : str, RandomEffect or list of RandomEffect, default=None
+        Terms in lme4's notation, such as ``"(1 + age | district) + (1 | school/class)"``, or as values.  None: a random
+        intercept for every grouping factor.
+    formula : str, default=None
+        The whole model in lme4's notation without the response, such as ``"age + C(parity) + (1 | district)"``,
+        evaluated by formulaic over the columns of X (formulas may call Python).  Excludes ``groups`` and
+        ``random_effects``.
+    covariance : {"unstructured", "diagonal", "independent", "identity", "exchangeable"}, default="unstructured"
+        Covariance structure of terms that do not name one of their own.
+    n_quadrature : int, default=1
+        Quadrature points per random effect: 1 is the Laplace approximation, which lme4 calls nAGQ=1; Stata's melogit has
+        7.  More than one needs a single grouping factor with at most three effects per level.  Log-likelihoods of
+        different numbers of points approximate the same quantity and may be compared.
+    fit_intercept : bool, default=True
+        Whether the fixed effects have an intercept.
+    tol : float, default=1e-9
+        Stop when the next step is predicted to lower the deviance by less than this.
+    max_iter : int, default=100
+        Largest number of Newton iterations.
+    verbose : int, default=0
+        1 prints the deviance of every iteration.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        The labels; the second one is what the probabilities and coefficients are about.
+    coef_ : ndarray of shape (n_fixed_effects,)
+        Fixed effects on the log-odds of the columns of X that are not grouping factors, in their order; 0 where a column
+        was dropped.
+    intercept_ : float
+    covariances_ : list of ndarray
+        Covariance matrix (q x q) of every random-effects term.
+    loglik_ : float
+        Log-likelihood of the zeros and ones, without binomial coefficients.
+    results_ : LogisticResults
+        Standard errors, tests and tables under statsmodels' names.
+    converged_ : bool
+        True only at an optimum.
+    n_iter_ : int
+        Number of evaluations of the deviance.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+
+    Notes
+    -----
+    ``sample_weight`` counts repetitions: weight 2 is the row twice, weight 0 is the row removed.  Binomial counts are two
+    rows, one of each class, weighted by the successes and the failures.
+
+    References
+    ----------
+    Breslow and Clayton (1993), Approximate inference in generalized linear mixed models, JASA 88.
+    Pinheiro and Chao (2006), Efficient Laplacian and adaptive Gaussian quadrature algorithms for multilevel generalized
+    linear mixed models, J. Comput. Graph. Stat. 15.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLogisticClassifier
+    >>> from skmixed.datasets import make_mixed_classification
+    >>> X, y = make_mixed_classification(n_groups=300, rows_per_group=20, random_state=0)
+    >>> model = MixedLogisticClassifier(groups="group", n_quadrature=7).fit(X, y)
+    >>> model.coef_.round(1)
+    array([0.9, 2. ])
+    >>> model.predict_proba(X).shape
+    (6000, 2)
+    """
+
+    _parameter_constraints = {
+        "groups": [str, Integral, list, tuple, None],
+        "random_effects": "no_validation",
+        "formula": [str, None],
+        "covariance": [StrOptions(set(STRUCTURES))],
+        "n_quadrature": [Interval(Integral, 1, 100, closed="both")],
+        "fit_intercept": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "verbose": ["verbose"],
+    }
+
+    __metadata_request__predict_proba = {"groups": True}
+    __metadata_request__predict_log_proba = {"groups": True}
+    __metadata_request__decision_function = {"groups": True}
+
+    def __init__(
+        self,
+        groups: str | int | list | None = None,
+        random_effects: str | RandomEffect | list[RandomEffect] | None = None,
+        *,
+        formula: str | None = None,
+        covariance: str = "unstructured",
+        n_quadrature: int = 1,
+        fit_intercept: bool = True,
+        tol: float = 1e-9,
+        max_iter: int = 100,
+        verbose: int = 0,
+    ):
+        self.groups = groups
+        self.random_effects = random_effects
+        self.formula = formula
+        self.covariance = covariance
+        self.n_quadrature = n_quadrature
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+            Fixed effects and, where the constructor names them, grouping columns.
+        y : array-like of shape (n_rows,)
+            Two labels of any kind.
+        groups : array-like of shape (n_rows,) or (n_rows, n_factors), default=None
+            Labels of the grouping factors, where they are not columns of X.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Number of times each row counts.
+
+        Returns
+        -------
+        MixedLogisticClassifier
+            The fitted estimator itself.
+
+        Raises
+        ------
+        ValueError
+            For one class or more than two, unknown columns, missing values or labels, text among the fixed effects,
+            groups given twice, or quadrature where only Laplace is possible.
+
+        Warns
+        -----
+        GroupsWarning
+            Without any grouping factor.
+        SeparationWarning
+            Where a column, or every level of a factor, predicts the outcome perfectly.
+        LaplaceWarning
+            Where seven quadrature points give another log-likelihood.
+        SingularFitWarning, RankDeficiencyWarning, ConvergenceWarning
+            Where the estimates need a second look; each names the term or the column.
+        """
+        rows, target, weights = self._read_training(X, y, groups, sample_weight)
+        self._check_both_classes(target)
+        codes, self._terms = self._make_factors(rows)
+        self._check_quadrature()
+        levels = [f.n_levels for f in self._factors]
+        design = RowDesign.from_rows(rows.X, target, weights, codes, levels, self._terms, self._intercept, rows.n_fixed)
+        fit = fit_glmm(
+            design,
+            FAMILY,
+            n_quadrature=self.n_quadrature if self._terms else 1,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            report=self._reporter(),
+        )
+        labels = self._make_labels(rows, codes, weights, getattr(y, "name", None))
+        self._store_common(fit, rows, codes)
+        self.results_ = LogisticResults(fit, labels, Training(self._fitted_probability, rows, codes, target))
+        separated = self._separated(rows, target, labels)
+        self.converged_ = self.converged_ and not separated
+        self._warn_about(logistic_problems(fit, labels, separated, _homogeneous(codes, levels, target, len(rows))))
+        return self
+
+    def _response(self, y):
+        """Zeros and ones; sets ``classes_``."""
+        missing = tables.is_missing(y)
+        if np.any(missing):
+            raise ValueError(f"Input y contains NaN in {int(np.sum(missing))} rows.\nDrop these rows before fitting.")
+        kind = type_of_target(y, input_name="y", raise_unknown=True)
+        if kind not in ("binary", "multiclass"):
+            raise ValueError(
+                f"Unknown label type: {kind}. y must hold the labels of two classes.\n"
+                "Use MixedLinearRegressor for a continuous response."
+            )
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) > 2:
+            raise ValueError(
+                f"Only binary classification is supported. The type of the target is {kind}.\n"
+                f"y has {len(self.classes_)} classes; fit one class against the rest."
+            )
+        return codes.astype(np.float64)
+
+    def _check_both_classes(self, target):
+        if np.ptp(target) == 0:
+            only = self.classes_[int(target[0])]
+            raise ValueError(
+                f"y: this solver needs samples of 2 classes in the data, but the data contains only one class: {only!r}.\n"
+                "A constant response has no probabilities to estimate (rows of weight zero do not count)."
+            )
+
+    def _check_quadrature(self):
+        if self.n_quadrature == 1 or not self._terms:
+            return
+        if len(self._factors) > 1:
+            raise ValueError(
+                f"n_quadrature={self.n_quadrature}: quadrature needs a single grouping factor, "
+                f"the model has {len(self._factors)} ({', '.join(f.name for f in self._factors)}).\n"
+                "Use n_quadrature=1, the Laplace approximation."
+            )
+        if (size := sum(t.size for t in self._terms)) > MAX_DIMENSION:
+            raise ValueError(
+                f"n_quadrature={self.n_quadrature}: {self._factors[0].name} has {size} effects per level, "
+                f"more than {MAX_DIMENSION}.\nUse n_quadrature=1, the Laplace approximation, or fewer slopes."
+            )
+
+    def _separated(self, rows, target, labels):
+        """Names of the fixed effects that separate the classes, where the estimates give reason to look."""
+        fixed = rows.X[:, : rows.n_fixed]
+        eta = fixed @ self.coef_ + self.intercept_
+        if np.max(np.abs(eta)) < SUSPICIOUS:
+            return []
+        with np.errstate(all="ignore"):
+            ones = np.ones((len(rows), int(self._intercept)))
+            direction = separating_direction(np.hstack([ones, fixed - fixed.mean(axis=0) * self._intercept]), target)
+        if direction is None:
+            return []
+        slopes = direction[int(self._intercept) :]
+        return [n for n, d in zip(rows.names, slopes, strict=False) if d != 0] or ["Intercept"]
+
+    def _fitted_probability(self, rows, codes):
+        return FAMILY.mean(self._predictor(rows, codes))
+
+    def predict_proba(
+        self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional", return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Probabilities of both classes.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+        groups : array-like, default=None
+            Labels, where they were passed to ``fit`` as well.
+        kind : {"conditional", "population", "marginal"}, default="conditional"
+            "conditional" uses the estimated effects of known levels and integrates over those of new ones; "population"
+            sets every effect to zero: a typical level; "marginal" integrates over all effects: an average over levels.
+        return_std : bool, default=False
+            Also return standard errors by the delta method: from the uncertainty of the coefficients, of the effects of
+            known levels, and of the covariances where effects are integrated over.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, 2), or a pair of them
+            Columns in the order of ``classes_``; the standard errors of both are the same.
+        """
+        rows, codes = self._read_for_prediction(X, groups, kind)
+        eta, sd = self._distribution(rows, codes, kind)
+        ones, zeros = normal_average(FAMILY.mean, eta, sd), normal_average(FAMILY.mean, -eta, sd)
+        proba = np.column_stack([zeros, ones])
+        if not return_std:
+            return proba
+        std = np.sqrt(self._probability_variance(rows, codes, eta, sd, kind))
+        return proba, np.column_stack([std, std])
+
+    def _distribution(self, rows, codes, kind):
+        """Mean and standard deviation of the linear predictor: what is not known is normal around zero."""
+        eta = self._predictor(rows, codes)
+        if kind == "population" or not self._factors:
+            return eta, np.zeros(len(rows))
+        z = [self._predictor.varying(rows, f) for f in range(len(self._factors))]
+        return eta, np.sqrt(np.maximum(prior_variances(self._factor_covariances, z, codes), 0.0) + np.zeros(len(rows)))
+
+    def _probability_variance(self, rows, codes, eta, sd, kind):
+        """``g'Cov g + E[w]^2 z'Mz``: g is the derivative of the probability in the covariances and in beta."""
+        design, fit = self._fit.design, self._fit
+        pool = design.frame.pool(rows.X)
+        x, z = pool[:, design.frame.fixed[design.kept]], [pool[:, list(e)] for e in design.frame.effects]
+        slope = normal_average(lambda v: FAMILY.at(v, 0.0, 1.0).weight, eta, sd)
+        bend = 0.5 * normal_average(lambda v: FAMILY.at(v, 0.0, 1.0).skew, eta, sd)
+        out, joint = np.empty(len(rows)), fit.parameter_covariance
+        for part, posterior, shift in posterior_parts(fit.working, x, z, codes):
+            along_beta = slope[part, None] * shift
+            out[part] = slope[part] ** 2 * posterior
+            if kind == "population" or joint is None:
+                out[part] += np.einsum("np,pr,nr->n", along_beta, fit.beta_covariance, along_beta)
+                continue
+            new = [np.where((c[part] < 0)[:, None], v[part], 0.0) for v, c in zip(z, codes, strict=True)]
+            g = np.hstack([bend[part, None] * fit.prior_derivatives(new), along_beta])
+            out[part] += np.einsum("np,pr,nr->n", g, joint, g)
+        return np.maximum(out, 0.0)
+
+    def predict_log_proba(self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional") -> np.ndarray:
+        """Logarithms of :meth:`predict_proba`."""
+        rows, codes = self._read_for_prediction(X, groups, kind)
+        return np.column_stack(self._log_probabilities(rows, codes, kind))
+
+    def _log_probabilities(self, rows, codes, kind):
+        """Of the first and of the second class."""
+        eta, sd = self._distribution(rows, codes, kind)
+        with np.errstate(divide="ignore"):
+            return [
+                np.where(sd > 0, np.log(normal_average(FAMILY.mean, side, sd)), log_expit(side)) for side in (-eta, eta)
+            ]
+
+    def decision_function(self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional") -> np.ndarray:
+        """Log-odds of the second class: ``log(p / (1 - p))`` with p from :meth:`predict_proba`."""
+        rows, codes = self._read_for_prediction(X, groups, kind)
+        zeros, ones = self._log_probabilities(rows, codes, kind)
+        return ones - zeros
+
+    def predict(self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional") -> np.ndarray:
+        """Labels of the more probable class."""
+        rows, codes = self._read_for_prediction(X, groups, kind)
+        zeros, ones = self._log_probabilities(rows, codes, kind)
+        return self.classes_[(ones > zeros).astype(int)]
+
+    def score(
+        self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Accuracy of the conditional predictions."""
+        return accuracy_score(y, self.predict(X, groups=groups), sample_weight=sample_weight)
+
+    def simulate(
+        self,
+        X: Any,
+        *,
+        groups: ArrayLike | None = None,
+        n_samples: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+        kind: Kind = "marginal",
+    ) -> np.ndarray:
+        """Draw labels from the fitted model.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+        groups : array-like, default=None
+        n_samples : int, default=1
+        random_state : int, RandomState or None, default=None
+        kind : {"marginal", "conditional", "population"}, default="marginal"
+            "marginal" draws new effects for every level, known or not, as a parametric bootstrap needs; "conditional"
+            keeps the estimated effects of known levels and draws those of new ones; "population" leaves them at zero.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_samples)
+        """
+        rng = check_random_state(random_state)
+        eta = self._drawn_predictor(X, groups, n_samples, rng, kind)
+        return self.classes_[(rng.random_sample(eta.shape) < FAMILY.mean(eta)).astype(int)]
+
+    def summary(self, level: float = 0.95, odds_ratios: bool = False) -> Any:
+        """Printed tables: integration, groups, fixed effects, variance components, test against no random effects.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Of the confidence limits.
+        odds_ratios : bool, default=False
+            Print ``exp(coef)`` with standard errors by the delta method and the exponentials of the limits.
+        """
+        check_is_fitted(self)
+        return self.results_.summary(level=level, odds_ratios=odds_ratios)
+
+
+def _homogeneous(codes, n_levels, y, n):
+    """Factors each of whose levels has one outcome only."""
+    found = []
+    for f, (code, m) in enumerate(zip(codes, n_levels, strict=True)):
+        counts, ones = np.bincount(code, minlength=m), np.bincount(code, y, m)
+        if 1 < m < n and np.all((ones == 0) | (ones == counts)):
+            found.append(f)
+    return found
