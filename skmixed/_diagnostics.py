@@ -98,7 +98,7 @@ def _confounded(fit, labels):
 def _boundaries(fit, labels):
     """Variances that are zero."""
     for k, (block, T) in enumerate(zip(fit.model.blocks, fit.optimum.point, strict=False)):
-        if block.factor not in fit.absent and not block.structure.is_interior(T):
+        if labels.terms and block.factor not in fit.absent and not block.structure.is_interior(T):
             factor, _, effects = labels.terms[k]
             which = f"{labels.factors[factor]}: a variance of ({', '.join(effects)})"
             yield (

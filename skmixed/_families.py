@@ -9,7 +9,7 @@ the row's weight m (the number of trials):
     skew        w'  =  dw / deta
     curvature   w'' =  d2w / deta2
 
-and ``start(y, m)``, a linear predictor near the data.  Another canonical family, such as Poisson with
+and ``start(y)``, a linear predictor near the data.  Another canonical family, such as Poisson with
 ``r = y - mu, w = w' = w'' = mu``, is one more class of this size.
 """
 
@@ -82,6 +82,6 @@ class BernoulliLogit:
         """Probability of a one."""
         return expit(eta)
 
-    def start(self, y, m):
+    def start(self, y):
         """Log-odds of shrunken shares: half a success and half a failure are added to each row."""
-        return np.log((m * y + 0.5) / (m * (1.0 - y) + 0.5))
+        return np.log((y + 0.5) / (1.5 - y))

@@ -32,6 +32,7 @@ LARGEST_VARIANCE = 1e4  # on the scale of the linear predictor: odds differ by e
 MODE_TOLERANCE = 1e-9  # Newton decrement after which one further step is taken
 MAX_MODE_STEPS = 200
 MAX_HALVINGS = 30
+PERFECT = 1e-5  # deviance per observation below which nothing is left to predict
 REUSE = 0.05  # a factorisation is kept while it reduces the decrement to this share
 
 
@@ -79,8 +80,6 @@ class State:
     Parameters are ordered as (packed T of all factors, beta).
     """
 
-    degenerate = False
-
     def __init__(self, objective, T, beta, near=None):
         self.objective, self.T, self.beta = objective, T, beta
         integration = objective.integration
@@ -107,6 +106,12 @@ class State:
     def exact(self):
         """Whether ``hessian`` is exact."""
         return self.objective.integration.exact and all(block.mode.rows.is_separable for block in self.blocks)
+
+    @property
+    def degenerate(self):
+        """Whether the rows are predicted perfectly, so that the search would go on for ever."""
+        left = -2.0 * sum(np.sum(block.point.loglik) for block in self.blocks)
+        return left < PERFECT * self.objective.n
 
     @cached_property
     def value(self):

@@ -29,7 +29,7 @@ def pql_start(objective, model):
     ``model`` is the :class:`~skmixed._covariance.CovarianceModel` of the terms.
     """
     family, blocks = objective.family, objective.blocks
-    eta, plan, point = [family.start(block.y, block.m) for block in blocks], None, None
+    eta, plan, point = [family.start(block.y) for block in blocks], None, None
     for _ in range(ROUNDS):
         working = working_deviance(objective, eta, plan)
         plan = working.plan

@@ -65,8 +65,8 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
     covariance : {"unstructured", "diagonal", "independent", "identity", "exchangeable"}, default="unstructured"
         Covariance structure of terms that do not name one of their own.
     n_quadrature : int, default=1
-        Quadrature points per random effect: 1 is the Laplace approximation, which lme4 calls nAGQ=1; Stata's melogit has
-        7.  More than one needs a single grouping factor with at most three effects per level.  Log-likelihoods of
+        Quadrature points per random effect: 1 is the Laplace approximation, which lme4 calls nAGQ=1; Stata's melogit
+        has 7.  More than one needs a single grouping factor with at most three effects per level.  Log-likelihoods of
         different numbers of points approximate the same quantity and may be compared.
     fit_intercept : bool, default=True
         Whether the fixed effects have an intercept.
@@ -82,8 +82,8 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
     classes_ : ndarray of shape (2,)
         The labels; the second one is what the probabilities and coefficients are about.
     coef_ : ndarray of shape (n_fixed_effects,)
-        Fixed effects on the log-odds of the columns of X that are not grouping factors, in their order; 0 where a column
-        was dropped.
+        Fixed effects on the log-odds of the columns of X that are not grouping factors, in their order; 0 where a
+        column was dropped.
     intercept_ : float
     covariances_ : list of ndarray
         Covariance matrix (q x q) of every random-effects term.
@@ -100,8 +100,8 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
 
     Notes
     -----
-    ``sample_weight`` counts repetitions: weight 2 is the row twice, weight 0 is the row removed.  Binomial counts are two
-    rows, one of each class, weighted by the successes and the failures.
+    ``sample_weight`` counts repetitions: weight 2 is the row twice, weight 0 is the row removed.  Binomial counts are
+    two rows, one of each class, weighted by the successes and the failures.
 
     References
     ----------
@@ -249,7 +249,7 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         if np.ptp(target) == 0:
             only = self.classes_[int(target[0])]
             raise ValueError(
-                f"y: this solver needs samples of 2 classes in the data, but the data contains only one class: {only!r}.\n"
+                f"y: samples of 2 classes are needed, but the data contains only one class: {only!r}.\n"
                 "A constant response has no probabilities to estimate (rows of weight zero do not count)."
             )
 
@@ -272,7 +272,7 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         """Names of the fixed effects that separate the classes, where the estimates give reason to look."""
         fixed = rows.X[:, : rows.n_fixed]
         eta = fixed @ self.coef_ + self.intercept_
-        if np.max(np.abs(eta)) < SUSPICIOUS:
+        if np.max(np.abs(eta)) < SUSPICIOUS and self.converged_:
             return []
         with np.errstate(all="ignore"):
             ones = np.ones((len(rows), int(self._intercept)))

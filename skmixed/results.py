@@ -226,7 +226,8 @@ class MixedResults:
 class LogisticResults(MixedResults):
     """Estimates, standard errors and tests of a mixed logistic regression, under statsmodels' names.
 
-    As :class:`MixedResults`; coefficients are changes of the log-odds, ``scale`` is one, and there is no residual variance.
+    As :class:`MixedResults`; coefficients are changes of the log-odds, ``scale`` is one, and there is no residual
+    variance.
     """
 
     _has_residual = False
@@ -239,8 +240,8 @@ class LogisticResults(MixedResults):
         Returns
         -------
         DataFrame
-            ``odds_ratio, std_err, z, p_value, ci_low, ci_high`` by coefficient; z and p are those of ``params``.  The row
-            of the intercept holds the odds where all columns and random effects are zero.
+            ``odds_ratio, std_err, z, p_value, ci_low, ci_high`` by coefficient; z and p are those of ``params``.  The
+            row of the intercept holds the odds where all columns and random effects are zero.
         """
         limits = self.conf_int(1.0 - level)
         with np.errstate(over="ignore"):
