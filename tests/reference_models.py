@@ -36,7 +36,7 @@ def shared_folder():
 
 # The stored results
 @functools.cache
-def _entries(section, kind):
+def entries(section, kind):
     """id -> (data set, entry) over all reference files, in file order."""
     folder = shared_folder()
     found = {}
@@ -49,12 +49,12 @@ def _entries(section, kind):
 
 def models():
     """id -> (data set, reference entry) of every linear mixed model."""
-    return _entries("models", "lmm")
+    return entries("models", "lmm")
 
 
 def predictions():
     """id -> (data set, reference entry) of every train/test fit of a linear mixed model."""
-    return _entries("predictions", "lmm_prediction")
+    return entries("predictions", "lmm_prediction")
 
 
 # The data
@@ -63,10 +63,22 @@ def _prepare_nlswork(data):
     return data.assign(race=data["race"].map({1: "white", 2: "black", 3: "other"}))
 
 
+def _response(column, success):
+    """Adds y: 1 where the column has the word."""
+    return lambda data: data.assign(y=(data[column] == success).astype(int))
+
+
 PREPARE = {
     "Arabidopsis": lambda data: data.assign(lf=np.log1p(data["total.fruits"])),
+    "Contraception": lambda data: data.assign(
+        y=(data["use"] == "Y").astype(int), urb=(data["urban"] == "Y").astype(float)
+    ),
+    "VerbAgg": _response("r2", "Y"),
     "cake": lambda data: data.assign(rr=data["recipe"] + ":" + data["replicate"].astype(str)),
+    "guImmun": _response("immun", "Y"),
+    "guPrenat": _response("prenat", "Modern"),
     "nlswork": _prepare_nlswork,
+    "toenail": _response("outcome", "moderate or severe"),
 }
 
 
@@ -195,6 +207,17 @@ class Model:
         found = {(entry["group"], tuple(entry["terms"])): entry for entry in self.reference["varcomp"]}
         return [found[term.group, term.effects] for term in self.terms]
 
+    @property
+    def columns(self):
+        """The fixed effects and slopes, with the intercept as a column if there is one."""
+        columns = self.X.drop(columns=self.group_columns)
+        return columns.assign(**{INTERCEPT: 1.0}) if self.fit_intercept else columns
+
+    def labels(self, group):
+        """The level of every row, named as lme4 names it."""
+        parts = self.X[Term(group, ()).group_columns].astype(str)
+        return parts.agg(":".join, axis=1).to_numpy(dtype=str)
+
     def levels(self, group):
         """Sorted levels of a grouping factor, named as lme4 names them."""
         columns = self.X[Term(group, ()).group_columns]
@@ -207,30 +230,39 @@ def prior_weights(entry, n):
     return 1 + (np.arange(1, n + 1) % 4) / 2 if "prior weights" in entry.get("note", "") else None
 
 
-def build(dataset, entry):
-    """The Model of one reference entry (a fit or a prediction), on all its rows."""
-    data = with_factors(read_data(dataset), entry.get("factor_levels") or {})
-    response, fixed, random = split_formula(entry["formula"])
+def assemble(entry, data):
+    """The columns, terms and names that an entry's formula makes of the data, as arguments of a Model."""
+    coded = with_factors(data, entry.get("factor_levels") or {})
+    _, fixed, random = split_formula(entry["formula"])
     names = list(entry["fixef"])
-    columns = design(fixed, data)
+    columns = design(fixed, coded)
     if set(columns) != set(names):
         raise ValueError(f"{entry['id']}: built {list(columns)}, the reference has {names}")
     columns, terms, written = columns[names], [], []
     for effects, bar, group in random:
-        slopes = design(effects, data)
+        slopes = design(effects, coded)
         columns = columns.join(slopes.drop(columns=columns.columns.intersection(slopes.columns)))
         written.append(written_term(list(slopes), bar, group))
         terms += covariance_terms(list(slopes), bar, group)
     groups = list(dict.fromkeys(name for term in terms for name in term.group_columns))
+    return {
+        "X": columns.drop(columns=INTERCEPT).join(data[groups]),
+        "random_effects": " + ".join(written),
+        "terms": terms,
+        "fixef_names": names,
+    }
+
+
+def build(dataset, entry):
+    """The Model of one reference entry (a fit or a prediction), on all its rows."""
+    data = read_data(dataset)
+    response, _, _ = split_formula(entry["formula"])
     model = Model(
         id=entry["id"],
         reference=entry,
-        X=columns.drop(columns=INTERCEPT).join(read_data(dataset)[groups]),
         y=data[response].astype(float),
-        random_effects=" + ".join(written),
         method=entry["estimator"].lower(),
-        terms=terms,
-        fixef_names=names,
+        **assemble(entry, data),
     )
     weights = prior_weights(entry, len(data))
     return model if weights is None else with_scaled_rows(model, np.sqrt(weights))
@@ -268,7 +300,12 @@ def build_model(identifier):
 def build_prediction(identifier):
     """The Model of a reference prediction on all rows, and the mask of its test rows."""
     model = build(*predictions()[identifier])
+    return model, held_out_rows(model)
+
+
+def held_out_rows(model):
+    """The mask of the rows that the reference left out of the fit: every seventh, and the groups it wants unseen."""
     entry = model.reference
     seventh = (np.arange(1, len(model.y) + 1) % 7) == 3
     unseen = model.X[entry["group"]].astype(str).isin(entry["unseen_groups"]).to_numpy()
-    return model, seventh | unseen
+    return seventh | unseen

@@ -182,16 +182,10 @@ def test_a_zero_covariance_is_least_squares():
 # The same formulas at the estimates of the reference
 def dense_problem(model):
     """y, X, Zs, relative Ts and whether REML, at the reference's estimates."""
-    columns = model.X.assign(**({reference_models.INTERCEPT: 1.0} if model.fit_intercept else {}))
-    Zs = [dense.term_design(labels(model, term), columns[list(term.effects)], model.levels(term.group))
+    Zs = [dense.term_design(model.labels(term.group), model.columns[list(term.effects)], model.levels(term.group))
           for term in model.terms]  # fmt: skip
     Ts = [np.array(entry["cov"], dtype=float) / model.reference["sigma2"] for entry in model.varcomp()]
-    return model.y.to_numpy(), columns[model.fixef_names].to_numpy(), Zs, Ts, None, model.method == "reml"
-
-
-def labels(model, term):
-    parts = model.X[term.group_columns].astype(str)
-    return parts.agg(":".join, axis=1).to_numpy(dtype=str)
+    return model.y.to_numpy(), model.columns[model.fixef_names].to_numpy(), Zs, Ts, None, model.method == "reml"
 
 
 @functools.cache
