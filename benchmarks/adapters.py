@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -53,6 +54,13 @@ def fit_skmixed(case, X, y):
     return MixedLinearRegressor(random_effects=case.terms, method=case.method).fit(X, y)
 
 
+def fit_skmixed_logistic(case, X, y):
+    """The same for zeros and ones; one point is the Laplace approximation."""
+    from skmixed import MixedLogisticClassifier
+
+    return MixedLogisticClassifier(random_effects=case.terms, n_quadrature=case.points).fit(X, y)
+
+
 def arrange_mixedlm(case, frame):
     """The data frame as it is."""
     return (frame,)
@@ -65,32 +73,40 @@ def fit_mixedlm(case, frame):
     return lmer(case.formula, frame, REML=case.method == "reml")
 
 
+def fit_mixedlm_logistic(case, frame):
+    """The binomial family is its default."""
+    from mixedlm import glmer
+
+    return glmer(case.formula, frame, nAGQ=case.points)
+
+
 def arrange_gpboost(case, frame):
     """Arrays: the design, the response, a column of labels per factor."""
     return design(case, frame), frame[case.response].to_numpy(), frame[list(case.factors)].to_numpy()
 
 
-def gpboost_model(groups, inversion):
-    """Declare the random effects; ``inversion`` is iterative by default with several factors."""
+def gpboost_model(likelihood, inversion, groups):
+    """Declare the random effects."""
     from gpboost import GPModel
 
-    return GPModel(group_data=groups, likelihood="gaussian", matrix_inversion_method=inversion)
+    return GPModel(group_data=groups, likelihood=likelihood, matrix_inversion_method=inversion)
 
 
-def fit_gpboost(case, X, y, groups):
-    """Default settings."""
-    return gpboost_model(groups, "default").fit(y=y, X=X)
+def fit_gpboost(likelihood, inversion, case, X, y, groups):
+    """Default settings besides the linear algebra."""
+    return gpboost_model(likelihood, inversion, groups).fit(y=y, X=X)
 
 
-def fit_gpboost_cholesky(case, X, y, groups):
-    """Exact linear algebra."""
-    return gpboost_model(groups, "cholesky").fit(y=y, X=X)
-
-
-def loglik_gpboost(model, X, y, groups):
+def loglik_gpboost(likelihood, model, X, y, groups):
     """Evaluate at the estimates without the random numbers in the value that `fit` reports by default."""
     mean, variances = X @ model.get_coef().to_numpy().ravel(), model.get_cov_pars().to_numpy().ravel()
-    return -gpboost_model(groups, "cholesky").neg_log_likelihood(variances, y, fixed_effects=mean)
+    return -gpboost_model(likelihood, "cholesky", groups).neg_log_likelihood(variances, y, fixed_effects=mean)
+
+
+def gpboost(likelihood, inversion) -> Adapter:
+    """Return the adapter for a likelihood; ``inversion`` is iterative by default with several factors, else exact."""
+    fit, loglik = partial(fit_gpboost, likelihood, inversion), partial(loglik_gpboost, likelihood)
+    return Adapter("gpboost", arrange_gpboost, fit, loglik)
 
 
 def arrange_statsmodels(case, frame):
@@ -123,9 +139,13 @@ def loglik_statsmodels(model, *arguments):
 
 
 ADAPTERS = {
-    "skmixed": Adapter("skmixed", arrange_skmixed, fit_skmixed, loglik_skmixed),
-    "mixedlm": Adapter("mixedlm", arrange_mixedlm, fit_mixedlm, loglik_mixedlm),
-    "gpboost": Adapter("gpboost", arrange_gpboost, fit_gpboost, loglik_gpboost),
-    "gpboost_cholesky": Adapter("gpboost", arrange_gpboost, fit_gpboost_cholesky, loglik_gpboost),
-    "statsmodels": Adapter("statsmodels", arrange_statsmodels, fit_statsmodels, loglik_statsmodels),
+    ("skmixed", "gaussian"): Adapter("skmixed", arrange_skmixed, fit_skmixed, loglik_skmixed),
+    ("skmixed", "binomial"): Adapter("skmixed", arrange_skmixed, fit_skmixed_logistic, loglik_skmixed),
+    ("mixedlm", "gaussian"): Adapter("mixedlm", arrange_mixedlm, fit_mixedlm, loglik_mixedlm),
+    ("mixedlm", "binomial"): Adapter("mixedlm", arrange_mixedlm, fit_mixedlm_logistic, loglik_mixedlm),
+    ("gpboost", "gaussian"): gpboost("gaussian", "default"),
+    ("gpboost", "binomial"): gpboost("bernoulli_logit", "default"),
+    ("gpboost_cholesky", "gaussian"): gpboost("gaussian", "cholesky"),
+    ("gpboost_cholesky", "binomial"): gpboost("bernoulli_logit", "cholesky"),
+    ("statsmodels", "gaussian"): Adapter("statsmodels", arrange_statsmodels, fit_statsmodels, loglik_statsmodels),
 }

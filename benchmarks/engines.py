@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from .cases import Case
 
+LINEAR_TOLERANCE = 1e-7
+"""The same for every engine: the share of a log-likelihood that counts as agreement in a linear model."""
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -16,26 +19,39 @@ class Engine:
     name : str
     host : {"own", "peers", "r"}
         The interpreter that runs it: ours, the one of the peers, or R.
-    methods : tuple of str
+    methods, families : tuple of str
     min_factors, max_factors : int
     has_slopes : bool
         Whether it has correlated slopes.
+    has_quadrature : bool
+        Whether it has more than the Laplace approximation.
     max_rows : int
         Above this size it is not asked, to spare the machine.
+    logistic_tolerance : float
+        How early the search may stop in a logistic model, as a share of the log-likelihood.
     """
 
     name: str
     host: str
     methods: tuple[str, ...] = ("ml", "reml")
+    families: tuple[str, ...] = ("gaussian", "binomial")
     min_factors: int = 1
     max_factors: int = 9
     has_slopes: bool = True
+    has_quadrature: bool = True
     max_rows: int = 2_000_000
+    logistic_tolerance: float = 1e-5
+
+    def tolerance(self, case: Case) -> float:
+        """Return the share of its size by which the log-likelihood may fall short of the best of all engines."""
+        return {"gaussian": LINEAR_TOLERANCE, "binomial": self.logistic_tolerance}[case.family]
 
     def refusal(self, case: Case, rows: int) -> str:
         """Say why the engine sits a case out; empty when it does not."""
         reasons = {
             f"has no {case.method.upper()}": case.method not in self.methods,
+            "has no maximum likelihood for logistic models": case.family not in self.families,
+            "has no quadrature": case.points > 1 and not self.has_quadrature,
             "has no correlated slopes": case.has_slopes and not self.has_slopes,
             "the same as gpboost with one factor": len(case.factors) < self.min_factors,
             "too slow with crossed or nested factors": len(case.factors) > self.max_factors,
@@ -44,15 +60,17 @@ class Engine:
         return next((reason for reason, holds in reasons.items() if holds), "")
 
 
+GPBOOST = {"methods": ("ml",), "has_slopes": False, "has_quadrature": False}
+
 ENGINES = {
     engine.name: engine
     for engine in (
-        Engine("skmixed", "own", max_rows=1_000_000_000),
+        Engine("skmixed", "own", max_rows=1_000_000_000, logistic_tolerance=LINEAR_TOLERANCE),
         Engine("lme4", "r"),
-        Engine("glmmTMB", "r"),
-        Engine("gpboost", "peers", methods=("ml",), has_slopes=False, max_rows=1_000_000_000),
-        Engine("gpboost_cholesky", "peers", methods=("ml",), has_slopes=False, min_factors=2),
+        Engine("glmmTMB", "r", has_quadrature=False),
+        Engine("gpboost", "peers", **GPBOOST, max_rows=1_000_000_000),
+        Engine("gpboost_cholesky", "peers", **GPBOOST, min_factors=2),
         Engine("mixedlm", "peers"),
-        Engine("statsmodels", "peers", max_factors=1, max_rows=50_000),
+        Engine("statsmodels", "peers", families=("gaussian",), max_factors=1, max_rows=50_000),
     )
 }

@@ -7,9 +7,6 @@ from pathlib import Path
 
 from .rounds import Entry
 
-AGREEMENT = 1e-7
-"""Log-likelihoods agree when they differ by less than this share of their size."""
-
 COLUMNS = (
     "case", "engine", "version", "n", "levels", "median_s", "min_s", "loglik", "loglik_difference",
     "ratio_to_skmixed", "runs", "cores", "peak_mb", "agrees", "note",
@@ -20,11 +17,11 @@ def tabulate(case, rows: int, levels: str, entries: list[Entry]) -> list[dict]:
     """Return one row per engine that was asked."""
     best = max((entry.loglik for entry in entries if entry.fits), default=None)
     ours = next((entry.median for entry in entries if entry.engine.name == "skmixed"), None)
-    about = {"case": f"{case.name} ({case.method.upper()})", "n": rows, "levels": levels}
-    return [about | row(entry, best, ours) for entry in entries]
+    about = {"case": f"{case.name} ({case.criterion})", "n": rows, "levels": levels}
+    return [about | row(entry, best, ours, entry.engine.tolerance(case)) for entry in entries]
 
 
-def row(entry: Entry, best: float | None, ours: float | None) -> dict:
+def row(entry: Entry, best: float | None, ours: float | None, tolerance: float) -> dict:
     """Return the row of one engine; empty fields where it made no fit."""
     start = {"engine": entry.engine.name, "version": entry.about.get("version"), "note": entry.note}
     if not entry.fits:
@@ -39,7 +36,7 @@ def row(entry: Entry, best: float | None, ours: float | None) -> dict:
         "runs": len(entry.fits),
         "cores": entry.cores,
         "peak_mb": entry.peak,
-        "agrees": abs(difference) <= AGREEMENT * abs(best),
+        "agrees": abs(difference) <= tolerance * abs(best),
     }
 
 

@@ -16,12 +16,19 @@ open_session <- function(request) {
   for (name in names(request$case$factors)) data[[name]] <- factor(data[[name]])
   suppressPackageStartupMessages(library(request$open, character.only = TRUE))
   list(data = data, formula = as.formula(request$case$formula), reml = request$case$method == "reml",
-       fit = list(lme4 = fit_lme4, glmmTMB = fit_glmmTMB)[[request$open]], engine = request$open)
+       points = request$case$points, fit = FITS[[request$open]][[request$case$family]], engine = request$open)
 }
 
-fit_lme4 <- function(session) lmer(session$formula, session$data, REML = session$reml)
+fit_lmer <- function(session) lmer(session$formula, session$data, REML = session$reml)
+
+fit_glmer <- function(session) glmer(session$formula, session$data, family = binomial, nAGQ = session$points)
 
 fit_glmmTMB <- function(session) glmmTMB(session$formula, session$data, REML = session$reml)
+
+fit_glmmTMB_logistic <- function(session) glmmTMB(session$formula, session$data, family = binomial)
+
+FITS <- list(lme4 = list(gaussian = fit_lmer, binomial = fit_glmer),
+             glmmTMB = list(gaussian = fit_glmmTMB, binomial = fit_glmmTMB_logistic))
 
 describe <- function(session)
   list(version = as.character(packageVersion(session$engine)),

@@ -25,8 +25,8 @@ class Session:
     """One engine and one case, with the data in memory."""
 
     def __init__(self, engine, case, folder):
-        self.adapter = ADAPTERS[engine]
         self.case = SimpleNamespace(**case)
+        self.adapter = ADAPTERS[engine, self.case.family]
         self.arguments = self.adapter.arrange(self.case, columns.read(Path(folder)))
 
     def describe(self) -> dict:
