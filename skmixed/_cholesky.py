@@ -30,6 +30,7 @@ from . import _kernels as kernels
 from ._covariance import pivoted_root
 
 MAX_PAIRS_PER_ENTRY = 16  # beyond this many pair products per dense entry a dense product is cheaper
+PAIRS_PER_CHUNK = 1 << 16
 MAX_DENSE = 16_000  # columns of the dense block: 2 GiB, of which a fit holds up to four
 
 
@@ -191,13 +192,15 @@ class PairOperator:
 
     def at(self, data):
         """The operator for these values of C (q, entries)."""
-        left, right = ([row[slots] for row in data] for slots in (self._first, self._second))
-        products = [
-            left[r] * right[c] if r == c else left[r] * right[c] + left[c] * right[r]
-            for r, c in kernels.entries(self.q)
-        ]
-        pattern = (np.concatenate(products), self._indices, self._indptr)
-        return sparse.csc_matrix(pattern, shape=self._shape, copy=False)
+        products = np.empty((kernels.packed_size(self.q), len(self._first)))
+        for lo in range(0, len(self._first), PAIRS_PER_CHUNK):
+            pairs = slice(lo, lo + PAIRS_PER_CHUNK)
+            left, right = ([row[slots[pairs]] for row in data] for slots in (self._first, self._second))
+            for k, (r, c) in enumerate(kernels.entries(self.q)):
+                np.multiply(left[r], right[c], out=products[k, pairs])
+                if r != c:
+                    products[k, pairs] += left[c] * right[r]
+        return sparse.csc_matrix((products.ravel(), self._indices, self._indptr), shape=self._shape, copy=False)
 
     def subtract(self, P, M, state):
         """``state -= C' M C`` in the entries concerned."""
@@ -211,15 +214,18 @@ class PairOperator:
         return out
 
     def spread(self, P, data, state):
-        """``C S`` on the pattern of C, (q, entries)."""
-        S, distinct = state[self.targets][self._compact], self._first != self._second
+        """``C S`` on the pattern of C, (q, entries).
+
+        The pairs of an entry with those before it follow each other, itself last.
+        """
         i, j, entries = self._first, self._second, data.shape[1]
-        return np.array(
-            [
-                np.bincount(i, row[j] * S, entries) + np.bincount(j[distinct], (row[i] * S)[distinct], entries)
-                for row in data
-            ]
-        )
+        S = state[self.targets][self._compact]
+        last = np.append(np.flatnonzero(np.diff(i)), len(i) - 1)
+        runs = np.append(0, last[:-1] + 1)
+        out = np.array([np.bincount(j, row[i] * S, entries) for row in data])
+        out[:, i[last]] += np.array([np.add.reduceat(row[j] * S, runs) for row in data])
+        out[:, i[last]] -= data[:, i[last]] * S[last]
+        return out
 
 
 class DenseOperator:

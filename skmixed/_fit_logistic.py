@@ -50,7 +50,7 @@ def fit_glmm(design, family, *, n_quadrature, tol, max_iter, report=None):
         else:
             rough = _optimum(partial(objective, near=near), joint, start, tol=ROUGH, **options)
             objective = GlmmDeviance(design.blocks, family, AdaptiveQuadrature(n_quadrature, design.factor_basis(0)))
-            near = rough.evaluation.dual_modes
+            near = rough.evaluation.guesses
             optimum = _optimum(partial(objective, near=near), joint, rough.point, tol=tol, **options)
             optimum = replace(optimum, n_evaluations=optimum.n_evaluations + rough.n_evaluations)
     return GlmmFit(design, objective, model, optimum, tuple(absent))
@@ -285,7 +285,10 @@ class GlmmFit:
     @cached_property
     def laplace_error(self):
         """Log-likelihood by seven points minus that by Laplace at the estimate; NaN where that is not possible."""
-        return laplace_error(self.state, self.objective) if self.points == 1 and self.design.terms else np.nan
+        if self.points > 1 or not self.design.terms:
+            return np.nan
+        with kernels.blas_threads(), np.errstate(all="ignore"):
+            return laplace_error(self.state, self.objective)
 
     @property
     def n_variance_parameters(self):

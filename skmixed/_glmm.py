@@ -19,6 +19,7 @@ linear model otherwise.  ``docs/maths.md`` has the derivation.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from ._lmm import Unattainable, average_information
 from ._optimize import pack
 
 LARGEST_VARIANCE = 1e4  # on the scale of the linear predictor: odds differ by e^100 between typical levels
-MODE_TOLERANCE = 1e-9  # Newton decrement after which one further step is taken
+MODE_TOLERANCE = 1e-9  # decrement before a last Newton step; its square before one that is not quadratic
 MAX_MODE_STEPS = 200
 MAX_HALVINGS = 30
 PERFECT = 1e-5  # deviance per observation below which nothing is left to predict
@@ -61,7 +62,7 @@ class GlmmDeviance:
         self.n = sum(block.n for block in blocks)
 
     def __call__(self, point, near=None):
-        """The model at ``point``; ``near`` holds per block the dual modes ``T^-1 b`` to start from.
+        """The model at ``point``; ``near`` holds per block a :class:`Guess` to start from.
 
         Where the variances leave all bounds or a mode is out of reach, the deviance is infinite.
         """
@@ -84,23 +85,21 @@ class State:
         self.objective, self.T, self.beta = objective, T, beta
         integration = objective.integration
         self.roots = [integration.root(f, t) for f, t in enumerate(T)]
-        near = near or [
-            [np.zeros((len(t), m)) for t, m in zip(T, p.cross.levels, strict=True)] for p in objective.plans
-        ]
+        near = near or [Guess.zero(plan) for plan in objective.plans]
         parts = zip(objective.blocks, objective.plans, near, strict=True)
-        modes = [Mode(block, plan, objective.family, T, self.roots, beta, c) for block, plan, c in parts]
+        modes = [Mode(rows, plan, objective.family, T, self.roots, beta, guess) for rows, plan, guess in parts]
         self.blocks = [integration.block(mode) for mode in modes]
         if not np.isfinite(self.value):
             raise np.linalg.LinAlgError("the deviance overflows")
 
     def at(self, point):
         """The same model at another point, the search for its modes starting from these."""
-        return self.objective(point, self.dual_modes)
+        return self.objective(point, self.guesses)
 
     @property
-    def dual_modes(self):
-        """Per block ``T^-1 b`` of every factor, to start a search for modes from."""
-        return [block.mode.c for block in self.blocks]
+    def guesses(self):
+        """Per block what a search for modes nearby may start from."""
+        return [Guess(block.mode.c, block.elimination) for block in self.blocks]
 
     @property
     def exact(self):
@@ -144,6 +143,18 @@ class State:
         return [np.concatenate(parts, axis=1) for parts in zip(*(block.mode.b for block in self.blocks), strict=True)]
 
 
+class Guess(NamedTuple):
+    """Where the search for the modes of a block starts."""
+
+    c: list  # T^-1 b per factor
+    elimination: Elimination | None = None  # a factorisation nearby, for the first steps
+
+    @classmethod
+    def zero(cls, plan):
+        """No effects at all."""
+        return cls([np.zeros(shape) for shape in zip(plan.cross.sizes, plan.cross.levels, strict=True)])
+
+
 class Mode:
     """The conditional modes of one block of rows, and the rows there.
 
@@ -151,13 +162,16 @@ class Mode:
     ``b'c``.
     """
 
-    def __init__(self, rows, plan, family, T, roots, beta, c):
+    def __init__(self, rows, plan, family, T, roots, beta, guess):
         self.rows, self.plan, self.family, self.T, self.roots = rows, plan, family, T, roots
         self.fixed = rows.x @ beta
-        self.c, self.b = c, [t @ part for t, part in zip(T, c, strict=True)]
-        self._evaluate()
-        self._climb()
+        self._move(guess.c)
+        self._climb(None if rows.is_separable else guess.elimination)
         self.elimination = self._factored()
+
+    def _move(self, c):
+        self.c, self.b = c, [t @ part for t, part in zip(self.T, c, strict=True)]
+        self._evaluate()
 
     def _evaluate(self):
         """The family at the current effects, and the penalised deviance of every part that is maximised on its own."""
@@ -176,36 +190,53 @@ class Mode:
         plan = self.plan.reweighted(self.rows.level_blocks(w), self.rows.pair_values(w))
         return Elimination(plan, self.T, self.roots)
 
-    def _climb(self):
-        """Newton steps until the decrement is negligible, and one more: the log-determinant is linear in the error."""
-        elimination, last = None, np.inf
+    def _climb(self, elimination):
+        """Newton steps until the decrement is negligible, and one more: the log-determinant is linear in the error.
+
+        Where factorising is expensive, a factorisation is used as long as it takes the decrement down quickly.
+        """
+        last, is_fresh = np.inf, False
         for _ in range(MAX_MODE_STEPS):
-            gradient = [(s - c)[:, None] for s, c in zip(self.scores, self.c, strict=True)]
             if elimination is None:
-                elimination = self._factored()
-            B, C, _ = elimination.solve(gradient)
-            decrement = max(float(np.max(np.sum(b * g, axis=(0, 1)))) for b, g in zip(B, gradient, strict=True))
-            self._step([b[:, 0] for b in B], [c[:, 0] for c in C])
-            if decrement < MODE_TOLERANCE:
-                return
-            if self.rows.is_separable or decrement > REUSE * last:
+                elimination, is_fresh = self._factored(), True
+            decrement, step = self._newton_step(elimination)
+            if not is_fresh and not decrement <= REUSE * last:
                 elimination = None
-            last = decrement
+                continue
+            if not self._step(step):
+                if is_fresh:
+                    raise np.linalg.LinAlgError("no step raises the conditional density")
+                elimination = None
+                continue
+            if decrement < (MODE_TOLERANCE if is_fresh else MODE_TOLERANCE**2):
+                return
+            last, is_fresh = decrement, False
+            if self.rows.is_separable:
+                elimination = None
         raise np.linalg.LinAlgError("the conditional modes are out of reach")
 
-    def _step(self, db, dc):
-        """The step, halved where the penalised deviance of a part would rise."""
-        b, c, before = self.b, self.c, self.penalised
+    def _newton_step(self, elimination):
+        """The largest decrement of a level, and the step of c."""
+        gradient = [(s - c)[:, None] for s, c in zip(self.scores, self.c, strict=True)]
+        _, steps, _ = elimination.solve(gradient)
+        steps = [step[:, 0] for step in steps]
+        decrements = [
+            np.max(np.sum((t @ step) * g[:, 0], axis=0)) for t, step, g in zip(self.T, steps, gradient, strict=True)
+        ]
+        return max(decrements), steps
+
+    def _step(self, steps):
+        """Take the step, halved where the penalised deviance of a part would rise; False if no fraction will do."""
+        start, before = self.c, self.penalised
         allowed, length = before + 1e-9 * np.abs(before) + 1e-12, np.ones_like(before)
         for _ in range(MAX_HALVINGS):
-            self.b = [x + length * d for x, d in zip(b, db, strict=True)]
-            self.c = [x + length * d for x, d in zip(c, dc, strict=True)]
-            self._evaluate()
+            self._move([c + length * step for c, step in zip(start, steps, strict=True)])
             rises = ~(self.penalised <= allowed)
             if not np.any(rises):
-                return
+                return True
             length[rises] *= 0.5
-        raise np.linalg.LinAlgError("no step raises the conditional density")
+        self._move(start)
+        return False
 
 
 class LaplaceBlock:

@@ -111,7 +111,7 @@ class WorkingDeviance(ProfiledDeviance):
     """The same with sigma^2 = 1 known, up to a constant: the working model of a generalised linear mixed model."""
 
     def __init__(self, plan, cross):
-        super().__init__(plan, reml=False)
+        self.plan, self.reml, self.nu = plan, 0.0, cross.n
         self.gram = cross.fixed_gram()
         self.U = [cross.fixed_sums(f) for f in range(len(cross.sizes))]
         self.n, self.least_r2 = cross.n, 0.0

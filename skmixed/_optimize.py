@@ -170,7 +170,7 @@ class _Search:
         elif rho > 0.75 and length > 0.9 * self.radius:
             self.radius *= GROW
         if rho > ACCEPT:
-            if self.secants is not None:
+            if self.secants is not None and length > 0:
                 step = self.manifold.flat(candidate) - self.manifold.flat(self.point)
                 self.secants = [*self.secants[1 - MAX_SECANTS :], (step, trial.slope - self.current.slope)]
             self.point, self.current = candidate, trial

@@ -11,27 +11,28 @@ from __future__ import annotations
 import numpy as np
 
 from ._cholesky import Plan
+from ._glmm import Guess
 from ._lmm import WorkingDeviance
 from ._optimize import minimize
 from ._rows import joined
 from ._start import moment_start, typical_floors
 
-ROUNDS = 4
-STEPS = 2  # Newton steps on T per round
+ROUNDS = 3
+STEPS = 1  # Newton steps on T per round
 CLOSE_ENOUGH = 1e-2  # predicted decrease of the working deviance
 LARGEST_START = 25.0  # variance, on the scale of the linear predictor
 LARGEST_PREDICTOR = 20.0
 
 
 def pql_start(objective, model):
-    """A point near the optimum away from the boundary, and per block the dual modes ``T^-1 b`` there.
+    """A point near the optimum away from the boundary, per block a guess at the modes there, and the floors of T.
 
     ``model`` is the :class:`~skmixed._covariance.CovarianceModel` of the terms.
     """
     family, blocks = objective.family, objective.blocks
-    eta, plan, point = [family.start(block.y) for block in blocks], None, None
+    eta, point = [family.start(block.y) for block in blocks], None
     for _ in range(ROUNDS):
-        working = working_deviance(objective, eta, plan)
+        working = working_deviance(objective, eta)
         plan = working.plan
         point = (
             moment_start(working, model) if point is None else model.start(model.assemble(point), typical_floors(plan))
@@ -48,7 +49,7 @@ def pql_start(objective, model):
             for block, b in zip(blocks, effects, strict=True)
         ]
     point = [_bounded(T) for T in model.start(model.assemble(point), typical_floors(plan))]
-    return [*point, beta], _by_block(state.scores, blocks), typical_floors(plan)
+    return [*point, beta], [Guess(c) for c in _by_block(state.scores, blocks)], typical_floors(plan)
 
 
 def _bounded(T):
@@ -56,8 +57,8 @@ def _bounded(T):
     return T * min(1.0, LARGEST_START / max(np.max(np.diag(T)), np.finfo(float).tiny))
 
 
-def working_deviance(objective, eta, plan=None):
-    """The working linear model around ``eta``; a plan of an earlier round keeps its patterns."""
+def working_deviance(objective, eta):
+    """The working linear model around ``eta``."""
     parts = []
     for block, current in zip(objective.blocks, eta, strict=True):
         point = objective.family.at(current, block.y, block.m)
@@ -65,11 +66,10 @@ def working_deviance(objective, eta, plan=None):
         square = np.sum(w * current**2 + 2.0 * current * r + r**2 / np.maximum(w, 1e-8))
         parts.append(block.cross_products(w, w * current + r, square))
     cross = joined(parts)
-    if plan is None:
-        plan = Plan(cross)
-    else:
-        blocks = [cross.level_blocks(f) for f in range(len(cross.sizes))]
-        plan = plan.reweighted(blocks, {key: pair.values for key, pair in cross.pairs.items()})
+    if len(parts) > 1:
+        return WorkingDeviance(Plan(cross), cross)
+    blocks = [cross.level_blocks(f) for f in range(len(cross.sizes))]
+    plan = objective.plans[0].reweighted(blocks, {key: pair.values for key, pair in cross.pairs.items()})
     return WorkingDeviance(plan, cross)
 
 

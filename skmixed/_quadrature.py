@@ -27,7 +27,7 @@ from scipy.linalg import solve_triangular
 
 from . import _kernels as kernels
 from ._cholesky import Plan
-from ._glmm import LaplaceBlock, Mode
+from ._glmm import Guess, LaplaceBlock, Mode
 
 MAX_DIMENSION = 3
 CHECK_POINTS = 7
@@ -243,7 +243,7 @@ def laplace_error(state, objective):
         state.T,
         [integration.root(0, state.T[0])],
         state.beta,
-        [state.blocks[0].mode.c[0][:, :sampled]],
+        Guess([state.blocks[0].mode.c[0][:, :sampled]]),
     )
     difference = LaplaceBlock(mode).value - integration.block(mode).value
     return 0.5 * difference * sum(plan.cross.levels[0] for plan in objective.plans) / sampled

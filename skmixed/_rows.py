@@ -22,6 +22,11 @@ from ._crossprod import CrossProducts, PairSums
 ROWS_PER_BLOCK = 1 << 15
 
 
+def level_order(codes, n_levels):
+    """Rows in the order of their levels; short codes are sorted by digits, which takes a tenth of the time."""
+    return np.argsort(codes.astype(np.uint16) if n_levels <= 1 << 16 else codes, kind="stable")
+
+
 class Grouping:
     """Sums of rows by level: a sparse matrix of ones, one row per level."""
 
@@ -30,7 +35,7 @@ class Grouping:
         counts = np.bincount(codes, minlength=n_levels)
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
         in_order = len(codes) < 2 or bool(np.all(codes[1:] >= codes[:-1]))
-        rows = np.arange(len(codes), dtype=np.int32) if in_order else np.argsort(codes, kind="stable").astype(np.int32)
+        rows = (np.arange(len(codes)) if in_order else level_order(codes, n_levels)).astype(np.int32)
         self._sum = sparse.csr_matrix((np.ones(len(codes)), rows, indptr), shape=(n_levels, len(codes)))
 
     def sum(self, values):
@@ -221,9 +226,9 @@ def make_blocks(x, z, y, m, codes, n_levels):
         codes, z = [np.arange(len(y)) // ROWS_PER_BLOCK], [np.ones((1, len(y)))]
         n_levels = [int(codes[0][-1]) + 1]
     largest = int(np.argmax(n_levels))
-    order = np.argsort(codes[largest], kind="stable")
-    x, y, m = x[order], y[order], m[order] if np.ndim(m) else m
-    z, codes = [np.ascontiguousarray(columns[:, order]) for columns in z], [c[order] for c in codes]
+    order = level_order(codes[largest], n_levels[largest])
+    x, y, m = x.take(order, axis=0), y.take(order), m.take(order) if np.ndim(m) else m
+    z, codes = [columns.take(order, axis=1) for columns in z], [c.take(order) for c in codes]
     if len(codes) > 1:
         groups = tuple(Grouping(c, levels) for c, levels in zip(codes, n_levels, strict=True))
         return [Block(x, tuple(z), y, m, groups, _pairs(codes, n_levels), slice(0, 0))]
