@@ -13,12 +13,15 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README.read_text(), flags=re.DOTALL)
 
 
+def lines(text):
+    return [line.rstrip() for line in text.strip("\n").splitlines()]
+
+
 def test_code_blocks_print_what_is_shown(capsys):
-    first, search = blocks("python")
+    linear, logistic, search = blocks("python")
     names = {}
-    exec(first, names)
-    shown = [line.rstrip() for line in blocks("text")[0].strip("\n").splitlines()]
-    printed = [line.rstrip() for line in capsys.readouterr().out.strip("\n").splitlines()]
-    assert printed == shown
+    for block, shown in zip((linear, logistic), blocks("text"), strict=True):
+        exec(block, names)
+        assert lines(capsys.readouterr().out) == lines(shown)
     exec(search, names)
     assert names["search"].best_params_["random_effects"] == "(1 + ttl_exp | idcode)"
