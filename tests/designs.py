@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from skmixed._cholesky import Plan
-from skmixed._design import Design, Term
+from skmixed._design import Design, RowDesign, Term
+from skmixed._families import BernoulliLogit
+from skmixed._glmm import GlmmDeviance
 from skmixed._lmm import ProfiledDeviance
 
 ROWS = 240
@@ -88,6 +90,47 @@ def example(name, *, reml=True, weighted=True, seed=0):
     weights = np.ones(ROWS) if weights is None else weights
     objective = ProfiledDeviance(plan, reml)
     return Example(design, plan, objective, model, point, pool[:, -1], pool[:, design.frame.fixed], Zs, weights)
+
+
+@dataclass
+class LogisticExample:
+    """One logistic design: rows, objective, a point, and dense matrices in the frame's units."""
+
+    design: RowDesign
+    objective: GlmmDeviance
+    model: object
+    point: list  # a covariance per term
+    beta: np.ndarray
+    y: np.ndarray
+    X: np.ndarray
+    Zs: list  # per factor
+    weights: np.ndarray
+    raw: np.ndarray  # columns as the user has them
+    codes: list
+
+    @property
+    def T(self):
+        return self.model.assemble(self.point)
+
+
+def logistic_example(name, *, weighted=True, seed=0):
+    """Zeros and ones in the given layout and a random positive definite point."""
+    rng = np.random.default_rng(seed)
+    factors, terms, _ = LAYOUTS[name]
+    codes = [_codes(np.random.default_rng(seed))[f] for f in factors]
+    levels = [int(c.max()) + 1 for c in codes]
+    X = rng.normal(size=(ROWS, 3)) * [1.0, 10.0, 0.1] + [0.0, 5.0, 1.0]
+    eta = X @ [1.0, 0.1, 2.0] - 2.5 + sum(rng.normal(size=m)[c] for c, m in zip(codes, levels, strict=True))
+    y = (rng.random(ROWS) < 1 / (1 + np.exp(-eta))).astype(float)
+    weights = rng.integers(1, 4, ROWS).astype(float) if weighted else None
+    design = RowDesign.from_rows(X, y, weights, codes, levels, terms, True)
+    pool, model = design.frame.pool(X), design.covariance_model()
+    Zs = [_dense(pool[:, list(e)], c, m) for e, c, m in zip(design.frame.effects, codes, levels, strict=True)]
+    point = [_random_point(b.structure, rng) for b in model.blocks]
+    weights = np.ones(ROWS) if weights is None else weights
+    objective = GlmmDeviance(design.blocks, BernoulliLogit())
+    beta, fixed = np.array([0.2, 0.5, -0.4, 0.3]), pool[:, design.frame.fixed]
+    return LogisticExample(design, objective, model, point, beta, y, fixed, Zs, weights, X, codes)
 
 
 def _dense(columns, codes, levels):
