@@ -13,13 +13,12 @@ import numpy as np
 
 from . import _kernels as kernels
 from ._covariance import JointModel, pivoted_root
-from ._glmm import GlmmDeviance
+from ._glmm import GlmmDeviance, Laplace
 from ._optimize import Optimum
 from ._pql import pql_start, working_deviance
 from ._quadrature import AdaptiveQuadrature, laplace_error
 from ._search import NothingAttainable, flat_terms, search
 
-ROUGH = 1e-3  # predicted decrease at which quadrature takes over from Laplace
 DIFFERENCE = 1e-2  # step of numerical derivatives of the gradient, in standard errors
 
 #: what :class:`GlmmFit` computes from the rows when it is first asked for
@@ -37,22 +36,17 @@ ROW_BOUND = (
 
 def fit_glmm(design, family, *, n_quadrature, tol, max_iter, report=None):
     """Maximise the likelihood of a design; returns a :class:`GlmmFit`."""
-    objective = GlmmDeviance(design.blocks, family)
+    integration = Laplace() if n_quadrature == 1 else AdaptiveQuadrature(n_quadrature, design.factor_basis(0))
+    objective = GlmmDeviance(design.blocks, family, integration)
     order = max(plan.dense_order for plan in objective.plans)
     with kernels.blas_threads(order), np.errstate(all="ignore"):
         absent = unidentified_factors(design, objective)
         model = design.covariance_model(absent)
         joint = JointModel(model, len(design.kept))
         start, near, floors = pql_start(objective, model)
-        options = {"floors": floors, "max_iter": max_iter, "report": report}
-        if n_quadrature == 1:
-            optimum = _optimum(partial(objective, near=near), joint, start, tol=tol, **options)
-        else:
-            rough = _optimum(partial(objective, near=near), joint, start, tol=ROUGH, **options)
-            objective = GlmmDeviance(design.blocks, family, AdaptiveQuadrature(n_quadrature, design.factor_basis(0)))
-            near = rough.evaluation.guesses
-            optimum = _optimum(partial(objective, near=near), joint, rough.point, tol=tol, **options)
-            optimum = replace(optimum, n_evaluations=optimum.n_evaluations + rough.n_evaluations)
+        optimum = _optimum(
+            partial(objective, near=near), joint, start, floors=floors, tol=tol, max_iter=max_iter, report=report
+        )
     return GlmmFit(design, objective, model, optimum, tuple(absent))
 
 
@@ -275,7 +269,7 @@ class GlmmFit:
         if not self.design.terms:
             return self.loglik
         plain = [block.without_effects() for block in self.objective.blocks]
-        objective = GlmmDeviance(plain, self.objective.family)
+        objective = GlmmDeviance(plain, self.objective.family, Laplace())
         model = JointModel(replace(self.design, terms=()).covariance_model(), self.rank)
         with kernels.blas_threads(), np.errstate(all="ignore"):
             start, _, floors = pql_start(objective, model.covariances)

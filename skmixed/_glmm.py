@@ -55,9 +55,8 @@ class Laplace:
 class GlmmDeviance:
     """``-2 log L`` of a generalised linear mixed model as a function of T (one matrix per factor) and beta."""
 
-    def __init__(self, blocks, family, integration=None):
-        self.blocks, self.family = blocks, family
-        self.integration = integration or Laplace()
+    def __init__(self, blocks, family, integration):
+        self.blocks, self.family, self.integration = blocks, family, integration
         self.plans = [Plan(block.pattern) for block in blocks]
         self.n = sum(block.n for block in blocks)
 

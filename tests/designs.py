@@ -7,7 +7,7 @@ import numpy as np
 from skmixed._cholesky import Plan
 from skmixed._design import Design, RowDesign, Term
 from skmixed._families import BernoulliLogit
-from skmixed._glmm import GlmmDeviance
+from skmixed._glmm import GlmmDeviance, Laplace
 from skmixed._lmm import ProfiledDeviance
 
 ROWS = 240
@@ -128,7 +128,7 @@ def logistic_example(name, *, weighted=True, seed=0):
     Zs = [_dense(pool[:, list(e)], c, m) for e, c, m in zip(design.frame.effects, codes, levels, strict=True)]
     point = [_random_point(b.structure, rng) for b in model.blocks]
     weights = np.ones(ROWS) if weights is None else weights
-    objective = GlmmDeviance(design.blocks, BernoulliLogit())
+    objective = GlmmDeviance(design.blocks, BernoulliLogit(), Laplace())
     beta, fixed = np.array([0.2, 0.5, -0.4, 0.3]), pool[:, design.frame.fixed]
     return LogisticExample(design, objective, model, point, beta, y, fixed, Zs, weights, X, codes)
 
