@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.linalg import block_diag
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_array,
@@ -495,6 +496,34 @@ class MixedModel(BaseEstimator):
         return lambda value, decrease, radius: print(
             f"deviance {value:.8g}   predicted decrease {decrease:.3g}   radius {radius:.3g}"
         )
+
+    def simulate(
+        self,
+        X: Any,
+        *,
+        groups: ArrayLike | None = None,
+        n_samples: int = 1,
+        random_state: int | np.random.RandomState | None = None,
+        kind: str = "marginal",
+    ) -> np.ndarray:
+        """Draw responses from the fitted model.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+        groups : array-like, default=None
+        n_samples : int, default=1
+        random_state : int, RandomState or None, default=None
+        kind : {"marginal", "conditional", "population"}, default="marginal"
+            "marginal" draws new effects for every level, known or not, as a parametric bootstrap needs; "conditional"
+            keeps the estimated effects of known levels and draws those of new ones; "population" leaves them at zero.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_samples)
+        """
+        rng = check_random_state(random_state)
+        return self._drawn_responses(self._drawn_predictor(X, groups, n_samples, rng, kind), rng)
 
     def _drawn_predictor(self, X, groups, n_samples, rng, kind):
         """Linear predictors (rows, samples) with effects drawn from their distribution, as ``simulate`` explains."""

@@ -15,9 +15,10 @@ from . import _kernels as kernels
 from ._cholesky import Plan
 from ._covariance import pivoted_root
 from ._crossprod import condensed
+from ._fitted import Fitted
 from ._lmm import ProfiledDeviance, State
 from ._optimize import Optimum
-from ._search import NothingAttainable, flat_terms, search
+from ._search import NothingAttainable, search
 from ._start import moment_start, typical_floors
 
 
@@ -33,7 +34,7 @@ def fit_linear(design, *, reml, tol, max_iter, report=None):
         report = _in_units_of(report, unit_constant(design, objective))
         optimum = _optimum(searched, model, tol=tol, max_iter=max_iter, report=report)
         state = optimum.evaluation if fewer is None and model.blocks else objective(model.assemble(optimum.point))
-    return LinearFit(design, objective, model, optimum, state, tuple(absent))
+    return LinearFit(design, objective, model, optimum, tuple(absent), state)
 
 
 def _in_units_of(report, constant):
@@ -78,43 +79,20 @@ def unit_constant(design, objective):
 
 
 @dataclass(frozen=True)
-class LinearFit:
+class LinearFit(Fitted):
     """A fitted linear mixed model, with its estimates in the units of the data."""
 
-    design: object
-    objective: ProfiledDeviance
-    model: object
-    optimum: Optimum
     state: State
-    absent: tuple  # factors whose variance is not identified
 
     @property
     def reml(self):
         return bool(self.objective.reml)
 
     @property
-    def n(self):
-        """Number of observations: the sum of the weights."""
-        return self.objective.n
-
-    @property
     def is_degenerate(self):
         """Whether the search ended early for want of residual variation, or of digits to tell it by."""
         share = self.state.fixed.r2 / max(self.objective.gram[-1, -1], np.finfo(float).tiny)
         return not self.optimum.converged and (self.optimum.message == "degenerate" or share < 1e-6)
-
-    @property
-    def flat_terms(self):
-        """Terms whose covariances are not identified."""
-        return flat_terms(self.model, self.optimum)
-
-    @property
-    def rank(self):
-        return len(self.design.kept)
-
-    @property
-    def df_resid(self):
-        return self.n - self.rank
 
     @property
     def y_scale(self):
@@ -174,10 +152,6 @@ class LinearFit:
 
     def _in_user_units(self, deviance):
         return float(deviance + unit_constant(self.design, self.objective))
-
-    @property
-    def n_variance_parameters(self):
-        return sum(len(term_structure.basis) for term_structure in (b.structure for b in self.model.blocks))
 
 
 class _WithoutEffects(ProfiledDeviance):

@@ -13,11 +13,11 @@ import numpy as np
 
 from . import _kernels as kernels
 from ._covariance import JointModel, pivoted_root
+from ._fitted import Fitted
 from ._glmm import GlmmDeviance, Laplace
-from ._optimize import Optimum
 from ._pql import pql_start, working_deviance
 from ._quadrature import AdaptiveQuadrature, laplace_error
-from ._search import NothingAttainable, flat_terms, search
+from ._search import NothingAttainable, search
 
 DIFFERENCE = 1e-2  # step of numerical derivatives of the gradient, in standard errors
 
@@ -74,14 +74,8 @@ def unidentified_factors(design, objective):
 
 
 @dataclass(frozen=True)
-class GlmmFit:
+class GlmmFit(Fitted):
     """A fitted generalised linear mixed model, with its estimates in the units of the data."""
-
-    design: object
-    objective: GlmmDeviance
-    model: object  # the covariances of the terms
-    optimum: Optimum
-    absent: tuple  # factors whose variance is not identified
 
     sigma2 = None  # there is no residual variance
 
@@ -109,19 +103,6 @@ class GlmmFit:
     def n(self):
         """Number of observations: the sum of the weights."""
         return self.objective.n
-
-    @property
-    def rank(self):
-        return len(self.design.kept)
-
-    @property
-    def df_resid(self):
-        return self.n - self.rank
-
-    @property
-    def flat_terms(self):
-        """Terms whose covariances are not identified."""
-        return flat_terms(self.model, self.optimum)
 
     @property
     def T(self):
@@ -283,7 +264,3 @@ class GlmmFit:
             return np.nan
         with kernels.blas_threads(), np.errstate(all="ignore"):
             return laplace_error(self.state, self.objective)
-
-    @property
-    def n_variance_parameters(self):
-        return sum(len(block.structure.basis) for block in self.model.blocks)

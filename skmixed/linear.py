@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -288,34 +287,8 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         """Coefficient of determination R^2 of the conditional predictions."""
         return r2_score(y, self.predict(X, groups=groups), sample_weight=sample_weight)
 
-    def simulate(
-        self,
-        X: Any,
-        *,
-        groups: ArrayLike | None = None,
-        n_samples: int = 1,
-        random_state: int | np.random.RandomState | None = None,
-        kind: Kind = "marginal",
-    ) -> np.ndarray:
-        """Draw responses from the fitted model.
-
-        Parameters
-        ----------
-        X : table or array of shape (n_rows, n_columns)
-        groups : array-like, default=None
-        n_samples : int, default=1
-        random_state : int, RandomState or None, default=None
-        kind : {"marginal", "conditional", "population"}, default="marginal"
-            "marginal" draws new effects for every level, known or not, as a parametric bootstrap needs; "conditional"
-            keeps the estimated effects of known levels and draws those of new ones; "population" leaves them at zero.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_samples)
-        """
-        rng = check_random_state(random_state)
-        draws = self._drawn_predictor(X, groups, n_samples, rng, kind)
-        return draws + np.sqrt(self.scale_) * rng.standard_normal(draws.shape)
+    def _drawn_responses(self, eta, rng):
+        return eta + np.sqrt(self.scale_) * rng.standard_normal(eta.shape)
 
     def summary(self, level: float = 0.95) -> Any:
         """Printed tables: method, groups, fixed effects, variance components, test against no random effects."""

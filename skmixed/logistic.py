@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from scipy.special import log_expit
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
@@ -374,33 +373,7 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         """Accuracy of the conditional predictions."""
         return accuracy_score(y, self.predict(X, groups=groups), sample_weight=sample_weight)
 
-    def simulate(
-        self,
-        X: Any,
-        *,
-        groups: ArrayLike | None = None,
-        n_samples: int = 1,
-        random_state: int | np.random.RandomState | None = None,
-        kind: Kind = "marginal",
-    ) -> np.ndarray:
-        """Draw labels from the fitted model.
-
-        Parameters
-        ----------
-        X : table or array of shape (n_rows, n_columns)
-        groups : array-like, default=None
-        n_samples : int, default=1
-        random_state : int, RandomState or None, default=None
-        kind : {"marginal", "conditional", "population"}, default="marginal"
-            "marginal" draws new effects for every level, known or not, as a parametric bootstrap needs; "conditional"
-            keeps the estimated effects of known levels and draws those of new ones; "population" leaves them at zero.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_samples)
-        """
-        rng = check_random_state(random_state)
-        eta = self._drawn_predictor(X, groups, n_samples, rng, kind)
+    def _drawn_responses(self, eta, rng):
         return self.classes_[(rng.random_sample(eta.shape) < FAMILY.mean(eta)).astype(int)]
 
     def summary(self, level: float = 0.95, odds_ratios: bool = False) -> Any:

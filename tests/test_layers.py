@@ -14,7 +14,7 @@ LADDER = [
     ["exceptions", "_kernels", "terms", "_tables", "formula"],
     ["_covariance", "_crossprod", "_optimize", "_cholesky", "_families"],
     ["_rows", "_design"],
-    ["_lmm", "_start", "_search", "_fit"],
+    ["_lmm", "_start", "_search", "_fitted", "_fit"],
     ["_glmm", "_quadrature", "_pql", "_fit_logistic"],
     ["_prediction", "_marginal", "_separation"],
     ["inference", "_summary", "_diagnostics", "results"],
