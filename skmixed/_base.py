@@ -356,7 +356,7 @@ class MixedModel(BaseEstimator):
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.\n"
                 "Pass the response as the second argument of fit."
             )
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(tables.without_nullable(y), warn=True)
         check_consistent_length(rows.X, y)
         if len(rows) < 2:
             raise ValueError(

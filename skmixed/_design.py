@@ -428,12 +428,6 @@ class RowDesign(Terms):
         m = 1.0 if weights is None else weights
         return cls(frame, tuple(terms), kept, make_blocks(pool[:, frame.fixed[kept]], z, y, m, codes, n_levels))
 
-    def covariance_model(self, absent=()):
-        """As for a linear model; without terms, the one effect without variance that the blocks have."""
-        if not self.terms:
-            return CovarianceModel([TermBlock(Absent(1), 0, 0)], [1])
-        return super().covariance_model(absent)
-
     def without_rows(self):
         """The design without its data."""
         return replace(self, blocks=[])

@@ -12,7 +12,7 @@ from .exceptions import (
     SingularFitWarning,
 )
 
-MATERIAL = 1.0  # error of the log-likelihood that is worth a warning: enough to turn a comparison by AIC
+MATERIAL = 0.25  # shift of the estimates by Laplace, in standard errors, that is worth a warning
 DIVERGED = 225.0  # variance of the log-odds: typical levels differ by a factor of e^15 in their odds
 
 
@@ -45,10 +45,11 @@ def logistic_problems(fit, labels, separated, homogeneous):
     yield from ((message, SeparationWarning) for message in _separations(fit, labels, separated, homogeneous))
     if not fit.optimum.converged and not separated:
         yield _stopped_early(fit), ConvergenceWarning
-    elif abs(fit.laplace_error) > MATERIAL:
+    elif fit.laplace_shift > MATERIAL:
+        error = fit.laplace_error.loglik
         yield (
-            f"The Laplace approximation puts the log-likelihood {abs(fit.laplace_error):.2g} too "
-            f"{'low' if fit.laplace_error > 0 else 'high'} at the estimate, by seven quadrature points.\n"
+            f"The Laplace approximation puts the log-likelihood {abs(error):.2g} too {'low' if error > 0 else 'high'}; "
+            f"seven quadrature points would move the estimates by {fit.laplace_shift:.1f} standard errors.\n"
             "Use n_quadrature=7, or more until the log-likelihood stays the same.",
             LaplaceWarning,
         )

@@ -12,13 +12,16 @@ from functools import cached_property, partial
 import numpy as np
 
 from . import _kernels as kernels
-from ._covariance import JointModel, pivoted_root
+from ._covariance import Absent, CovarianceModel, JointModel, TermBlock, pivoted_root
 from ._fitted import Fitted
 from ._glmm import GlmmDeviance, Laplace
 from ._pql import pql_start, working_deviance
 from ._quadrature import AdaptiveQuadrature, laplace_error
 from ._search import NothingAttainable, search
 
+#: of rows without random effects: one effect for all of them, without variance
+NO_EFFECTS = CovarianceModel([TermBlock(Absent(1), 0, 0)], [1])
+FLOORS = (0.0, 1e-10, 1e-6, 1e-2)  # least working weights, as shares of the largest
 DIFFERENCE = 1e-2  # step of numerical derivatives of the gradient, in standard errors
 
 #: what :class:`GlmmFit` computes from the rows when it is first asked for
@@ -30,7 +33,6 @@ ROW_BOUND = (
     "working",
     "parameter_covariance",
     "loglik_without_effects",
-    "laplace_error",
 )
 
 
@@ -42,8 +44,8 @@ def fit_glmm(design, family, *, n_quadrature, tol, max_iter, report=None):
     with kernels.blas_threads(order), np.errstate(all="ignore"):
         absent = unidentified_factors(design, objective)
         model = design.covariance_model(absent)
-        joint = JointModel(model, len(design.kept))
-        start, near, floors = pql_start(objective, model)
+        joint = JointModel(model if design.terms else NO_EFFECTS, len(design.kept))
+        start, near, floors = pql_start(objective, joint.covariances)
         optimum = _optimum(
             partial(objective, near=near), joint, start, floors=floors, tol=tol, max_iter=max_iter, report=report
         )
@@ -107,7 +109,7 @@ class GlmmFit(Fitted):
     @property
     def T(self):
         """Covariances of the terms in the frame's units."""
-        return self.optimum.point[:-1]
+        return self.optimum.point[: len(self.model.blocks)]
 
     @property
     def beta(self):
@@ -125,7 +127,7 @@ class GlmmFit(Fitted):
     @cached_property
     def covariances(self):
         """Covariance matrix of every term, as a square so that rounding leaves no negative variance."""
-        roots = [R @ pivoted_root(T)[0] for R, T in zip(self.design.frame.bases, self.T, strict=False)]
+        roots = [R @ pivoted_root(T)[0] for R, T in zip(self.design.frame.bases, self.T, strict=True)]
         return [root @ root.T for root in roots]
 
     @cached_property
@@ -136,13 +138,15 @@ class GlmmFit(Fitted):
 
     @cached_property
     def working(self):
-        """The working linear model at the optimum, its scale known: posterior covariances given the parameters."""
-        eta = [
-            block.predictor(self.beta, part.mode.b)
-            for block, part in zip(self.objective.blocks, self.state.blocks, strict=True)
-        ]
-        with np.errstate(all="ignore"):
-            return working_deviance(self.objective, eta)(self.model.assemble(self.T))
+        """The working linear model at the optimum, its scale known: posterior covariances given the parameters.
+
+        Rows that are predicted perfectly have no weight; where that leaves columns without any they get a little.
+        """
+        blocks = zip(self.objective.blocks, self.state.blocks, strict=True)
+        eta = [block.predictor(self.beta, part.mode.b) for block, part in blocks]
+        with kernels.blas_threads(), np.errstate(all="ignore"):
+            models = (working_deviance(self.objective, eta, floor)(self.state.T) for floor in FLOORS)
+            return next(model for model in models if np.isfinite(model.value))
 
     def effect_covariances(self, f):
         """Covariance of the conditional modes of factor f given the parameters, (levels, q, q)."""
@@ -153,15 +157,13 @@ class GlmmFit(Fitted):
     @property
     def interior(self):
         """Per term, whether its covariance is inside the cone, so that it has a standard error."""
-        if not self.design.terms:
-            return []
         blocks = zip(self.model.blocks, self.T, strict=True)
         return [bool(len(b.structure.basis)) and b.structure.is_interior(T) for b, T in blocks]
 
     @property
     def natural_parameters(self):
         """Pairs (term, matrix) of the linear parameters of the interior terms, which come before beta."""
-        blocks = zip(self.model.blocks, self.interior, strict=False)
+        blocks = zip(self.model.blocks, self.interior, strict=True)
         return [(k, B) for k, (block, inside) in enumerate(blocks) if inside for B in block.structure.basis]
 
     @cached_property
@@ -181,7 +183,7 @@ class GlmmFit(Fitted):
     def _jacobian(self):
         """Directions of the natural parameters and of beta in packed coordinates, (parameters, packed)."""
         natural = [self.model.packed(self.model.blocks[k], B[None])[0] for k, B in self.natural_parameters]
-        packed = sum(kernels.packed_size(q) for q in self.model.sizes)
+        packed = sum(kernels.packed_size(len(t)) for t in self.state.T)
         J = np.zeros((len(natural) + self.rank, packed + self.rank))
         J[: len(natural), :packed] = np.reshape(natural, (len(natural), packed))
         J[len(natural) :, packed:] = np.eye(self.rank)
@@ -204,7 +206,7 @@ class GlmmFit(Fitted):
 
     def _matrices(self, direction):
         """The changes of the factors' matrices in a packed direction."""
-        sizes = self.model.sizes
+        sizes = [len(t) for t in self.state.T]
         ends = np.cumsum([kernels.packed_size(q) for q in sizes])
         return [part[kernels.packed_index(q)] for part, q in zip(np.split(direction, ends)[:-1], sizes, strict=True)]
 
@@ -223,11 +225,13 @@ class GlmmFit(Fitted):
             return None
         return 2.0 * np.linalg.inv(standardised) * np.outer(scale, scale)
 
-    def prior_derivatives(self, z):
+    def prior_derivatives(self, z, n):
         """Derivatives of ``z'Tz``, summed over the factors, in the natural parameters: (n, parameters)."""
-        owners = [(self.model.blocks[k], B) for k, B in self.natural_parameters]
-        columns = [np.einsum("ni,ij,nj->n", v, B, v) for block, B in owners for v in [z[block.factor][:, block.window]]]
-        return np.column_stack(columns) if columns else np.zeros((len(z[0]) if z else 0, 0))
+        out = np.zeros((n, len(self.natural_parameters)))
+        for column, (k, B) in enumerate(self.natural_parameters):
+            v = z[self.model.blocks[k].factor][:, self.model.blocks[k].window]
+            out[:, column] = np.einsum("ni,ij,nj->n", v, B, v)
+        return out
 
     @cached_property
     def beta_covariance(self):
@@ -251,7 +255,7 @@ class GlmmFit(Fitted):
             return self.loglik
         plain = [block.without_effects() for block in self.objective.blocks]
         objective = GlmmDeviance(plain, self.objective.family, Laplace())
-        model = JointModel(replace(self.design, terms=()).covariance_model(), self.rank)
+        model = JointModel(NO_EFFECTS, self.rank)
         with kernels.blas_threads(), np.errstate(all="ignore"):
             start, _, floors = pql_start(objective, model.covariances)
             found = _optimum(objective, model, start, floors=floors, tol=1e-9, max_iter=100)
@@ -259,8 +263,16 @@ class GlmmFit(Fitted):
 
     @cached_property
     def laplace_error(self):
-        """Log-likelihood by seven points minus that by Laplace at the estimate; NaN where that is not possible."""
+        """What seven quadrature points say about a Laplace fit; None where that is not possible."""
         if self.points > 1 or not self.design.terms:
-            return np.nan
+            return None
         with kernels.blas_threads(), np.errstate(all="ignore"):
             return laplace_error(self.state, self.objective)
+
+    @cached_property
+    def laplace_shift(self):
+        """How far quadrature would move the estimates, in standard errors: the length of its Newton step."""
+        if self.laplace_error is None or self.parameter_covariance is None:
+            return 0.0
+        slope = self._jacobian @ self.laplace_error.slope
+        return float(np.sqrt(max(0.0, slope @ self.parameter_covariance @ slope) / 4.0))

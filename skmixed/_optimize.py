@@ -123,6 +123,7 @@ def minimize(objective, manifold, start, *, tol, max_iter, report=None, secants=
 
 
 CONVERGED = "predicted decrease below tol"
+STUCK = "no further decrease found"
 MAX_SHRINKS = 40
 MAX_SECANTS = 10
 
@@ -153,12 +154,14 @@ class _Search:
             if self.report is not None:
                 self.report(self.current.value, predicted, self.radius)
             if predicted < max(self.tol, self.current.noise):
+                if np.linalg.norm(step) > (1.0 - 1e-6) * self.radius:
+                    return STUCK
                 if predicted > LAST_STEP * self.tol:
                     self._try(chart.move(step), predicted, 0.0)
                 return CONVERGED
             if self._try(chart.move(step), predicted, float(np.linalg.norm(step))):
                 return None
-        return "no further decrease found"
+        return STUCK
 
     def _try(self, candidate, predicted, length):
         """Evaluate a candidate, adapt the radius, and say whether it was accepted."""

@@ -57,12 +57,12 @@ def _bounded(T):
     return T * min(1.0, LARGEST_START / max(np.max(np.diag(T)), np.finfo(float).tiny))
 
 
-def working_deviance(objective, eta):
-    """The working linear model around ``eta``."""
+def working_deviance(objective, eta, floor=0.0):
+    """The working linear model around ``eta``; ``floor`` is the least weight, as a share of the largest."""
     parts = []
     for block, current in zip(objective.blocks, eta, strict=True):
         point = objective.family.at(current, block.y, block.m)
-        w, r = point.weight, point.score
+        w, r = np.maximum(point.weight, floor * np.max(point.weight)), point.score
         square = np.sum(w * current**2 + 2.0 * current * r + r**2 / np.maximum(w, 1e-8))
         parts.append(block.cross_products(w, w * current + r, square))
     cross = joined(parts)

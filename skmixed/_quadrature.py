@@ -21,13 +21,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from . import _kernels as kernels
 from ._cholesky import Plan
 from ._glmm import Guess, LaplaceBlock, Mode
+from ._optimize import pack
 
 MAX_DIMENSION = 3
 CHECK_POINTS = 7
@@ -53,17 +54,19 @@ class AdaptiveQuadrature:
     """How the effects are integrated out: by a rule around the mode.
 
     ``basis`` is the matrix R from effects here to those in the units of the data, where the Cholesky factor is taken.
+    With ``R' = QU``, U upper triangular, that factor is ``R Q`` times the one of ``Q'TQ``: all that matters is the
+    orthonormal Q, whatever the units.
     """
 
     exact = False
 
     def __init__(self, points, basis):
-        self.points, self.basis = points, basis
+        self.points, self.axes = points, np.linalg.qr(basis.T)[0]
         self.rule = Rule.product(points, len(basis))
 
     def root(self, f, T):
-        """``R^-1 chol(R T R')``."""
-        return solve_triangular(self.basis, semidefinite_cholesky(self.basis @ T @ self.basis.T))
+        """``Q chol(Q'TQ)``."""
+        return self.axes @ semidefinite_cholesky(self.axes.T @ T @ self.axes)
 
     def block(self, mode):
         """Value and derivatives of a block of rows at its mode."""
@@ -128,7 +131,7 @@ class QuadratureBlock(LaplaceBlock):
     @cached_property
     def gradient(self):
         """That of Laplace, changed so that it agrees with ``dd / dL`` along every change of L."""
-        return [_agreeing(self._laplace[0], self.L, self._root_gradient, self.integration.basis)]
+        return [_agreeing(self._laplace[0], self.L, self._root_gradient, self.integration.axes)]
 
     @property
     def _root_gradient(self):
@@ -208,42 +211,45 @@ def _solve(half, rhs, q):
     return np.array([sum(half[r][c] * y[r] for r in range(c, q)) for c in range(q)])
 
 
-def _agreeing(D, L, root_gradient, basis):
+def _agreeing(D, L, root_gradient, axes):
     """The symmetric matrix nearest to D whose ``2 D L`` is the gradient in the root, on the entries a root has.
 
-    In the units of the data the root is lower triangular; columns that vanish with T say nothing, so there D stays.
+    In the coordinates of the axes the root is lower triangular; columns that vanish with T say nothing, so there D
+    stays.
     """
     q, (rows, cols) = len(L), kernels.lower_triangle(len(L))
-    to_data = np.linalg.inv(basis)
-    lower, wanted = basis @ L, to_data.T @ root_gradient
-    D = to_data.T @ D @ to_data
+    lower, wanted, D = axes.T @ L, axes.T @ root_gradient, axes.T @ D @ axes
     units = np.zeros((len(rows), q, q))
     units[np.arange(len(rows)), rows, cols] = units[np.arange(len(rows)), cols, rows] = 1.0
     system = 2.0 * np.einsum("aij,jk->ika", units, lower)[rows, cols]
     change = np.linalg.lstsq(system, (wanted - 2.0 * D @ lower)[rows, cols], rcond=1e-10)[0]
-    return basis.T @ (D + np.einsum("a,aij->ij", change, units)) @ basis
+    return axes @ (D + np.einsum("a,aij->ij", change, units)) @ axes.T
+
+
+class LaplaceError(NamedTuple):
+    """What Laplace gets wrong at its estimate, by seven quadrature points."""
+
+    loglik: float  # log-likelihood by seven points minus that by Laplace
+    slope: np.ndarray  # gradient of the deviance by seven points minus that by Laplace
 
 
 def laplace_error(state, objective):
-    """Log-likelihood by seven points minus that by Laplace, from the first levels if there are many.
+    """The error at the estimate, from the first levels if there are many.
 
-    NaN for several factors, or more effects per level than a product rule can handle.
+    None for several factors, or more effects per level than a product rule can handle.
     """
     first, q = objective.blocks[0], len(state.T[0])
     if not first.is_separable or q > MAX_DIMENSION:
-        return np.nan
-    integration = AdaptiveQuadrature(CHECK_POINTS, np.eye(q))
-    levels = first.groups[0].n_levels
-    rows = first.first_levels(max(1, min(levels, int(levels * CHECK_EVALUATIONS / (len(first.y) * CHECK_POINTS**q)))))
-    sampled = rows.groups[0].n_levels
-    mode = Mode(
-        rows,
-        Plan(rows.pattern),
-        objective.family,
-        state.T,
-        [integration.root(0, state.T[0])],
-        state.beta,
-        Guess([state.blocks[0].mode.c[0][:, :sampled]]),
+        return None
+    integration, levels = AdaptiveQuadrature(CHECK_POINTS, np.eye(q)), first.groups[0].n_levels
+    share = min(1.0, CHECK_EVALUATIONS / (len(first.y) * CHECK_POINTS**q))
+    rows = first.first_levels(max(1, int(levels * share)))
+    guess = Guess([state.blocks[0].mode.c[0][:, : rows.groups[0].n_levels]])
+    roots = [integration.root(0, state.T[0])]
+    mode = Mode(rows, Plan(rows.pattern), objective.family, state.T, roots, state.beta, guess)
+    laplace, quadrature = LaplaceBlock(mode), integration.block(mode)
+    scale = sum(plan.cross.levels[0] for plan in objective.plans) / rows.groups[0].n_levels
+    slope = np.concatenate(
+        [pack(quadrature.gradient) - pack(laplace.gradient), quadrature.beta_gradient - laplace.beta_gradient]
     )
-    difference = LaplaceBlock(mode).value - integration.block(mode).value
-    return 0.5 * difference * sum(plan.cross.levels[0] for plan in objective.plans) / sampled
+    return LaplaceError(0.5 * scale * (laplace.value - quadrature.value), scale * slope)

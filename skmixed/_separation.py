@@ -15,6 +15,28 @@ ROUNDS = 20
 NEGLIGIBLE = 1e-6  # coefficients below are not part of a direction
 
 
+def separating_columns(X, y, intercept):
+    """Positions of the columns that separate zeros and ones; None if no combination of them does.
+
+    All that do so alone, or else a smallest set that does so together.
+    """
+    X = X - X.mean(axis=0) if intercept else X
+
+    def separates(columns):
+        constant = np.ones((len(X), int(intercept)))
+        return separating_direction(np.hstack([constant, X[:, columns]]), y) is not None
+
+    chosen = list(range(X.shape[1]))
+    if not separates(chosen):
+        return None
+    if alone := [k for k in chosen if separates([k])]:
+        return alone
+    for k in list(chosen):
+        rest = [j for j in chosen if j != k]
+        chosen = rest if separates(rest) else chosen
+    return chosen
+
+
 def separating_direction(X, y):
     """Coefficients of the columns of X (n, p) that separate y, zeros and ones; None if there are none.
 

@@ -124,3 +124,11 @@ def _is_numeric(array):
     except (TypeError, ValueError):
         return False
     return not any(isinstance(v, str) for v in array[:100])
+
+
+def without_nullable(values):
+    """A column of a nullable type without missing values as the numpy type it stands for; anything else as it is."""
+    plain = getattr(getattr(values, "dtype", None), "numpy_dtype", None)
+    if plain is None or is_missing(np.asarray(values, dtype=object)).any():
+        return values
+    return np.asarray(values).astype(plain)

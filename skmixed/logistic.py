@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import log_expit
 from sklearn.base import ClassifierMixin, _fit_context
@@ -21,10 +22,10 @@ from ._design import RowDesign
 from ._diagnostics import logistic_problems
 from ._families import BernoulliLogit
 from ._fit_logistic import fit_glmm
-from ._marginal import normal_average
+from ._marginal import average_bend, average_mean, average_slope
 from ._prediction import posterior_parts, prior_variances
 from ._quadrature import MAX_DIMENSION
-from ._separation import separating_direction
+from ._separation import separating_columns
 from .results import LogisticResults
 from .terms import RandomEffect
 
@@ -220,13 +221,16 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         labels = self._make_labels(rows, codes, weights, getattr(y, "name", None))
         self._store_common(fit, rows, codes)
         self.results_ = LogisticResults(fit, labels, Training(self._fitted_probability, rows, codes, target))
-        separated = self._separated(rows, target, labels)
+        separated = self._separated(rows, codes, target) or []
         self.converged_ = self.converged_ and not separated
         self._warn_about(logistic_problems(fit, labels, separated, _homogeneous(codes, levels, target, len(rows))))
         return self
 
     def _response(self, y):
         """Zeros and ones; sets ``classes_``."""
+        y = (
+            y if y.dtype != object else np.asarray(pd.Series(y).infer_objects())
+        )  # booleans left by dropping missing rows
         missing = tables.is_missing(y)
         if np.any(missing):
             raise ValueError(f"Input y contains NaN in {int(np.sum(missing))} rows.\nDrop these rows before fitting.")
@@ -267,19 +271,12 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
                 f"more than {MAX_DIMENSION}.\nUse n_quadrature=1, the Laplace approximation, or fewer slopes."
             )
 
-    def _separated(self, rows, target, labels):
+    def _separated(self, rows, codes, target):
         """Names of the fixed effects that separate the classes, where the estimates give reason to look."""
-        fixed = rows.X[:, : rows.n_fixed]
-        eta = fixed @ self.coef_ + self.intercept_
-        if np.max(np.abs(eta)) < SUSPICIOUS and self.converged_:
+        if np.max(np.abs(self._predictor(rows, codes))) < SUSPICIOUS and self.converged_:
             return []
-        with np.errstate(all="ignore"):
-            ones = np.ones((len(rows), int(self._intercept)))
-            direction = separating_direction(np.hstack([ones, fixed - fixed.mean(axis=0) * self._intercept]), target)
-        if direction is None:
-            return []
-        slopes = direction[int(self._intercept) :]
-        return [n for n, d in zip(rows.names, slopes, strict=False) if d != 0] or ["Intercept"]
+        columns = separating_columns(rows.X[:, : rows.n_fixed], target, self._intercept)
+        return columns if columns is None else [rows.names[k] for k in columns] or ["Intercept"]
 
     def _fitted_probability(self, rows, codes):
         return FAMILY.mean(self._predictor(rows, codes))
@@ -308,8 +305,7 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         """
         rows, codes = self._read_for_prediction(X, groups, kind)
         eta, sd = self._distribution(rows, codes, kind)
-        ones, zeros = normal_average(FAMILY.mean, eta, sd), normal_average(FAMILY.mean, -eta, sd)
-        proba = np.column_stack([zeros, ones])
+        proba = _probabilities(eta, sd)
         if not return_std:
             return proba
         std = np.sqrt(self._probability_variance(rows, codes, eta, sd, kind))
@@ -328,8 +324,7 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         design, fit = self._fit.design, self._fit
         pool = design.frame.pool(rows.X)
         x, z = pool[:, design.frame.fixed[design.kept]], [pool[:, list(e)] for e in design.frame.effects]
-        slope = normal_average(lambda v: FAMILY.at(v, 0.0, 1.0).weight, eta, sd)
-        bend = 0.5 * normal_average(lambda v: FAMILY.at(v, 0.0, 1.0).skew, eta, sd)
+        slope, bend = average_slope(FAMILY, eta, sd), 0.5 * average_bend(FAMILY, eta, sd)
         out, joint = np.empty(len(rows)), fit.parameter_covariance
         for part, posterior, shift in posterior_parts(fit.working, x, z, codes):
             along_beta = slope[part, None] * shift
@@ -338,7 +333,7 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
                 out[part] += np.einsum("np,pr,nr->n", along_beta, fit.beta_covariance, along_beta)
                 continue
             new = [np.where((c[part] < 0)[:, None], v[part], 0.0) for v, c in zip(z, codes, strict=True)]
-            g = np.hstack([bend[part, None] * fit.prior_derivatives(new), along_beta])
+            g = np.hstack([bend[part, None] * fit.prior_derivatives(new, len(shift)), along_beta])
             out[part] += np.einsum("np,pr,nr->n", g, joint, g)
         return np.maximum(out, 0.0)
 
@@ -350,10 +345,8 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
     def _log_probabilities(self, rows, codes, kind):
         """Of the first and of the second class."""
         eta, sd = self._distribution(rows, codes, kind)
-        with np.errstate(divide="ignore"):
-            return [
-                np.where(sd > 0, np.log(normal_average(FAMILY.mean, side, sd)), log_expit(side)) for side in (-eta, eta)
-            ]
+        averages = np.log(np.maximum(_probabilities(eta, sd), np.finfo(float).tiny))
+        return [np.where(sd > 0, averages[:, k], log_expit(side)) for k, side in enumerate((-eta, eta))]
 
     def decision_function(self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional") -> np.ndarray:
         """Log-odds of the second class: ``log(p / (1 - p))`` with p from :meth:`predict_proba`."""
@@ -388,6 +381,12 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         """
         check_is_fitted(self)
         return self.results_.summary(level=level, odds_ratios=odds_ratios)
+
+
+def _probabilities(eta, sd):
+    """Of both classes, with rows that sum to one."""
+    both = np.column_stack([average_mean(FAMILY, -eta, sd), average_mean(FAMILY, eta, sd)])
+    return both / both.sum(axis=1, keepdims=True)
 
 
 def _homogeneous(codes, n_levels, y, n):

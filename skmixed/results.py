@@ -38,7 +38,7 @@ class MixedResults:
         self._fit, self._labels, self._rows = fit, labels, rows
 
     def __repr__(self):
-        return f"<MixedResults: {self.nobs:g} observations, log-likelihood {self.llf:.4f}>"
+        return f"<{type(self).__name__}: {self.nobs:g} observations, log-likelihood {self.llf:.4f}>"
 
     def __getstate__(self):
         # the data are not part of the result: a pickled model stays small

@@ -693,9 +693,18 @@ def test_laplace_warning():
     x = np.column_stack([np.ones(len(X)), X["x0"]])
     beta, arguments = np.append(model.intercept_, model.coef_), (X["group"].to_numpy(), np.ones(len(X)))
     seven = dense_logistic.quadrature_deviance(y.to_numpy(float), x, *arguments, beta, model.covariances_[0], 7)
-    assert model._fit.laplace_error == pytest.approx(-seven / 2 - model.loglik_, abs=1e-6)
+    assert model._fit.laplace_error.loglik == pytest.approx(-seven / 2 - model.loglik_, abs=1e-6)
     better = MixedLogisticClassifier("group", n_quadrature=15).fit(X, y)  # and no warning
     assert abs(better.covariances_[0][0, 0] - 9.0) < abs(model.covariances_[0][0, 0] - 9.0)
+
+
+def test_predicted_shift_is_the_shift():
+    """The Newton step towards quadrature is about as long as the way there."""
+    X, y = make_mixed_classification(400, 10, random_state=0)
+    laplace, seven = (MixedLogisticClassifier("group", n_quadrature=k).fit(X, y) for k in (1, 7))
+    (row,) = seven.variance_components().itertuples()
+    shift = abs(row.estimate - laplace.covariances_[0][0, 0]) / row.std_error
+    assert 0.1 < shift and laplace._fit.laplace_shift == pytest.approx(shift, rel=0.15)
 
 
 def test_no_laplace_warning_for_large_groups():
@@ -703,7 +712,7 @@ def test_no_laplace_warning_for_large_groups():
     for seed in range(3):
         X, y = make_mixed_classification(40, 100, covariance=[[0.5]], random_state=seed)
         model = MixedLogisticClassifier("group").fit(X, y)
-        assert abs(model._fit.laplace_error) < 0.5
+        assert abs(model._fit.laplace_error.loglik) < 0.5 and model._fit.laplace_shift < 0.1
 
 
 def test_variance_of_zero_is_an_answer():
