@@ -460,7 +460,7 @@ class Elimination:
         self.plan, self.T = plan, T
         self.roots = [pivoted_root(t)[0] for t in T] if roots is None else roots
         self.state = plan.state.copy() if plan.segments.length else plan.state
-        self.log_determinant, self.M, self.C, self.P = 0.0, {}, {}, {}
+        self.log_determinant, self.M, self.C, self.C_transposed, self.P = 0.0, {}, {}, {}, {}
         for f in plan.layout.stages:
             self._eliminate(f)
         if plan.layout.dense:
@@ -481,6 +481,7 @@ class Elimination:
         if f not in self.plan.couplings:
             return
         self.C[f] = self._current_coupling(f)
+        self.C_transposed[f] = self.C[f].T
         self.P[f] = self._operator(f)
         self.plan.operators[f].subtract(self.P[f], self.M[f], self.state)
 
@@ -533,7 +534,7 @@ class Elimination:
             taken[f] = kernels.multiply_levels(self.M[f], reduced[f])
             explained = explained + kernels.inner_products(reduced[f], taken[f])
             if f in self.C:
-                later -= self.C[f].T @ taken[f].transpose(0, 2, 1).reshape(-1, later.shape[1])
+                later -= self.C_transposed[f] @ taken[f].transpose(0, 2, 1).reshape(-1, later.shape[1])
         if layout.dense:
             reduced["dense"] = later[layout.dense_start :]
             half = self.whiten(reduced["dense"])

@@ -283,9 +283,8 @@ class JointModel:
         return [*self.covariances.assemble(point[:-1]), point[-1]]
 
     def flat(self, point):
-        """Packed matrices of the factors and beta in one vector."""
-        *factors, beta = self.assemble(point)
-        return np.concatenate([T[lower_triangle(len(T))] for T in factors] + [beta])
+        """The point in one vector."""
+        return flat(self.assemble(point))
 
     def chart(self, point):
         """The chart of the covariances, and beta as it is."""
@@ -297,6 +296,12 @@ class JointModel:
             move=lambda s: [*inner.move(s[:k]), point[-1] + s[k:]],
             radius=inner.radius,
         )
+
+
+def flat(assembled):
+    """Packed matrices of the factors and beta in one vector."""
+    *factors, beta = assembled
+    return np.concatenate([T[lower_triangle(len(T))] for T in factors] + [beta])
 
 
 def _block_diagonal(blocks):

@@ -45,16 +45,15 @@ def fit_glmm(design, family, *, n_quadrature, tol, max_iter, report=None):
         absent = unidentified_factors(design, objective)
         model = design.covariance_model(absent)
         joint = JointModel(model if design.terms else NO_EFFECTS, len(design.kept))
-        start, near, floors = pql_start(objective, joint.covariances)
-        optimum = _optimum(
-            partial(objective, near=near), joint, start, floors=floors, tol=tol, max_iter=max_iter, report=report
-        )
+        optimum = _optimum(objective, joint, tol=tol, max_iter=max_iter, report=report)
     return GlmmFit(design, objective, model, optimum, tuple(absent))
 
 
-def _optimum(objective, model, start, *, floors, **options):
+def _optimum(objective, model, **options):
+    """The optimum from the start by penalised quasi-likelihood."""
     try:
-        return search(objective, model, start, floors, secants=True, **options)
+        start, near, floors = pql_start(objective, model.covariances)
+        return search(partial(objective, near=near), model, start, floors, secants=True, **options)
     except NothingAttainable as error:
         raise ValueError(
             "X: the linear predictor leaves the range of floating-point numbers.\n"
@@ -68,11 +67,7 @@ def unidentified_factors(design, objective):
     The variance of a single level cannot be told from the intercept's; with one trial per level only the mean of an
     outcome is known, whatever the variance.
     """
-    if not design.terms:
-        return []
-    levels = objective.blocks[0].groups if objective.blocks[0].pairs else None
-    counts = [sum(p.cross.levels[0] for p in objective.plans)] if levels is None else [g.n_levels for g in levels]
-    return [f for f, m in enumerate(counts) if m < 2 or objective.n <= m]
+    return [f for f, m in enumerate(objective.levels) if m < 2 or objective.n <= m] if design.terms else []
 
 
 @dataclass(frozen=True)
@@ -257,8 +252,7 @@ class GlmmFit(Fitted):
         objective = GlmmDeviance(plain, self.objective.family, Laplace())
         model = JointModel(NO_EFFECTS, self.rank)
         with kernels.blas_threads(), np.errstate(all="ignore"):
-            start, _, floors = pql_start(objective, model.covariances)
-            found = _optimum(objective, model, start, floors=floors, tol=1e-9, max_iter=100)
+            found = _optimum(objective, model, tol=1e-9, max_iter=100)
         return -0.5 * found.evaluation.value
 
     @cached_property
@@ -272,7 +266,8 @@ class GlmmFit(Fitted):
     @cached_property
     def laplace_shift(self):
         """How far quadrature would move the estimates, in standard errors: the length of its Newton step."""
-        if self.laplace_error is None or self.parameter_covariance is None:
+        if self.laplace_error is None or self.optimum.model is None:
             return 0.0
-        slope = self._jacobian @ self.laplace_error.slope
-        return float(np.sqrt(max(0.0, slope @ self.parameter_covariance @ slope) / 4.0))
+        slope = JointModel(self.model, self.rank).chart(self.optimum.point).derivatives @ self.laplace_error.slope
+        gain = slope @ np.linalg.lstsq(self.optimum.model[2], slope, rcond=1e-9)[0]
+        return float(np.sqrt(max(0.0, gain) / 2.0))

@@ -25,8 +25,8 @@ import numpy as np
 
 from . import _kernels as kernels
 from ._cholesky import Elimination, Plan
-from ._covariance import pivoted_root
-from ._lmm import Unattainable, average_information
+from ._covariance import flat, pivoted_root
+from ._lmm import Unattainable, working_variates
 from ._optimize import pack
 
 LARGEST_VARIANCE = 1e4  # on the scale of the linear predictor: odds differ by e^100 between typical levels
@@ -60,6 +60,11 @@ class GlmmDeviance:
         self.plans = [Plan(block.pattern) for block in blocks]
         self.n = sum(block.n for block in blocks)
 
+    @property
+    def levels(self):
+        """Number of levels of every factor."""
+        return [sum(parts) for parts in zip(*(plan.cross.levels for plan in self.plans), strict=True)]
+
     def __call__(self, point, near=None):
         """The model at ``point``; ``near`` holds per block a :class:`Guess` to start from.
 
@@ -92,13 +97,9 @@ class State:
             raise np.linalg.LinAlgError("the deviance overflows")
 
     def at(self, point):
-        """The same model at another point, the search for its modes starting from these."""
-        return self.objective(point, self.guesses)
-
-    @property
-    def guesses(self):
-        """Per block what a search for modes nearby may start from."""
-        return [Guess(block.mode.c, block.elimination) for block in self.blocks]
+        """The same model at another point, its modes searched for from where their derivatives lead."""
+        change = flat(point) - flat([*self.T, self.beta])
+        return self.objective(point, [Guess(block.moved_modes(change), block.elimination) for block in self.blocks])
 
     @property
     def exact(self):
@@ -279,19 +280,45 @@ class LaplaceBlock:
         return self.rows.fixed_sums(kappa - 2.0 * self.point.score)
 
     @cached_property
-    def hessian(self):
-        return ExactHessian(self).total() if self.rows.is_separable else self._average_information()
+    def _curvature(self):
+        return ExactHessian(self) if self.rows.is_separable else AverageInformation(self)
 
-    def _average_information(self):
-        """Half the sum of expected and observed second derivatives of the working linear model, sigma^2 = 1."""
-        w, scores = self.point.weight, self.mode.scores
-        U = self.rows.level_fixed(w)
-        _, F, explained = self.elimination.solve(U)
-        along_x = np.hstack(
-            [kernels.symmetric_directions(np.einsum("apm,bm->pab", f, s)) for f, s in zip(F, scores, strict=True)]
-        )
-        fixed = 2.0 * (self.rows.fixed_gram(w) - explained)
-        return np.block([[average_information(self.elimination, scores), along_x.T], [along_x, fixed]])
+    @cached_property
+    def hessian(self):
+        return self._curvature.total()
+
+    def moved_modes(self, change):
+        """``T^-1 b`` per factor after a change of the parameters, to first order; as they are if that is not known."""
+        if "_curvature" not in vars(self):
+            return self.mode.c
+        return [
+            c + np.einsum("qdm,d->qm", s_dot, change)
+            for c, s_dot in zip(self.mode.c, self._curvature.s_dot, strict=True)
+        ]
+
+
+class AverageInformation:
+    """Half the sum of expected and observed second derivatives of the working linear model, sigma^2 = 1.
+
+    With the working variates ``f_a = Z E_a s`` they are ``[f X]'V^-1[f X]``, twice that for beta; and the scores of the
+    levels, which are ``T^-1 b``, change by ``-Z'V^-1[f X]``.
+    """
+
+    def __init__(self, block):
+        rows, w, plan = block.rows, block.point.weight, block.elimination.plan
+        H = working_variates(block.mode.scores)
+        AH, WX = plan.multiply(H), rows.level_fixed(w)
+        _, F, explained = block.elimination.solve([np.hstack(pair) for pair in zip(AH, WX, strict=True)])
+        own = sum(kernels.inner_products(h, ah) for h, ah in zip(H, AH, strict=True))
+        crossed = sum(kernels.inner_products(h, wx) for h, wx in zip(H, WX, strict=True))
+        self._information = np.block([[own, crossed], [crossed.T, rows.fixed_gram(w)]]) - explained
+        self._n_packed = len(own)
+        self.s_dot = [-f for f in F]
+
+    def total(self):
+        H = self._information.copy()
+        H[self._n_packed :, self._n_packed :] *= 2.0
+        return H
 
 
 class ExactHessian:
@@ -322,7 +349,7 @@ class ExactHessian:
         self.Es = _directions(self.s)
         moved = self.Es - kernels.multiply_levels(self.M, kernels.multiply_levels(self.A, self.Es))
         self.b = np.concatenate([moved, -kernels.multiply_levels(self.M, self.U)], axis=1)
-        self.s_dot = -(self._padded(self.U) + kernels.multiply_levels(self.A, self.b))
+        self.s_dot = [-(self._padded(self.U) + kernels.multiply_levels(self.A, self.b))]
 
     def _padded(self, columns):
         """Zero columns for the directions of T before those of beta."""
@@ -333,7 +360,7 @@ class ExactHessian:
         along_T = self._along_T()
         H[: self.n_packed] += along_T
         H[:, : self.n_packed] += along_T.T
-        H[: self.n_packed] -= 2.0 * kernels.inner_products(self.Es, self.s_dot)
+        H[: self.n_packed] -= 2.0 * kernels.inner_products(self.Es, self.s_dot[0])
         H[: self.n_packed, : self.n_packed] -= kernels.pair_traces(self.N @ self.N.T)
         return H - self._changed_precision()
 
@@ -359,7 +386,7 @@ class ExactHessian:
         K = [[(r == c) - sum(A[r][k] * M[k][c] for k in range(self.q)) for c in range(self.q)] for r in range(self.q)]
         changed = kernels.sandwich(K, kernels.unpack(self._A_dot, self.q), self.q)
         sums = np.array([entry.sum(axis=-1) for entry in changed]) * (2.0 * kernels.halves(self.q))[:, None]
-        return sums + kernels.inner_products(_directions(self.tau), self.s_dot)
+        return sums + kernels.inner_products(_directions(self.tau), self.s_dot[0])
 
     def _changed_precision(self):
         """``tr(M A_i M A_j)``."""

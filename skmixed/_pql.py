@@ -15,6 +15,7 @@ from ._glmm import Guess
 from ._lmm import WorkingDeviance
 from ._optimize import minimize
 from ._rows import joined
+from ._search import NothingAttainable
 from ._start import moment_start, typical_floors
 
 ROUNDS = 3
@@ -29,27 +30,35 @@ def pql_start(objective, model):
 
     ``model`` is the :class:`~skmixed._covariance.CovarianceModel` of the terms.
     """
-    family, blocks = objective.family, objective.blocks
-    eta, point = [family.start(block.y) for block in blocks], None
+    eta, last = [objective.family.start(block.y) for block in objective.blocks], None
     for _ in range(ROUNDS):
         working = working_deviance(objective, eta)
-        plan = working.plan
-        point = (
-            moment_start(working, model) if point is None else model.start(model.assemble(point), typical_floors(plan))
-        )
-        point = [_bounded(T) for T in point]
-        found = minimize(working, model, point, tol=CLOSE_ENOUGH, max_iter=STEPS)
-        point, state = found.point, found.evaluation
-        if not np.isfinite(state.value):
+        found = minimize(working, model, _start(working, model, last), tol=CLOSE_ENOUGH, max_iter=STEPS)
+        if not np.isfinite(found.evaluation.value):
             break
-        beta = state.fixed.beta
-        effects = _by_block(state.effects, blocks)
-        eta = [
-            np.clip(block.predictor(beta, b), -LARGEST_PREDICTOR, LARGEST_PREDICTOR)
-            for block, b in zip(blocks, effects, strict=True)
-        ]
-    point = [_bounded(T) for T in model.start(model.assemble(point), typical_floors(plan))]
-    return [*point, beta], [Guess(c) for c in _by_block(state.scores, blocks)], typical_floors(plan)
+        last = found
+        eta = _predictors(found.evaluation, objective.blocks)
+    if last is None:
+        raise NothingAttainable
+    state = last.evaluation
+    guesses = [Guess(c) for c in _by_block(state.scores, objective.blocks)]
+    return [*_start(working, model, last), state.fixed.beta], guesses, typical_floors(working.plan)
+
+
+def _start(working, model, last):
+    """The point of the last round, or else the moment estimates, away from the boundary on both sides."""
+    if last is None:
+        point = moment_start(working, model)
+    else:
+        point = model.start(model.assemble(last.point), typical_floors(working.plan))
+    return [_bounded(T) for T in point]
+
+
+def _predictors(state, blocks):
+    """The linear predictor of every block, within reason."""
+    effects = _by_block(state.effects, blocks)
+    eta = [block.predictor(state.fixed.beta, b) for block, b in zip(blocks, effects, strict=True)]
+    return [np.clip(part, -LARGEST_PREDICTOR, LARGEST_PREDICTOR) for part in eta]
 
 
 def _bounded(T):

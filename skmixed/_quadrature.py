@@ -32,7 +32,7 @@ from ._optimize import pack
 
 MAX_DIMENSION = 3
 CHECK_POINTS = 7
-CHECK_EVALUATIONS = 150_000  # rows times nodes that a check of Laplace may cost
+CHECK_EVALUATIONS = 60_000  # rows times nodes that a check of Laplace may cost
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ def laplace_error(state, objective):
     roots = [integration.root(0, state.T[0])]
     mode = Mode(rows, Plan(rows.pattern), objective.family, state.T, roots, state.beta, guess)
     laplace, quadrature = LaplaceBlock(mode), integration.block(mode)
-    scale = sum(plan.cross.levels[0] for plan in objective.plans) / rows.groups[0].n_levels
+    scale = objective.levels[0] / rows.groups[0].n_levels
     slope = np.concatenate(
         [pack(quadrature.gradient) - pack(laplace.gradient), quadrature.beta_gradient - laplace.beta_gradient]
     )

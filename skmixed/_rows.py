@@ -19,7 +19,7 @@ from scipy import sparse
 from . import _kernels as kernels
 from ._crossprod import CrossProducts, PairSums
 
-ROWS_PER_BLOCK = 1 << 15
+ROWS_PER_BLOCK = 1 << 16
 
 
 def level_order(codes, n_levels):
