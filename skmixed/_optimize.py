@@ -97,12 +97,17 @@ def pack(matrices):
 def with_secants(hessian, pairs):
     """A Hessian that agrees with observed changes (step, change of the gradient), the last one exactly.
 
-    Symmetric rank-one updates; one that would divide by rounding noise is left out (Conn, Gould and Toint 1991).
+    Symmetric rank-one updates (Conn, Gould and Toint 1991); one that would change the Hessian by more than itself
+    divides by an accident and is left out.
     """
+    if not pairs:
+        return hessian
+    values, vectors = np.linalg.eigh(hessian)
+    inverse = (vectors / np.maximum(np.abs(values), np.finfo(float).tiny)) @ vectors.T
     for step, change in pairs:
         rest = change - hessian @ step
         scale = rest @ step
-        if abs(scale) > 1e-8 * np.linalg.norm(rest) * np.linalg.norm(step):
+        if abs(scale) > rest @ inverse @ rest:
             hessian = hessian + np.outer(rest, rest) / scale
     return hessian
 

@@ -31,6 +31,7 @@ from ._glmm import Guess, LaplaceBlock, Mode
 from ._optimize import pack
 
 MAX_DIMENSION = 3
+EVALUATIONS_PER_BATCH = 1 << 15  # rows times nodes that are computed at once
 CHECK_POINTS = 7
 CHECK_EVALUATIONS = 60_000  # rows times nodes that a check of Laplace may cost
 
@@ -102,10 +103,10 @@ class QuadratureBlock(LaplaceBlock):
     @cached_property
     def integral(self):
         """Sums over the nodes, relative to the density at the mode."""
-        found = _Integral(self)
-        rule = self.integration.rule
-        for z, log_weight in zip(rule.nodes, rule.log_weights, strict=True):
-            found.add(z, log_weight)
+        found, rule = _Integral(self), self.integration.rule
+        batch = max(1, EVALUATIONS_PER_BATCH // len(self.point.eta))
+        for lo in range(0, len(rule.nodes), batch):
+            found.add(rule.nodes[lo : lo + batch], rule.log_weights[lo : lo + batch])
         return found
 
     @cached_property
@@ -154,23 +155,24 @@ class _Integral:
         self._e, self._outer = np.zeros((q, m)), np.zeros((q, q, m))
         self._Y = [[np.zeros(m) for _ in range(r + 1)] for r in range(q)]
 
-    def add(self, z, log_weight):
-        """One node of every level."""
-        block, q = self.block, self.block.q
-        shift = np.array([sum(block.half[r][c] * z[r] for r in range(c, q)) for c in range(q)])
-        u, point = block.u + shift, block.mode.at([block.mode.b[0] + block.L @ shift])
-        penalised = block.rows.by_part(-2.0 * point.loglik, [u * u])
-        share = np.exp(log_weight - 0.5 * (penalised - block.mode.penalised))
-        (s,) = block.rows.level_sums(point.score)
-        h = u - block.L.T @ s
-        self._total += share
-        self._score += share[self._codes] * point.score
-        self._e += share * h
-        self._outer += share * s[:, None] * u[None]
+    def add(self, z, log_weights):
+        """Some nodes (k, q) of every level."""
+        block, q, (group,), (columns,) = self.block, self.block.q, self.block.rows.groups, self.block.rows.z
+        shift = np.array([sum(np.multiply.outer(z[:, r], block.half[r][c]) for r in range(c, q)) for c in range(q)])
+        u = block.u[:, None] + shift
+        point = block.mode.at([block.mode.b[0][:, None] + np.einsum("rc,ckm->rkm", block.L, shift)])
+        penalised = np.sum(u * u, axis=0) - 2.0 * group.sum_each(point.loglik)
+        share = np.exp(log_weights[:, None] - 0.5 * (penalised - block.mode.penalised))
+        s = np.array([group.sum_each(column * point.score) for column in columns])
+        h = u - np.einsum("rc,rkm->ckm", block.L, s)
+        self._total += np.sum(share, axis=0)
+        self._score += np.einsum("kn,kn->n", share[:, self._codes], point.score)
+        self._e += np.einsum("km,qkm->qm", share, h)
+        self._outer += np.einsum("km,rkm,ckm->rcm", share, s, u)
         for c in range(q):
             scaled = share * sum(block.half[c][k] * h[k] for k in range(c + 1))
             for r in range(c, q):
-                self._Y[r][c] += z[r] * scaled
+                self._Y[r][c] += z[:, r] @ scaled
 
     @property
     def total(self):

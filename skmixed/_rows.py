@@ -42,6 +42,10 @@ class Grouping:
         """Sum (rows,) or (rows, columns) by level."""
         return self._sum @ values
 
+    def sum_each(self, values):
+        """Sum each of (k, rows) by level: (k, levels)."""
+        return (self._sum @ values.T).T
+
 
 @dataclass(frozen=True)
 class Block:
@@ -71,9 +75,9 @@ class Block:
         return not self.pairs
 
     def random_part(self, b):
-        """``Z b`` for effects per factor (q_f, m_f)."""
+        """``Z b`` for effects per factor (q_f, m_f), or (q_f, k, m_f) for k of them at once."""
         return sum(
-            z * effect[group.codes]
+            z * effect[..., group.codes]
             for columns, effects, group in zip(self.z, b, self.groups, strict=True)
             for z, effect in zip(columns, effects, strict=True)
         )

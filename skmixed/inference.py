@@ -57,7 +57,7 @@ def wald_chi2(coefficients, covariance):
         return WaldTest(np.inf, len(coefficients), 0.0)
     scale = 1.0 / np.sqrt(np.diag(covariance))
     z = coefficients * scale
-    statistic = float(z @ np.linalg.solve(scale[:, None] * covariance * scale, z))
+    statistic = float(z @ np.linalg.lstsq(scale[:, None] * covariance * scale, z, rcond=1e-13)[0])
     return WaldTest(statistic, len(coefficients), float(stats.chi2.sf(statistic, len(coefficients))))
 
 

@@ -116,7 +116,7 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
     >>> X, y = make_mixed_classification(n_groups=300, rows_per_group=20, random_state=0)
     >>> model = MixedLogisticClassifier(groups="group", n_quadrature=7).fit(X, y)
     >>> model.coef_.round(1)
-    array([0.9, 2. ])
+    array([1. , 1.9])
     >>> model.predict_proba(X).shape
     (6000, 2)
     """
