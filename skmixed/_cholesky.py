@@ -454,12 +454,15 @@ def _symmetric_product(lower, B):
 
 
 class Elimination:
-    """The factorisation at one T: solves, log-determinant, and the blocks of the posterior covariance."""
+    """The factorisation at one T: solves, log-determinant, and the blocks of the posterior covariance.
 
-    def __init__(self, plan, T, roots=None):
+    With ``once`` the plan's sums are overwritten: no other factorisation will need them.
+    """
+
+    def __init__(self, plan, T, roots=None, *, once=False):
         self.plan, self.T = plan, T
         self.roots = [pivoted_root(t)[0] for t in T] if roots is None else roots
-        self.state = plan.state.copy() if plan.segments.length else plan.state
+        self.state = plan.state if once or not plan.segments.length else plan.state.copy()
         self.log_determinant, self.M, self.C, self.C_transposed, self.P = 0.0, {}, {}, {}, {}
         for f in plan.layout.stages:
             self._eliminate(f)

@@ -188,7 +188,7 @@ class Mode:
     def _factored(self):
         w = self.point.weight
         plan = self.plan.reweighted(self.rows.level_blocks(w), self.rows.pair_values(w))
-        return Elimination(plan, self.T, self.roots)
+        return Elimination(plan, self.T, self.roots, once=True)
 
     def _climb(self, elimination):
         """Newton steps until the decrement is negligible, and one more: the log-determinant is linear in the error.
@@ -267,6 +267,10 @@ class LaplaceBlock:
 
     @cached_property
     def gradient(self):
+        """``dd / dT_f``, one symmetric matrix per factor."""
+        return self._laplace_gradient()
+
+    def _laplace_gradient(self):
         found = []
         for N, s, tau in zip(self.elimination.precisions()[0], self.mode.scores, self._response[1], strict=True):
             crossed = tau @ s.T

@@ -110,11 +110,6 @@ class QuadratureBlock(LaplaceBlock):
         return found
 
     @cached_property
-    def _laplace(self):
-        """The gradients of the Laplace deviance here."""
-        return super().gradient
-
-    @cached_property
     def _moved(self):
         """G and ``H^-1 (L't + 2e)``, with kappa: the log-determinant's part of the gradient."""
         G = _scaled_identity_less(self.half, self.integral.Y, self.q)
@@ -132,7 +127,7 @@ class QuadratureBlock(LaplaceBlock):
     @cached_property
     def gradient(self):
         """That of Laplace, changed so that it agrees with ``dd / dL`` along every change of L."""
-        return [_agreeing(self._laplace[0], self.L, self._root_gradient, self.integration.axes)]
+        return [_agreeing(self._laplace_gradient()[0], self.L, self._root_gradient, self.integration.axes)]
 
     @property
     def _root_gradient(self):
@@ -157,13 +152,13 @@ class _Integral:
 
     def add(self, z, log_weights):
         """Some nodes (k, q) of every level."""
-        block, q, (group,), (columns,) = self.block, self.block.q, self.block.rows.groups, self.block.rows.z
+        block, q, (group,) = self.block, self.block.q, self.block.rows.groups
         shift = np.array([sum(np.multiply.outer(z[:, r], block.half[r][c]) for r in range(c, q)) for c in range(q)])
         u = block.u[:, None] + shift
         point = block.mode.at([block.mode.b[0][:, None] + np.einsum("rc,ckm->rkm", block.L, shift)])
         penalised = np.sum(u * u, axis=0) - 2.0 * group.sum_each(point.loglik)
         share = np.exp(log_weights[:, None] - 0.5 * (penalised - block.mode.penalised))
-        s = np.array([group.sum_each(column * point.score) for column in columns])
+        s = block.rows.level_sums_each(point.score)
         h = u - np.einsum("rc,rkm->ckm", block.L, s)
         self._total += np.sum(share, axis=0)
         self._score += np.einsum("kn,kn->n", share[:, self._codes], point.score)

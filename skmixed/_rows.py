@@ -47,6 +47,16 @@ class Grouping:
         return (self._sum @ values.T).T
 
 
+def times(column, values):
+    """``column * values``; a column of ones, which is None, costs nothing."""
+    return values if column is None else column * values
+
+
+def _columns(z):
+    """The rows of (q, n) one by one, None for ones."""
+    return tuple(None if np.all(column == 1.0) else column for column in z)
+
+
 @dataclass(frozen=True)
 class Block:
     """Some rows with all rows of their levels.
@@ -54,7 +64,7 @@ class Block:
     Attributes
     ----------
     x : (n, p) columns of the fixed effects
-    z : per factor (q_f, n), columns of the random effects
+    z : per factor q_f columns of the random effects; a column is None where it is all ones
     y, m : (n,) response and weights; m may be the number one
     groups : per factor, the Grouping of its levels
     pairs : (f, g) -> (Grouping of the pairs of levels that meet, levels of f, levels of g)
@@ -76,11 +86,14 @@ class Block:
 
     def random_part(self, b):
         """``Z b`` for effects per factor (q_f, m_f), or (q_f, k, m_f) for k of them at once."""
-        return sum(
-            z * effect[..., group.codes]
+        parts = [
+            times(z, effect[..., group.codes])
             for columns, effects, group in zip(self.z, b, self.groups, strict=True)
             for z, effect in zip(columns, effects, strict=True)
-        )
+        ]
+        for part in parts[1:]:
+            parts[0] += part
+        return parts[0]
 
     def predictor(self, beta, b):
         """``X beta + Z b``."""
@@ -89,27 +102,35 @@ class Block:
     def level_sums(self, values):
         """``Z'values`` per factor, (q_f, m_f)."""
         return [
-            np.array([group.sum(column * values) for column in z]) for z, group in zip(self.z, self.groups, strict=True)
+            np.array([group.sum(times(column, values)) for column in z])
+            for z, group in zip(self.z, self.groups, strict=True)
         ]
+
+    def level_sums_each(self, values):
+        """``Z'values`` of the single factor for values (k, n), (q, k, m)."""
+        (z,), (group,) = self.z, self.groups
+        return np.array([group.sum_each(times(column, values)) for column in z])
 
     def level_blocks(self, weights):
         """``A_f = Z_f'WZ_f`` per factor, packed (K_f, m_f)."""
         return [
-            np.array([group.sum(z[r] * z[c] * weights) for r, c in kernels.entries(len(z))])
+            np.array([group.sum(times(z[r], times(z[c], weights))) for r, c in kernels.entries(len(z))])
             for z, group in zip(self.z, self.groups, strict=True)
         ]
 
     def pair_values(self, weights):
         """``Z_f'WZ_g`` on the pairs of levels that meet, (f, g) -> (q_f, q_g, pairs)."""
         return {
-            (f, g): np.array([[group.sum(left * right * weights) for right in self.z[g]] for left in self.z[f]])
+            (f, g): np.array(
+                [[group.sum(times(left, times(right, weights))) for right in self.z[g]] for left in self.z[f]]
+            )
             for (f, g), (group, *_) in self.pairs.items()
         }
 
     def level_fixed(self, weights):
         """``Z_f'WX`` per factor, (q_f, p, m_f)."""
         return [
-            np.array([group.sum((column * weights)[:, None] * self.x).T for column in z])
+            np.array([group.sum(times(column, weights)[:, None] * self.x).T for column in z])
             for z, group in zip(self.z, self.groups, strict=True)
         ]
 
@@ -126,9 +147,9 @@ class Block:
         (z,), (group,) = self.z, self.groups
         with_x, with_z = [], []
         for r, c in kernels.entries(len(z)):
-            product = z[r] * z[c] * weights
+            product = times(z[r], times(z[c], weights))
             with_x.append(group.sum(product[:, None] * self.x).T)
-            with_z.append([group.sum(product * column) for column in z])
+            with_z.append([group.sum(times(column, product)) for column in z])
         return np.array(with_x), np.array(with_z)
 
     def quadratic_forms(self, M, shared):
@@ -136,12 +157,12 @@ class Block:
         out = np.zeros(len(self.y))
         for z, blocks, group in zip(self.z, M, self.groups, strict=True):
             for k, (r, c) in enumerate(kernels.entries(len(z))):
-                out += (1.0 + (r != c)) * z[r] * z[c] * blocks[k][group.codes]
+                out += times(z[r], times(z[c], (1.0 + (r != c)) * blocks[k][group.codes]))
         for (f, g), values in shared.items():
             codes = self.pairs[f, g][0].codes
             for r, left in enumerate(self.z[f]):
                 for c, right in enumerate(self.z[g]):
-                    out += 2.0 * left * right * values[r, c][codes]
+                    out += times(left, times(right, 2.0 * values[r, c][codes]))
         return out
 
     def pair_sums(self, weights):
@@ -160,13 +181,13 @@ class Block:
     def without_effects(self):
         """The same rows with one effect for all of them, which is to have no variance."""
         one = np.zeros(len(self.y), dtype=np.int64)
-        return replace(self, z=(np.ones((1, len(one))),), groups=(Grouping(one, 1),), pairs={}, levels=slice(0, 1))
+        return replace(self, z=((None,),), groups=(Grouping(one, 1),), pairs={}, levels=slice(0, 1))
 
     def first_levels(self, n):
         """The rows of the first levels."""
         rows = slice(0, int(np.searchsorted(self.groups[0].codes, n)))
         group, m = Grouping(self.groups[0].codes[rows], n), self.m[rows] if np.ndim(self.m) else self.m
-        z = (self.z[0][:, rows],)
+        z = (tuple(None if column is None else column[rows] for column in self.z[0]),)
         return replace(self, x=self.x[rows], z=z, y=self.y[rows], m=m, groups=(group,), levels=slice(0, n))
 
     def by_part(self, values, effects):
@@ -235,7 +256,7 @@ def make_blocks(x, z, y, m, codes, n_levels):
     z, codes = [columns.take(order, axis=1) for columns in z], [c.take(order) for c in codes]
     if len(codes) > 1:
         groups = tuple(Grouping(c, levels) for c, levels in zip(codes, n_levels, strict=True))
-        return [Block(x, tuple(z), y, m, groups, _pairs(codes, n_levels), slice(0, 0))]
+        return [Block(x, tuple(map(_columns, z)), y, m, groups, _pairs(codes, n_levels), slice(0, 0))]
     return _cut(x, z[0], y, m, codes[0], n_levels[0])
 
 
@@ -250,7 +271,7 @@ def _cut(x, z, y, m, codes, n_levels):
         group = Grouping(codes[rows] - lo, int(hi - lo))
         weights = m[rows] if np.ndim(m) else m
         levels = slice(int(lo), int(hi))
-        blocks.append(Block(x[rows], (z[:, rows],), y[rows], weights, (group,), {}, levels))
+        blocks.append(Block(x[rows], (_columns(z[:, rows]),), y[rows], weights, (group,), {}, levels))
     return blocks
 
 

@@ -183,7 +183,7 @@ def _dense_z(block):
     for z, group in zip(block.z, block.groups, strict=True):
         Z = np.zeros((len(block.y), group.n_levels * len(z)))
         for r, column in enumerate(z):
-            Z[np.arange(len(Z)), group.codes * len(z) + r] = column
+            Z[np.arange(len(Z)), group.codes * len(z) + r] = 1.0 if column is None else column
         yield Z
 
 
