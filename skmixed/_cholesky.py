@@ -418,10 +418,23 @@ class Plan:
     def multiply(self, H):
         """``A H`` for effects ``H``, a list over factors of (q, k, m): cross-products of fitted random parts."""
         own = [kernels.multiply_levels(self.blocks[f], h) for f, h in enumerate(H)]
+        if self.couplings:
+            self._add_coupled(H, own)
         for (f, g), pair in self.cross.pairs.items():
-            own[f] += _pair_product(pair.rows, pair.cols, pair.values, H[g], pair.shape)
-            own[g] += _pair_product(pair.cols, pair.rows, pair.values.transpose(1, 0, 2), H[f], pair.shape[::-1])
+            if f in self.layout.dense and g in self.layout.dense:
+                own[f] += _pair_product(pair.rows, pair.cols, pair.values, H[g], pair.shape)
+                own[g] += _pair_product(pair.cols, pair.rows, pair.values.transpose(1, 0, 2), H[f], pair.shape[::-1])
         return own
+
+    def _add_coupled(self, H, own):
+        """Add what the stages and the factors after them share."""
+        rows, later = self.to_rows(H), 0.0
+        for f, coupling in self.couplings.items():
+            q, k, m = H[f].shape
+            own[f] += (coupling.matrix @ rows).reshape(q, m, k).transpose(0, 2, 1)
+            later = later + coupling.matrix.T @ H[f].transpose(0, 2, 1).reshape(q * m, k)
+        for f in range(len(own)):
+            own[f] += self.to_levels(f, later)
 
 
 def _pair_product(rows, cols, values, H, shape):
