@@ -90,11 +90,11 @@ class LinearPredictor:
 class Training:
     """The rows of the fit, for fitted values and residuals on request."""
 
-    def __init__(self, predictor, rows, codes, y):
-        self._predictor, self._rows, self._codes, self._y = predictor, rows, codes, y
+    def __init__(self, predictor, rows, codes, y, mean=lambda eta: eta):
+        self._predictor, self._rows, self._codes, self._y, self._mean = predictor, rows, codes, y, mean
 
     def fitted(self):
-        return self._predictor(self._rows, self._codes)
+        return self._mean(self._predictor(self._rows, self._codes))
 
     def response(self):
         return self._y
@@ -200,18 +200,19 @@ class MixedModel(BaseEstimator):
         """Rows, response and weights of a fit, without the rows of weight zero."""
         self._argument_style = groups is not None
         rows = self._read(X, groups, reset=True)
-        target = self._response(self._read_target(y, rows))
+        target = self._read_target(y, rows)
         weights, keep = self._read_weights(sample_weight, rows)
+        target = self._response(target[keep])
         self._intercept = self.fit_intercept and rows.intercept
         if not rows.labels:
             self._warn_without_groups()
         self._column_names = list(rows.names)
-        return (rows, target, weights) if isinstance(keep, slice) else (rows.take(keep), target[keep], weights)
+        return (rows, target, weights) if isinstance(keep, slice) else (rows.take(keep), target, weights)
 
     def _read(self, X, groups, *, reset):
         """Validate X and groups; returns :class:`Rows`."""
         if reset:
-            self._names = tables.column_names(X)
+            self._names, self._fixed_names, self._is_slope_of_groups = tables.column_names(X), None, False
         if self.formula is not None:
             return self._read_formula(X, groups, reset)
         wanted = self._group_columns()
@@ -444,7 +445,7 @@ class MixedModel(BaseEstimator):
 
     def _read_for_prediction(self, X, groups, kind):
         """Rows and codes for prediction; every level counts as new for kinds that ignore the groups."""
-        check_is_fitted(self)
+        check_is_fitted(self, "coef_")
         if kind not in KINDS:
             raise unknown_kind(kind)
         rows = self._read(X, groups, reset=False)
@@ -453,12 +454,12 @@ class MixedModel(BaseEstimator):
                 f"This {type(self).__name__} was fitted with groups; without them every level counts as new.\n"
                 "Pass groups=, or ask for kind='population'.",
                 GroupsWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
         codes = self._codes(rows) if kind == "conditional" else [np.full(len(rows), -1)] * len(self._factors)
         return rows, codes
 
-    def _store_common(self, fit, rows, codes):
+    def _store_common(self, fit):
         """Fitted attributes that every model has: numpy only."""
         coefficients = fit.coefficients
         self.intercept_ = float(coefficients[0]) if self._intercept else 0.0
@@ -475,7 +476,7 @@ class MixedModel(BaseEstimator):
         sizes = [np.bincount(c, weights, f.n_levels) for c, f in zip(codes, self._factors, strict=True)]
         names = [["Intercept" if s < 0 else rows.names[s] for s in t.sources] for t in self._terms]
         return Labels(
-            response=str(response) if response is not None else "y",
+            response=str(response) if response not in (None, "") else "y",
             fixed=tuple(fixed),
             intercept=self._intercept,
             factors=tuple(f.name for f in self._factors),
@@ -527,14 +528,14 @@ class MixedModel(BaseEstimator):
 
     def _drawn_predictor(self, X, groups, n_samples, rng, kind):
         """Linear predictors (rows, samples) with effects drawn from their distribution, as ``simulate`` explains."""
-        rows, codes = self._read_for_prediction(X, groups, "conditional")
         if kind not in KINDS:
             raise unknown_kind(kind)
-        known = codes if kind == "conditional" else [np.full(len(rows), -1)] * len(codes)
-        draws = np.repeat(self._predictor(rows, known)[:, None], n_samples, axis=1)
-        if kind != "population":
+        rows, codes = self._read_for_prediction(X, groups, "population" if kind == "population" else "conditional")
+        codes = codes if kind == "conditional" else [np.full(len(rows), -1)] * len(codes)
+        draws = np.repeat(self._predictor(rows, codes)[:, None], n_samples, axis=1)
+        if kind != "population" and len(rows):
             for f, covariance in enumerate(self._factor_covariances):
-                draws += self._new_effects(f, covariance, rows, codes[f], known[f], n_samples, rng)
+                draws += self._new_effects(f, covariance, rows, codes[f], n_samples, rng)
         return draws
 
     @property
@@ -543,13 +544,13 @@ class MixedModel(BaseEstimator):
         terms = list(zip(self._terms, self.covariances_, strict=True))
         return [block_diag(*(S for t, S in terms if t.factor == f)) for f in range(len(self._factors))]
 
-    def _new_effects(self, f, covariance, rows, codes, known, n_samples, rng):
+    def _new_effects(self, f, covariance, rows, codes, n_samples, rng):
         """``z'b`` with b drawn anew for every level whose effects are not held fixed."""
         labels = [rows.labels[c] for c in self._factor_columns[f]] if rows.labels else [np.zeros(len(rows))]
         level = Factor.from_columns("", labels)[1]
         b = rng.multivariate_normal(np.zeros(len(covariance)), covariance, size=(level.max() + 1, n_samples))
         drawn = np.einsum("nq,nsq->ns", self._predictor.varying(rows, f), b[level])
-        return np.where((known >= 0)[:, None], 0.0, drawn)
+        return np.where((codes >= 0)[:, None], 0.0, drawn)
 
     def variance_components(self, level: float = 0.95) -> pd.DataFrame:
         """Variances and covariances as a table.
@@ -557,7 +558,7 @@ class MixedModel(BaseEstimator):
         Returns
         -------
         DataFrame
-            ``factor, effect, effect2, estimate, sd_or_corr, std_error, ci_low, ci_high``; the residual comes last.
+            ``factor, effect, effect2, estimate, sd_or_corr, std_error, ci_low, ci_high``; a residual comes last.
         """
         check_is_fitted(self)
         return self.results_.variance_table(level=level)
@@ -584,7 +585,7 @@ class MixedModel(BaseEstimator):
             "Pass groups= to fit, or name the column in the constructor (in cross-validation without metadata routing, "
             "groups= goes to the splitter only).",
             GroupsWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

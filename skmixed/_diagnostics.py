@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .exceptions import (
     ConvergenceWarning,
     LaplaceWarning,
@@ -12,8 +10,12 @@ from .exceptions import (
     SingularFitWarning,
 )
 
+ADVICE = {
+    "max_iter reached": "Raise max_iter, or simplify the random effects",
+    "degenerate": "All outcomes are predicted perfectly: drop columns or random effects",
+    None: "The likelihood is too flat to certify an optimum: simplify the random effects",
+}
 MATERIAL = 0.25  # shift of the estimates by Laplace, in standard errors, that is worth a warning
-DIVERGED = 225.0  # variance of the log-odds: typical levels differ by a factor of e^15 in their odds
 
 
 def linear_problems(fit, labels):
@@ -32,51 +34,51 @@ def linear_problems(fit, labels):
         yield _not_converged(fit, labels), ConvergenceWarning
 
 
-def logistic_problems(fit, labels, separated, homogeneous):
-    """What a user should look at after a logistic fit.
-
-    ``separated`` names the fixed effects that predict the outcome perfectly, ``homogeneous`` are the factors each of
-    whose levels has one outcome only.
-    """
+def logistic_problems(fit, labels, infinite):
+    """What a user should look at after a logistic fit; ``infinite`` is what has no finite estimate."""
     yield from _dropped(fit, labels)
     for f in fit.absent:
-        yield _single_outcomes(labels, f), SingularFitWarning
-    yield from ((message, SingularFitWarning) for message in _boundaries(fit, labels))
-    yield from ((message, SeparationWarning) for message in _separations(fit, labels, separated, homogeneous))
-    if not fit.optimum.converged and not separated:
+        yield _single_outcomes(fit, labels, f), SingularFitWarning
+    yield from ((message, SeparationWarning) for message in _separations(labels, infinite))
+    if any(infinite):
+        return
+    yield from ((message, SingularFitWarning) for message in (*_flat(fit, labels), *_boundaries(fit, labels)))
+    if not fit.optimum.converged:
         yield _stopped_early(fit), ConvergenceWarning
     elif fit.laplace_shift > MATERIAL:
         error = fit.laplace_error.loglik
         yield (
-            f"The Laplace approximation puts the log-likelihood {abs(error):.2g} too {'low' if error > 0 else 'high'}; "
-            f"seven quadrature points would move the estimates by {fit.laplace_shift:.1f} standard errors.\n"
+            f"The Laplace approximation puts the log-likelihood about {abs(error):.2g} too "
+            f"{'low' if error > 0 else 'high'}; seven quadrature points would move the estimates by about "
+            f"{fit.laplace_shift:.1f} standard errors.\n"
             "Use n_quadrature=7, or more until the log-likelihood stays the same.",
             LaplaceWarning,
         )
 
 
-def _single_outcomes(labels, f):
-    source = "the intercept" if len(labels.levels[f]) < 2 else "chance: there is one observation in each"
+def _single_outcomes(fit, labels, f):
+    """Why the variance of a factor cannot be estimated."""
+    levels = len(labels.levels[f])
+    source = "the intercept" if levels < 2 else f"chance: {fit.n:g} observations (the sum of sample_weight)"
     return (
-        f"{labels.factors[f]}: its {len(labels.levels[f])} level(s) cannot be told from {source}; "
-        "its variance is set to 0.\nUse a grouping factor with several levels and repeated rows."
+        f"{labels.factors[f]}: its {levels} level(s) cannot be told from {source}; its variance is set to 0.\n"
+        "Use a grouping factor with several levels and repeated rows."
     )
 
 
-def _separations(fit, labels, separated, homogeneous):
+def _separations(labels, infinite):
     """Estimates that are infinite."""
-    if separated:
+    names = [labels.fixed[k + labels.intercept] for k in infinite.columns]
+    if names:
         yield (
-            f"X: {', '.join(map(repr, separated))} predicts the outcome perfectly in some rows (separation); "
+            f"X: {', '.join(map(repr, names))} predicts the outcome perfectly in some rows (separation); "
             "no finite estimate is best.\nDrop the column, merge categories, or read its coefficient as very large."
         )
-    diverged = {b.factor for b, T in zip(fit.model.blocks, fit.T, strict=True) if np.max(np.diag(T)) > DIVERGED}
-    for f in sorted({*homogeneous, *diverged}):
-        reason = (
-            "each of its levels has one outcome only" if f in homogeneous else "its variance grows beyond all bounds"
-        )
+    reasons = dict.fromkeys(infinite.homogeneous, "each of its levels has one outcome only")
+    reasons |= dict.fromkeys(infinite.diverged, "its variance grows beyond all bounds")
+    for f, reason in reasons.items():
         yield (
-            f"{labels.factors[f]}: {reason}; its effects may have no finite variance that is best.\n"
+            f"{labels.factors[f]}: {reason}; no finite variance is best.\n"
             "Use a grouping factor whose levels have both outcomes, or drop columns that predict the outcome perfectly."
         )
 
@@ -89,6 +91,11 @@ def _confounded(fit, labels):
             f"{labels.factors[f]}: its {len(labels.levels[f])} levels cannot be told from {source}; "
             "its variance is set to 0.\nUse a grouping factor with several levels and repeated rows."
         )
+    yield from _flat(fit, labels)
+
+
+def _flat(fit, labels):
+    """Variances that are not identified."""
     if flat := {labels.factors[labels.terms[k][0]] for k in fit.flat_terms}:
         yield (
             f"{', '.join(sorted(flat))}: some variances are not identified, the likelihood is flat along them.\n"
@@ -131,5 +138,5 @@ def _not_converged(fit, labels):
 def _stopped_early(fit):
     return (
         f"The optimiser stopped early ({fit.optimum.message}, {fit.optimum.n_evaluations} evaluations).\n"
-        "Raise max_iter, or simplify the random effects; the estimates are those of the last step."
+        f"{ADVICE.get(fit.optimum.message, ADVICE[None])}; the estimates are those of the last step."
     )

@@ -9,8 +9,8 @@ the row's weight m (the number of trials):
     skew        w'  =  dw / deta
     curvature   w'' =  d2w / deta2
 
-and ``start(y)``, a linear predictor near the data.  Another canonical family, such as Poisson with
-``r = y - mu, w = w' = w'' = mu``, is one more class of this size.
+``link`` and its inverse ``mean``, and ``start(y)``, a linear predictor near the data.  Another canonical family, such
+as Poisson with ``r = y - mu, w = w' = w'' = mu``, is one more class of this size.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 __all__ = ["BernoulliLogit"]
 
@@ -81,6 +81,10 @@ class BernoulliLogit:
     def mean(self, eta):
         """Probability of a one."""
         return expit(eta)
+
+    def link(self, mean):
+        """Linear predictor of a mean."""
+        return logit(mean)
 
     def start(self, y):
         """Log-odds of shrunken shares: half a success and half a failure are added to each row."""

@@ -21,7 +21,7 @@ from ._search import NothingAttainable, search
 
 #: of rows without random effects: one effect for all of them, without variance
 NO_EFFECTS = CovarianceModel([TermBlock(Absent(1), 0, 0)], [1])
-FLOORS = (0.0, 1e-10, 1e-6, 1e-2)  # least working weights, as shares of the largest
+FLOORS = (0.0, 1e-10, 1e-6, 1e-2, 1.0)  # least working weights, as shares of the largest
 DIFFERENCE = 1e-2  # step of numerical derivatives of the gradient, in standard errors
 
 #: what :class:`GlmmFit` computes from the rows when it is first asked for
@@ -75,6 +75,10 @@ class GlmmFit(Fitted):
     """A fitted generalised linear mixed model, with its estimates in the units of the data."""
 
     sigma2 = None  # there is no residual variance
+
+    def unbounded(self):
+        """The same fit, known to be no optimum because the likelihood has none."""
+        return replace(self, optimum=replace(self.optimum, converged=False, message="the likelihood has no maximum"))
 
     def __getstate__(self):
         """Everything that needs the rows is computed, then they are dropped: a pickled model stays small."""

@@ -33,7 +33,7 @@ LARGEST_VARIANCE = 1e4  # on the scale of the linear predictor: odds differ by e
 MODE_TOLERANCE = 1e-9  # decrement before a last Newton step; its square before one that is not quadratic
 MAX_MODE_STEPS = 200
 MAX_HALVINGS = 30
-PERFECT = 1e-5  # deviance per observation below which nothing is left to predict
+PERFECT = 1e-5  # share of the deviance of a constant mean below which nothing is left to predict
 REUSE = 0.05  # a factorisation is kept while it reduces the decrement to this share
 
 
@@ -59,6 +59,7 @@ class GlmmDeviance:
         self.blocks, self.family, self.integration = blocks, family, integration
         self.plans = [Plan(block.pattern) for block in blocks]
         self.n = sum(block.n for block in blocks)
+        self.null_deviance = _null_deviance(blocks, family, self.n)
 
     @property
     def levels(self):
@@ -77,6 +78,12 @@ class GlmmDeviance:
             return State(self, T, beta, near)
         except np.linalg.LinAlgError:
             return Unattainable()
+
+
+def _null_deviance(blocks, family, n):
+    """``-2 l`` at the common mean of all rows."""
+    eta = family.link(sum(np.sum(block.m * block.y) for block in blocks) / n)
+    return sum(-2.0 * np.sum(family.at(np.full(len(block.y), eta), block.y, block.m).loglik) for block in blocks)
 
 
 class State:
@@ -110,7 +117,7 @@ class State:
     def degenerate(self):
         """Whether the rows are predicted perfectly, so that the search would go on for ever."""
         left = -2.0 * sum(np.sum(block.point.loglik) for block in self.blocks)
-        return left < PERFECT * self.objective.n
+        return left < PERFECT * self.objective.null_deviance
 
     @cached_property
     def value(self):
@@ -350,7 +357,7 @@ class ExactHessian:
 
     def _differentiate(self):
         """``E_i s`` and the derivatives of the modes and scores in every direction, (q, directions, m)."""
-        self.Es = _directions(self.s)
+        (self.Es,) = working_variates([self.s])
         moved = self.Es - kernels.multiply_levels(self.M, kernels.multiply_levels(self.A, self.Es))
         self.b = np.concatenate([moved, -kernels.multiply_levels(self.M, self.U)], axis=1)
         self.s_dot = [-(self._padded(self.U) + kernels.multiply_levels(self.A, self.b))]
@@ -390,7 +397,7 @@ class ExactHessian:
         K = [[(r == c) - sum(A[r][k] * M[k][c] for k in range(self.q)) for c in range(self.q)] for r in range(self.q)]
         changed = kernels.sandwich(K, kernels.unpack(self._A_dot, self.q), self.q)
         sums = np.array([entry.sum(axis=-1) for entry in changed]) * (2.0 * kernels.halves(self.q))[:, None]
-        return sums + kernels.inner_products(_directions(self.tau), self.s_dot[0])
+        return sums + kernels.inner_products(*working_variates([self.tau]), self.s_dot[0])
 
     def _changed_precision(self):
         """``tr(M A_i M A_j)``."""
@@ -398,13 +405,3 @@ class ExactHessian:
         inner = kernels.sandwich(M, kernels.unpack(self._A_dot, self.q), self.q)
         weights = 2.0 * kernels.halves(self.q)
         return sum(w * left @ right.T for w, left, right in zip(weights, self._A_dot, inner, strict=True))
-
-
-def _directions(vectors):
-    """``E_a x`` of every level for all packed directions a: (q, K, m) from (q, m)."""
-    q = len(vectors)
-    out = np.zeros((q, kernels.packed_size(q), vectors.shape[1]))
-    for k, (r, c) in enumerate(kernels.entries(q)):
-        out[r, k] = vectors[c]
-        out[c, k] = vectors[r]
-    return out

@@ -85,7 +85,8 @@ def local_model(manifold, point, evaluation, secants=()):
     chart = manifold.chart(point)
     D = evaluation.gradient
     curvature = D if evaluation.exact else [_positive_part(d) for d in D]
-    J, hessian = chart.derivatives, with_secants(evaluation.hessian, secants)
+    J = chart.derivatives
+    hessian = evaluation.hessian if evaluation.exact else with_secants(evaluation.hessian, secants)
     return chart, J @ evaluation.slope, J @ hessian @ J.T + chart.second(curvature)
 
 

@@ -1,7 +1,7 @@
 """Starting values of a generalised linear mixed model by penalised quasi-likelihood.
 
 Around the current eta the rows look like those of a linear mixed model with response ``eta + r / w``, weights w and
-sigma^2 = 1 (Breslow and Clayton 1993).  A few rounds of that, each with a few Newton steps on T from the same
+sigma^2 = 1 (Breslow and Clayton 1993).  A few rounds of that, each with a Newton step on T from the same
 cross-products and the same factorisation as a linear model, end near the maximum of the likelihood: the variances are
 biased towards zero, which a start may be.
 """

@@ -7,16 +7,43 @@ finds such a direction or proves that there is none (Konis 2007).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.optimize import linprog
 
+SUSPICIOUS = 12.0  # log-odds beyond which separation is looked for
+DIVERGED = 225.0  # variance of the log-odds: typical levels differ by a factor of e^15 in their odds
 SAMPLE = 2000  # rows that the first linear program sees
 ROUNDS = 20
 NEGLIGIBLE = 1e-6  # coefficients below are not part of a direction
 
 
+class Infinite(NamedTuple):
+    """What a likelihood without a maximum would send to infinity."""
+
+    columns: list  # positions of the fixed effects that separate the outcomes
+    homogeneous: list  # factors each of whose levels has one outcome only
+    diverged: list  # other factors with a variance beyond belief
+
+
+def infinite_estimates(fit, X, y, intercept, codes):
+    """Look for what has no finite estimate; for a separating direction only where predictions are extreme."""
+    extreme = max(np.max(np.abs(block.point.eta)) for block in fit.state.blocks) > SUSPICIOUS
+    columns = separating_columns(X, y, intercept) if extreme or not fit.optimum.converged else []
+    homogeneous = [f for f, code in enumerate(codes) if _is_homogeneous(code, y)]
+    large = {b.factor for b, T in zip(fit.model.blocks, fit.T, strict=True) if np.max(np.diag(T)) > DIVERGED}
+    return Infinite(columns, homogeneous, sorted(large - set(homogeneous)))
+
+
+def _is_homogeneous(codes, y):
+    """Whether every level has one outcome only, and some level more than one row."""
+    counts, ones = np.bincount(codes), np.bincount(codes, y)
+    return bool(1 < len(counts) < len(y) and np.all((ones == 0) | (ones == counts)))
+
+
 def separating_columns(X, y, intercept):
-    """Positions of the columns that separate zeros and ones; None if no combination of them does.
+    """Positions of the columns that separate zeros and ones; empty if no combination of them does.
 
     All that do so alone, or else a smallest set that does so together.
     """
@@ -28,7 +55,7 @@ def separating_columns(X, y, intercept):
 
     chosen = list(range(X.shape[1]))
     if not separates(chosen):
-        return None
+        return []
     if alone := [k for k in chosen if separates([k])]:
         return alone
     for k in list(chosen):

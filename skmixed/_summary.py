@@ -68,7 +68,7 @@ def logistic_summary(results, fit, labels, level, odds_ratios):
     """The same for a logistic model, whose coefficients may be printed as odds ratios."""
     title = "Mixed-effects logistic regression" if labels.factors else "Logistic regression"
     integration = "Laplace" if fit.points == 1 else f"{fit.points}-point quadrature"
-    details = (("Integration:", integration),) if labels.factors else ()
+    details = (("Odds of:", results.event), *([("Integration:", integration)] if labels.factors else []))
     fixed = (_odds_ratio_table if odds_ratios else _fixed_table)(results, level)
     notes = ["The odds ratio of the intercept is the odds where all columns and random effects are zero."]
     notes = notes * (odds_ratios and labels.intercept)
@@ -225,7 +225,7 @@ def _notes(results, fit, labels, heading):
         if test.conservative:
             lines.append("The LR test is conservative: variances cannot be negative.")
     if np.any(np.isnan(results._variances.std_errors)):
-        lines.append("A variance is zero or a correlation is plus or minus one: no standard errors there.")
+        lines.append("A variance is zero, a correlation one, or the likelihood flat: no standard errors there.")
     dropped = [n for k, n in enumerate(labels.fixed) if k not in set(fit.design.kept.tolist())]
     if dropped:
         lines.append(f"Dropped because they depend on other columns: {', '.join(dropped)}.")

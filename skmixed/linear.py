@@ -204,7 +204,7 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         return y
 
     def _store(self, fit, labels, rows, y, codes):
-        self._store_common(fit, rows, codes)
+        self._store_common(fit)
         self.scale_ = float(fit.sigma2)
         self.results_ = MixedResults(fit, labels, Training(self._predictor, rows, codes, y))
 

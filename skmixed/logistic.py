@@ -25,7 +25,7 @@ from ._fit_logistic import fit_glmm
 from ._marginal import average_bend, average_mean, average_slope
 from ._prediction import posterior_parts, prior_variances
 from ._quadrature import MAX_DIMENSION
-from ._separation import separating_columns
+from ._separation import infinite_estimates
 from .results import LogisticResults
 from .terms import RandomEffect
 
@@ -33,7 +33,6 @@ __all__ = ["MixedLogisticClassifier"]
 
 Kind = Literal["conditional", "population", "marginal"]
 FAMILY = BernoulliLogit()
-SUSPICIOUS = 12.0  # log-odds from the fixed effects beyond which separation is looked for
 
 
 class MixedLogisticClassifier(ClassifierMixin, MixedModel):
@@ -67,7 +66,8 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
     n_quadrature : int, default=1
         Quadrature points per random effect: 1 is the Laplace approximation, which lme4 calls nAGQ=1; Stata's melogit
         has 7.  More than one needs a single grouping factor with at most three effects per level.  Log-likelihoods of
-        different numbers of points approximate the same quantity and may be compared.
+        different numbers of points approximate the same quantity and may be compared.  With few points and slopes they
+        depend a little on the origin of the slope's column, as in lme4.
     fit_intercept : bool, default=True
         Whether the fixed effects have an intercept.
     tol : float, default=1e-9
@@ -200,7 +200,7 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         SeparationWarning
             Where a column, or every level of a factor, predicts the outcome perfectly.
         LaplaceWarning
-            Where seven quadrature points give another log-likelihood.
+            Where seven quadrature points would move the estimates by more than a quarter of a standard error.
         SingularFitWarning, RankDeficiencyWarning, ConvergenceWarning
             Where the estimates need a second look; each names the term or the column.
         """
@@ -219,18 +219,18 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
             report=self._reporter(),
         )
         labels = self._make_labels(rows, codes, weights, getattr(y, "name", None))
-        self._store_common(fit, rows, codes)
-        self.results_ = LogisticResults(fit, labels, Training(self._fitted_probability, rows, codes, target))
-        separated = self._separated(rows, codes, target) or []
-        self.converged_ = self.converged_ and not separated
-        self._warn_about(logistic_problems(fit, labels, separated, _homogeneous(codes, levels, target, len(rows))))
+        infinite = infinite_estimates(fit, rows.X[:, : rows.n_fixed], target, self._intercept, codes)
+        fit = fit.unbounded() if any(infinite) else fit
+        self._store_common(fit)
+        self.classes_ = self._labels
+        training = Training(self._predictor, rows, codes, target, FAMILY.mean)
+        self.results_ = LogisticResults(fit, labels, training, event=str(self.classes_[1]))
+        self._warn_about(logistic_problems(fit, labels, infinite))
         return self
 
     def _response(self, y):
-        """Zeros and ones; sets ``classes_``."""
-        y = (
-            y if y.dtype != object else np.asarray(pd.Series(y).infer_objects())
-        )  # booleans left by dropping missing rows
+        """Zeros and ones for the two labels."""
+        y = _plain(y)
         missing = tables.is_missing(y)
         if np.any(missing):
             raise ValueError(f"Input y contains NaN in {int(np.sum(missing))} rows.\nDrop these rows before fitting.")
@@ -240,17 +240,17 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
                 f"Unknown label type: {kind}. y must hold the labels of two classes.\n"
                 "Use MixedLinearRegressor for a continuous response."
             )
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) > 2:
+        self._labels, codes = np.unique(y, return_inverse=True)
+        if len(self._labels) > 2:
             raise ValueError(
                 f"Only binary classification is supported. The type of the target is {kind}.\n"
-                f"y has {len(self.classes_)} classes; fit one class against the rest."
+                f"y has {len(self._labels)} classes; fit one class against the rest."
             )
         return codes.astype(np.float64)
 
     def _check_both_classes(self, target):
         if np.ptp(target) == 0:
-            only = self.classes_[int(target[0])]
+            only = self._labels[int(target[0])]
             raise ValueError(
                 f"y: samples of 2 classes are needed, but the data contains only one class: {only!r}.\n"
                 "A constant response has no probabilities to estimate (rows of weight zero do not count)."
@@ -270,16 +270,6 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
                 f"n_quadrature={self.n_quadrature}: {self._factors[0].name} has {size} effects per level, "
                 f"more than {MAX_DIMENSION}.\nUse n_quadrature=1, the Laplace approximation, or fewer slopes."
             )
-
-    def _separated(self, rows, codes, target):
-        """Names of the fixed effects that separate the classes, where the estimates give reason to look."""
-        if np.max(np.abs(self._predictor(rows, codes))) < SUSPICIOUS and self.converged_:
-            return []
-        columns = separating_columns(rows.X[:, : rows.n_fixed], target, self._intercept)
-        return columns if columns is None else [rows.names[k] for k in columns] or ["Intercept"]
-
-    def _fitted_probability(self, rows, codes):
-        return FAMILY.mean(self._predictor(rows, codes))
 
     def predict_proba(
         self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional", return_std: bool = False
@@ -338,7 +328,20 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         return np.maximum(out, 0.0)
 
     def predict_log_proba(self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional") -> np.ndarray:
-        """Logarithms of :meth:`predict_proba`."""
+        """Logarithms of :meth:`predict_proba`.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+        groups : array-like, default=None
+            Labels, where they were passed to ``fit`` as well.
+        kind : {"conditional", "population", "marginal"}, default="conditional"
+            As in :meth:`predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, 2)
+        """
         rows, codes = self._read_for_prediction(X, groups, kind)
         return np.column_stack(self._log_probabilities(rows, codes, kind))
 
@@ -349,13 +352,39 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         return [np.where(sd > 0, averages[:, k], log_expit(side)) for k, side in enumerate((-eta, eta))]
 
     def decision_function(self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional") -> np.ndarray:
-        """Log-odds of the second class: ``log(p / (1 - p))`` with p from :meth:`predict_proba`."""
+        """Log-odds of the second class: ``log(p / (1 - p))`` with p from :meth:`predict_proba`.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+        groups : array-like, default=None
+            Labels, where they were passed to ``fit`` as well.
+        kind : {"conditional", "population", "marginal"}, default="conditional"
+            As in :meth:`predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+        """
         rows, codes = self._read_for_prediction(X, groups, kind)
         zeros, ones = self._log_probabilities(rows, codes, kind)
         return ones - zeros
 
     def predict(self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional") -> np.ndarray:
-        """Labels of the more probable class."""
+        """Labels of the more probable class.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+        groups : array-like, default=None
+            Labels, where they were passed to ``fit`` as well.
+        kind : {"conditional", "population", "marginal"}, default="conditional"
+            As in :meth:`predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+        """
         rows, codes = self._read_for_prediction(X, groups, kind)
         zeros, ones = self._log_probabilities(rows, codes, kind)
         return self.classes_[(ones > zeros).astype(int)]
@@ -364,6 +393,7 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> float:
         """Accuracy of the conditional predictions."""
+        y = _plain(np.asarray(tables.without_nullable(y)))
         return accuracy_score(y, self.predict(X, groups=groups), sample_weight=sample_weight)
 
     def _drawn_responses(self, eta, rng):
@@ -389,11 +419,6 @@ def _probabilities(eta, sd):
     return both / both.sum(axis=1, keepdims=True)
 
 
-def _homogeneous(codes, n_levels, y, n):
-    """Factors each of whose levels has one outcome only."""
-    found = []
-    for f, (code, m) in enumerate(zip(codes, n_levels, strict=True)):
-        counts, ones = np.bincount(code, minlength=m), np.bincount(code, y, m)
-        if 1 < m < n and np.all((ones == 0) | (ones == counts)):
-            found.append(f)
-    return found
+def _plain(y):
+    """Labels as numpy types: booleans and numbers may come as objects, left by dropping missing rows."""
+    return np.asarray(pd.Series(y).infer_objects()) if y.dtype == object else y

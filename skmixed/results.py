@@ -70,7 +70,7 @@ class MixedResults:
 
     @property
     def n_params(self) -> int:
-        """Number of parameters: fixed effects, covariances, residual variance."""
+        """Number of parameters: fixed effects, covariances, and the residual variance where there is one."""
         return self._fit.rank + self._fit.n_variance_parameters + self._has_residual
 
     @property
@@ -226,13 +226,25 @@ class MixedResults:
 class LogisticResults(MixedResults):
     """Estimates, standard errors and tests of a mixed logistic regression, under statsmodels' names.
 
-    As :class:`MixedResults`; coefficients are changes of the log-odds, ``scale`` is one, and there is no residual
-    variance.
+    As :class:`MixedResults`; coefficients are changes of the log-odds of ``event``, the second class; ``scale`` is one,
+    there is no residual variance, ``fittedvalues`` are probabilities and ``resid`` is zero or one less them.
     """
 
     _has_residual = False
     reml = False
     scale = 1.0
+
+    def __init__(self, fit, labels, rows=None, event="1"):
+        super().__init__(fit, labels, rows)
+        self.event = event  # the class whose log-odds are modelled
+
+    def __getstate__(self):
+        return super().__getstate__() | {"event": self.event}
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors from the joint information of covariances and coefficients."""
+        return super().bse
 
     def odds_ratios(self, level: float = 0.95) -> pd.DataFrame:
         """``exp(params)`` with standard errors by the delta method and the exponentials of the confidence limits.

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import re
 import warnings
 
 import numpy as np
@@ -861,3 +862,88 @@ def test_levels_are_probabilities(intercepts, level):
     for method in (intercepts.summary, intercepts.variance_components, intercepts.results_.odds_ratios):
         with pytest.raises(ValueError, match="is not a probability"):
             method(level=level)
+
+
+def test_rare_counts():
+    """Two weighted rows per county, one case in ten million: few deviances per person are not a perfect fit."""
+    rng = np.random.default_rng(0)
+    rates = 1e-7 * np.exp(0.7 * rng.standard_normal(200))
+    cases, people = rng.poisson(5e7 * rates), 5e7
+    X = pd.DataFrame({"county": np.repeat(np.arange(200), 2)})
+    y, weights = np.tile([1, 0], 200), np.column_stack([cases, people - cases]).ravel()
+    model = MixedLogisticClassifier("county").fit(X, y, sample_weight=weights)
+    assert model.converged_
+    assert model.intercept_ == pytest.approx(np.log(1e-7), abs=0.2)
+    assert model.covariances_[0][0, 0] == pytest.approx(0.49, abs=0.2)
+
+
+def test_results_belong_to_their_fit():
+    """A second fit of the same estimator leaves the first results alone."""
+    X, y = make_mixed_classification(30, 20, random_state=0)
+    model = MixedLogisticClassifier("group").fit(X, y)
+    results, fitted = model.results_, model.results_.fittedvalues
+    model.fit(X[["x0", "group"]], 1 - y)
+    np.testing.assert_array_equal(results.fittedvalues, fitted)
+    assert not np.allclose(model.results_.fittedvalues, fitted)
+
+
+def test_one_verdict_about_convergence():
+    """No optimum is claimed where the likelihood has none: by a column, or by levels with one outcome each."""
+    X, y = make_mixed_classification(30, 20, random_state=0)
+    for table, outcome in ((X.assign(leak=y + 0.0), y), (X, X["group"] % 2)):
+        for points in (1, 7):
+            with pytest.warns(SeparationWarning):
+                model = MixedLogisticClassifier("group", n_quadrature=points).fit(table, outcome)
+            assert not model.converged_ and not model.results_.converged
+            assert "Converged:" in model.summary().as_text() and " no " in model.summary().as_text()
+
+
+def test_rows_of_weight_zero_say_nothing():
+    """Neither a third class nor a missing label matters in rows that are removed."""
+    X, y = make_mixed_classification(30, 20, random_state=0)
+    expected = MixedLogisticClassifier("group").fit(X.iloc[10:], y[10:])
+    for label in (2.0, np.nan):
+        labels, weights = y.astype(float), np.ones(len(y))
+        labels[:10], weights[:10] = label, 0.0
+        model = MixedLogisticClassifier("group").fit(X, labels, sample_weight=weights)
+        assert model.loglik_ == pytest.approx(expected.loglik_, rel=1e-12)
+        assert list(model.classes_) == [0, 1]
+
+
+@pytest.mark.parametrize("kind", [bool, int, str])
+def test_score_reads_the_labels_that_fit_reads(kind):
+    X, y = make_mixed_classification(30, 20, random_state=0)
+    labels = y.map({0: kind(0), 1: kind(1)}).astype(object)
+    model = MixedLogisticClassifier("group").fit(X, labels)
+    assert model.score(X, labels) == MixedLogisticClassifier("group").fit(X, y).score(X, y)
+
+
+def test_identical_factors_are_not_identified():
+    X, y = make_mixed_classification(30, 20, random_state=0)
+    with pytest.warns(SingularFitWarning, match="not identified"):
+        MixedLogisticClassifier(["group", "copy"]).fit(X.assign(copy=X["group"].astype(str)), y)
+
+
+def test_exact_curvature_needs_few_evaluations():
+    for seed in range(5):
+        X, y = make_mixed_classification(200, 10, covariance=[[1.0, 0.3], [0.3, 0.5]], random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LaplaceWarning)
+            model = MixedLogisticClassifier(random_effects="(1 + x0 | group)").fit(X, y)
+        assert model.converged_ and model.n_iter_ <= 7
+
+
+def test_the_modelled_class_is_printed():
+    X, y = make_mixed_classification(30, 20, random_state=0)
+    model = MixedLogisticClassifier("group").fit(X, y.map({0: "stays", 1: "leaves"}))
+    assert model.results_.event == "stays"
+    assert re.search(r"Odds of: +stays", model.summary().as_text())
+
+
+def test_a_failed_fit_leaves_an_unfitted_estimator():
+    X, y = make_mixed_classification(30, 20, random_state=0)
+    model = MixedLogisticClassifier("group")
+    with pytest.raises(ValueError, match="only one class"):
+        model.fit(X, np.ones(len(y)))
+    with pytest.raises(NotFittedError):
+        model.predict(X)
