@@ -132,6 +132,7 @@ CONVERGED = "predicted decrease below tol"
 STUCK = "no further decrease found"
 MAX_SHRINKS = 40
 MAX_SECANTS = 10
+ROUNDED = 1e-8  # curvature below this share of the largest may be rounding
 
 
 class _Search:
@@ -160,7 +161,7 @@ class _Search:
             if self.report is not None:
                 self.report(self.current.value, predicted, self.radius)
             if predicted < max(self.tol, self.current.noise):
-                if np.linalg.norm(step) > (1.0 - 1e-6) * self.radius:
+                if self._is_hemmed_in(step, gradient, hessian):
                     return STUCK
                 if predicted > LAST_STEP * self.tol:
                     self._try(chart.move(step), predicted, 0.0)
@@ -168,6 +169,15 @@ class _Search:
             if self._try(chart.move(step), predicted, float(np.linalg.norm(step))):
                 return None
         return STUCK
+
+    def _is_hemmed_in(self, step, gradient, hessian):
+        """Whether only the radius keeps the promise small, where the deviance is not flat anyway."""
+        if np.linalg.norm(step) < (1.0 - 1e-6) * self.radius:
+            return False
+        values, vectors = np.linalg.eigh(hessian)
+        curved = np.abs(values) > ROUNDED * np.max(np.abs(values))
+        gain = 0.5 * np.sum((vectors.T @ gradient)[curved] ** 2 / np.abs(values[curved]))
+        return gain > max(self.tol, self.current.noise)
 
     def _try(self, candidate, predicted, length):
         """Evaluate a candidate, adapt the radius, and say whether it was accepted."""
