@@ -218,14 +218,17 @@ class PairOperator:
 
         The pairs of an entry with those before it follow each other, itself last.
         """
-        i, j, entries = self._first, self._second, data.shape[1]
+        i, j, last = self._first, self._second, self._last
         S = state[self.targets][self._compact]
-        last = np.append(np.flatnonzero(np.diff(i)), len(i) - 1)
-        runs = np.append(0, last[:-1] + 1)
-        out = np.array([np.bincount(j, row[i] * S, entries) for row in data])
-        out[:, i[last]] += np.array([np.add.reduceat(row[j] * S, runs) for row in data])
+        out = np.array([np.bincount(j, row[i] * S, data.shape[1]) for row in data])
+        out[:, i[last]] += np.array([np.add.reduceat(row[j] * S, np.append(0, last[:-1] + 1)) for row in data])
         out[:, i[last]] -= data[:, i[last]] * S[last]
         return out
+
+    @cached_property
+    def _last(self):
+        """Position of every entry's pair with itself."""
+        return np.append(np.flatnonzero(np.diff(self._first)), len(self._first) - 1)
 
 
 class DenseOperator:
