@@ -31,15 +31,15 @@ def infinite_estimates(fit, X, y, intercept, codes):
     """Look for what has no finite estimate; for a separating direction only where predictions are extreme."""
     extreme = max(np.max(np.abs(block.point.eta)) for block in fit.state.blocks) > SUSPICIOUS
     columns = separating_columns(X, y, intercept) if extreme or not fit.optimum.converged else []
-    homogeneous = [f for f, code in enumerate(codes) if _is_homogeneous(code, y)]
+    homogeneous = [f for f, code in enumerate(codes) if _is_homogeneous(code, y, fit.n)]
     large = {b.factor for b, T in zip(fit.model.blocks, fit.T, strict=True) if np.max(np.diag(T)) > DIVERGED}
     return Infinite(columns, homogeneous, sorted(large - set(homogeneous)))
 
 
-def _is_homogeneous(codes, y):
-    """Whether every level has one outcome only, and some level more than one row."""
+def _is_homogeneous(codes, y, n):
+    """Whether every level has one outcome only, and some level more than one of the n observations."""
     counts, ones = np.bincount(codes), np.bincount(codes, y)
-    return bool(1 < len(counts) < len(y) and np.all((ones == 0) | (ones == counts)))
+    return bool(1 < len(counts) < n and np.all((ones == 0) | (ones == counts)))
 
 
 def separating_columns(X, y, intercept):
