@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,8 @@ from .formula import FittedFormula, evaluate_response, split_formula
 from .terms import RandomEffect, parse_terms
 
 PREDICTION_METHODS = ("fit", "predict", "predict_proba", "predict_log_proba", "decision_function", "score")
-KINDS = ("conditional", "population", "marginal")
+Kind = Literal["conditional", "population", "marginal"]
+KINDS = get_args(Kind)
 
 
 class Rows:
@@ -377,6 +378,11 @@ class MixedModel(BaseEstimator):
         w = w[keep]
         return (None if np.all(w == 1.0) else w), keep
 
+    def _make_design(self, design, rows, target, weights, codes):
+        """A design of the given class, linear or generalised linear, from the rows of the fit."""
+        levels = [f.n_levels for f in self._factors]
+        return design.from_rows(rows.X, target, weights, codes, levels, self._terms, self._intercept, rows.n_fixed)
+
     def _make_factors(self, rows):
         """Factors, their codes, and the terms that use them."""
         effects = rows.effects if rows.effects is not None else self._terms_given()
@@ -505,7 +511,7 @@ class MixedModel(BaseEstimator):
         groups: ArrayLike | None = None,
         n_samples: int = 1,
         random_state: int | np.random.RandomState | None = None,
-        kind: str = "marginal",
+        kind: Kind = "marginal",
     ) -> np.ndarray:
         """Draw responses from the fitted model.
 

@@ -1,4 +1,4 @@
-"""Rows become cross-products: the only module that touches rows.
+"""Rows become cross-products, or blocks of rows in standard columns: the only module that reads X.
 
 A :class:`Frame` says how raw columns become the pool of :mod:`skmixed._crossprod`: every column is shifted and scaled,
 fixed effects are made orthogonal, and the response is replaced by the residual of a pilot regression, so that sums of

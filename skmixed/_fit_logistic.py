@@ -13,7 +13,7 @@ import numpy as np
 
 from . import _kernels as kernels
 from ._covariance import Absent, CovarianceModel, JointModel, TermBlock, pivoted_root
-from ._fitted import Fitted
+from ._fitted import Fitted, inverse_information
 from ._glmm import GlmmDeviance, Laplace
 from ._pql import pql_start, working_deviance
 from ._quadrature import AdaptiveQuadrature, laplace_error
@@ -22,7 +22,7 @@ from ._search import NothingAttainable, search
 #: of rows without random effects: one effect for all of them, without variance
 NO_EFFECTS = CovarianceModel([TermBlock(Absent(1), 0, 0)], [1])
 FLOORS = (0.0, 1e-10, 1e-6, 1e-2, 1.0)  # least working weights, as shares of the largest
-DIFFERENCE = 1e-2  # step of numerical derivatives of the gradient, in standard errors
+DIFFERENCE = 1e-2  # step of numerical derivatives of the gradient, as a share of about a standard error
 
 #: what :class:`GlmmFit` computes from the rows when it is first asked for
 ROW_BOUND = (
@@ -217,12 +217,7 @@ class GlmmFit(Fitted):
     @cached_property
     def parameter_covariance(self):
         """``2 H^-1`` for (natural parameters, beta); None where the information is not positive definite."""
-        H = self.information
-        scale = 1.0 / np.sqrt(np.abs(np.diag(H)) + np.finfo(float).tiny)
-        standardised = H * np.outer(scale, scale)
-        if not np.all(np.isfinite(standardised)) or np.linalg.eigvalsh(standardised)[0] < 1e-12:
-            return None
-        return 2.0 * np.linalg.inv(standardised) * np.outer(scale, scale)
+        return inverse_information(self.information)
 
     def prior_derivatives(self, z, n):
         """Derivatives of ``z'Tz``, summed over the factors, in the natural parameters: (n, parameters)."""

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ._optimize import Optimum
 from ._search import flat_terms
+
+
+def inverse_information(hessian):
+    """``2 H^-1`` for the second derivatives H of a deviance; None where they are not those of a proper minimum."""
+    scale = 1.0 / np.sqrt(np.abs(np.diag(hessian)) + np.finfo(float).tiny)
+    standardised = hessian * np.outer(scale, scale)
+    if not np.all(np.isfinite(standardised)) or np.linalg.eigvalsh(standardised)[0] < 1e-12:
+        return None
+    return 2.0 * np.linalg.inv(standardised) * np.outer(scale, scale)
 
 
 @dataclass(frozen=True)

@@ -120,8 +120,7 @@ def minimize(objective, manifold, start, *, tol, max_iter, report=None, secants=
     standard errors: a gap of 1e-9 is 3e-5 standard errors.  That last step is taken all the same.  With ``secants`` an
     approximate Hessian is corrected by the gradients seen on the way.
     """
-    search = _Search(objective, manifold, start, tol, report)
-    search.secants = [] if secants else None
+    search = _Search(objective, manifold, start, tol, report, [] if secants else None)
     for _ in range(max_iter):
         if message := search.iterate():
             return search.optimum(message)
@@ -138,11 +137,12 @@ ROUNDED = 1e-8  # curvature below this share of the largest may be rounding
 class _Search:
     """The state of one minimisation: point, evaluation, trust region, and what has been tried."""
 
-    def __init__(self, objective, manifold, start, tol, report):
+    def __init__(self, objective, manifold, start, tol, report, secants):
         self.objective, self.manifold, self.tol, self.report = objective, manifold, tol, report
         self.point, self.current = start, objective(manifold.assemble(start))
         self.radius = max(1.0, manifold.chart(start).radius)
-        self.n_evaluations, self.model, self.secants = 1, None, None
+        self.n_evaluations, self.model = 1, None
+        self.secants = secants  # pairs (step, change of the gradient); None where they are not wanted
 
     def optimum(self, message):
         return Optimum(self.point, self.current, self.n_evaluations, message == CONVERGED, message, self.model)

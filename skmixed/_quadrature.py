@@ -146,7 +146,7 @@ class _Integral:
     def __init__(self, block):
         self.block, q, m = block, block.q, block.u.shape[1]
         self._codes = block.rows.groups[0].codes
-        self._total, self._score = np.zeros(m), np.zeros(len(self._codes))
+        self.total, self._score = np.zeros(m), np.zeros(len(self._codes))
         self._e, self._outer = np.zeros((q, m)), np.zeros((q, q, m))
         self._Y = [[np.zeros(m) for _ in range(r + 1)] for r in range(q)]
 
@@ -160,7 +160,7 @@ class _Integral:
         share = np.exp(log_weights[:, None] - 0.5 * (penalised - block.mode.penalised))
         s = block.rows.level_sums_each(point.score)
         h = u - np.einsum("rc,rkm->ckm", block.L, s)
-        self._total += np.sum(share, axis=0)
+        self.total += np.sum(share, axis=0)
         self._score += np.einsum("kn,kn->n", share[:, self._codes], point.score)
         self._e += np.einsum("km,qkm->qm", share, h)
         self._outer += np.einsum("km,rkm,ckm->rcm", share, s, u)
@@ -169,29 +169,25 @@ class _Integral:
             for r in range(c, q):
                 self._Y[r][c] += z[:, r] @ scaled
 
-    @property
-    def total(self):
-        return self._total
-
     @cached_property
     def score(self):
         """``sum_k pi_k r_k`` per row."""
-        return self._score / self._total[self._codes]
+        return self._score / self.total[self._codes]
 
     @cached_property
     def e(self):
-        return self._e / self._total
+        return self._e / self.total
 
     @cached_property
     def outer(self):
         """``sum_l sum_k pi_k s_k u_k'``."""
-        return np.sum(self._outer / self._total, axis=2)
+        return np.sum(self._outer / self.total, axis=2)
 
     @cached_property
     def Y(self):
         """Full symmetric nested lists."""
         q = self.block.q
-        return [[self._Y[max(r, c)][min(r, c)] / self._total for c in range(q)] for r in range(q)]
+        return [[self._Y[max(r, c)][min(r, c)] / self.total for c in range(q)] for r in range(q)]
 
 
 def _scaled_identity_less(half, Y, q):
@@ -223,7 +219,7 @@ def _agreeing(D, L, root_gradient, axes):
     return axes @ (D + np.einsum("a,aij->ij", change, units)) @ axes.T
 
 
-class LaplaceError(NamedTuple):
+class Discrepancy(NamedTuple):
     """What Laplace gets wrong at its estimate, by seven quadrature points."""
 
     loglik: float  # log-likelihood by seven points minus that by Laplace
@@ -249,4 +245,4 @@ def laplace_error(state, objective):
     slope = np.concatenate(
         [pack(quadrature.gradient) - pack(laplace.gradient), quadrature.beta_gradient - laplace.beta_gradient]
     )
-    return LaplaceError(0.5 * scale * (laplace.value - quadrature.value), scale * slope)
+    return Discrepancy(0.5 * scale * (laplace.value - quadrature.value), scale * slope)

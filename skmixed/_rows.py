@@ -2,7 +2,7 @@
 
 A linear model reads its rows once.  A logistic one has new weights at every step, so its rows stay, ordered by level,
 and this module answers with sums over them: per level, per pair of levels, over all.  Everything above works with those
-sums and with vectors of one number per row that it passes back unread.
+sums and with vectors of one number per row, such as the linear predictor, that it hands to the family and back.
 
 The levels of a single grouping factor do not meet, so its rows are cut into blocks that fit the cache; crossed or
 nested factors are one block.

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import stats
 
 from ._covariance import pivoted_root
+from ._fitted import inverse_information
 from ._optimize import pack
 
 __all__ = ["LikelihoodRatioTest", "WaldTest", "random_effects_test", "variance_estimates", "wald_chi2"]
@@ -169,11 +170,7 @@ def _parameter_covariance(fit, interior):
     cross = 2.0 * tilt / sigma**3
     last = 4.0 * nu / sigma**2
     joint = np.block([[hessian + np.outer(cross, cross) / last, cross[:, None]], [cross, np.array([[last]])]])
-    scale = 1.0 / np.sqrt(np.abs(np.diag(joint)) + np.finfo(float).tiny)
-    standardised = joint * np.outer(scale, scale)
-    if not np.all(np.isfinite(standardised)) or np.linalg.eigvalsh(standardised)[0] < 1e-12:
-        return None, owners  # not a proper maximum: no curvature to invert
-    return 2.0 * np.linalg.inv(standardised) * np.outer(scale, scale), owners
+    return inverse_information(joint), owners
 
 
 def observed_hessian(fit, parameters):

@@ -13,7 +13,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import MixedModel, Training
+from ._base import Kind, MixedModel, Training
 from ._covariance import STRUCTURES
 from ._design import Design
 from ._diagnostics import linear_problems
@@ -24,8 +24,6 @@ from .results import MixedResults
 from .terms import RandomEffect
 
 __all__ = ["MixedLinearRegressor"]
-
-Kind = Literal["conditional", "population", "marginal"]
 
 
 class MixedLinearRegressor(RegressorMixin, MixedModel):
@@ -178,8 +176,7 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         """
         rows, target, weights = self._read_training(X, y, groups, sample_weight)
         codes, self._terms = self._make_factors(rows)
-        levels = [f.n_levels for f in self._factors]
-        design = Design.from_rows(rows.X, target, weights, codes, levels, self._terms, self._intercept, rows.n_fixed)
+        design = self._make_design(Design, rows, target, weights, codes)
         fit = fit_linear(
             design, reml=self.method == "reml", tol=self.tol, max_iter=self.max_iter, report=self._reporter()
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from . import _tables as tables
-from ._base import MixedModel, Training
+from ._base import Kind, MixedModel, Training
 from ._covariance import STRUCTURES
 from ._design import RowDesign
 from ._diagnostics import logistic_problems
@@ -31,7 +31,6 @@ from .terms import RandomEffect
 
 __all__ = ["MixedLogisticClassifier"]
 
-Kind = Literal["conditional", "population", "marginal"]
 FAMILY = BernoulliLogit()
 
 
@@ -208,8 +207,7 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         self._check_both_classes(target)
         codes, self._terms = self._make_factors(rows)
         self._check_quadrature()
-        levels = [f.n_levels for f in self._factors]
-        design = RowDesign.from_rows(rows.X, target, weights, codes, levels, self._terms, self._intercept, rows.n_fixed)
+        design = self._make_design(RowDesign, rows, target, weights, codes)
         fit = fit_glmm(
             design,
             FAMILY,
@@ -307,7 +305,7 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         if kind == "population" or not self._factors:
             return eta, np.zeros(len(rows))
         z = [self._predictor.varying(rows, f) for f in range(len(self._factors))]
-        return eta, np.sqrt(np.maximum(prior_variances(self._factor_covariances, z, codes), 0.0) + np.zeros(len(rows)))
+        return eta, np.sqrt(np.maximum(prior_variances(self._factor_covariances, z, codes), 0.0))
 
     def _probability_variance(self, rows, codes, eta, sd, kind):
         """``g'Cov g + E[w]^2 z'Mz``: g is the derivative of the probability in the covariances and in beta."""

@@ -48,7 +48,7 @@ def test_every_place_is_taken():
 
 
 def test_rows_stay_below():
-    """Objectives see sums, never rows: only the design reads X."""
+    """Objectives never see X: they work with sums, and with one number per row."""
     numbers = (
         "_lmm",
         "_start",
