@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 import pandas as pd
@@ -88,17 +90,37 @@ class LinearPredictor:
         return np.column_stack(parts)
 
 
-class Training:
-    """The rows of the fit, for fitted values and residuals on request."""
+def identity(eta):
+    """The mean of a linear model at its linear predictor."""
+    return eta
 
-    def __init__(self, predictor, rows, codes, y, mean=lambda eta: eta):
-        self._predictor, self._rows, self._codes, self._y, self._mean = predictor, rows, codes, y, mean
+
+class Given(NamedTuple):
+    """What was passed to ``fit``."""
+
+    X: Any
+    groups: Any
+    sample_weight: Any
+
+
+@dataclass(frozen=True)
+class Training:
+    """The rows of the fit, for what needs them: fitted values, residuals, robust covariances, simulation."""
+
+    predictor: LinearPredictor
+    rows: Rows
+    codes: list  # per factor
+    y: np.ndarray
+    weights: np.ndarray | None
+    given: Given
+    mean: Callable = identity
+
+    def predicted(self):
+        """The linear predictor at the conditional modes."""
+        return self.predictor(self.rows, self.codes)
 
     def fitted(self):
-        return self._mean(self._predictor(self._rows, self._codes))
-
-    def response(self):
-        return self._y
+        return self.mean(self.predicted())
 
 
 class MixedModel(BaseEstimator):

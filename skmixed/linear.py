@@ -13,13 +13,13 @@ from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import Kind, MixedModel, Training
+from ._base import Given, Kind, MixedModel, Training
+from ._contrasts import check_level
 from ._covariance import STRUCTURES
 from ._design import Design
 from ._diagnostics import linear_problems
 from ._fit import fit_linear
 from ._prediction import error_variances
-from .inference import check_level
 from .results import MixedResults
 from .terms import RandomEffect
 
@@ -181,7 +181,10 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
             design, reml=self.method == "reml", tol=self.tol, max_iter=self.max_iter, report=self._reporter()
         )
         labels = self._make_labels(rows, codes, weights, getattr(y, "name", None))
-        self._store(fit, labels, rows, target, codes)
+        self._store_common(fit)
+        self.scale_ = float(fit.sigma2)
+        training = Training(self._predictor, rows, codes, target, weights, Given(X, groups, sample_weight))
+        self.results_ = MixedResults(fit, labels, training)
         self._warn_about(linear_problems(fit, labels))
         return self
 
@@ -199,11 +202,6 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
                 "Drop these rows before fitting."
             )
         return y
-
-    def _store(self, fit, labels, rows, y, codes):
-        self._store_common(fit)
-        self.scale_ = float(fit.sigma2)
-        self.results_ = MixedResults(fit, labels, Training(self._predictor, rows, codes, y))
 
     def predict(
         self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional", return_std: bool = False

@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from . import _tables as tables
-from ._base import Kind, MixedModel, Training
+from ._base import Given, Kind, MixedModel, Training
 from ._covariance import STRUCTURES
 from ._design import RowDesign
 from ._diagnostics import logistic_problems
@@ -221,7 +221,8 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         fit = fit.unbounded() if any(infinite) else fit
         self._store_common(fit)
         self.classes_ = self._labels
-        training = Training(self._predictor, rows, codes, target, FAMILY.mean)
+        given = Given(X, groups, sample_weight)
+        training = Training(self._predictor, rows, codes, target, weights, given, FAMILY.mean)
         self.results_ = LogisticResults(fit, labels, training, event=str(self.classes_[1]))
         self._warn_about(logistic_problems(fit, labels, infinite))
         return self

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from . import inference
+from ._boundary import LikelihoodRatioTest, random_effects_test
+from ._contrasts import WaldTest, check_level, wald_chi2
 from ._summary import linear_summary, logistic_summary
+from ._variances import variance_estimates
 
 __all__ = ["LogisticResults", "MixedResults"]
 
@@ -119,25 +121,25 @@ class MixedResults:
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Normal confidence limits of the fixed effects, columns 0 and 1."""
-        half = stats.norm.ppf(0.5 + inference.check_level(1.0 - alpha) / 2.0) * self.bse
+        half = stats.norm.ppf(0.5 + check_level(1.0 - alpha) / 2.0) * self.bse
         return pd.DataFrame({0: self.params - half, 1: self.params + half})
 
     @property
-    def wald_chi2(self) -> inference.WaldTest:
+    def wald_chi2(self) -> WaldTest:
         """Joint test that every coefficient but the intercept is zero."""
         slopes = list(range(int(self._labels.intercept), len(self._names)))
         covariance = self._fit.coefficient_covariance
-        return inference.wald_chi2(self.params.to_numpy()[slopes], covariance[np.ix_(slopes, slopes)])
+        return wald_chi2(self.params.to_numpy()[slopes], covariance[np.ix_(slopes, slopes)])
 
-    def random_effects_test(self, method: str = "chibar") -> inference.LikelihoodRatioTest:
+    def random_effects_test(self, method: str = "chibar") -> LikelihoodRatioTest:
         """Likelihood-ratio test against the model without random effects, same rows and same criterion."""
         if method != "chibar":
             raise ValueError(f"method={method!r} is not known.\nUse 'chibar'.")
-        return inference.random_effects_test(self._fit)
+        return random_effects_test(self._fit)
 
     @cached_property
     def _variances(self):
-        return inference.variance_estimates(self._fit)
+        return variance_estimates(self._fit)
 
     def variance_table(self, level: float = 0.95) -> pd.DataFrame:
         """Variances, covariances and the residual variance, one row each; Wald limits.
@@ -209,7 +211,7 @@ class MixedResults:
     @property
     def resid(self) -> np.ndarray:
         """Response minus conditional fitted values."""
-        return self._training().response() - self.fittedvalues
+        return self._training().y - self.fittedvalues
 
     def _training(self):
         if self._rows is None:

@@ -17,8 +17,10 @@ LADDER = [
     ["_lmm", "_start", "_search", "_fitted", "_fit"],
     ["_glmm", "_quadrature", "_pql", "_fit_logistic"],
     ["_prediction", "_marginal", "_separation"],
-    ["inference", "_summary", "_diagnostics", "results"],
+    ["_contrasts", "_variances", "_dof", "_robust", "_boundary", "_profile", "_bootstrap", "_describe"],
+    ["_summary", "_diagnostics", "results"],
     ["_base", "linear", "logistic"],
+    ["_comparison", "_margins", "inference"],
     ["datasets"],
     ["__init__"],
 ]
