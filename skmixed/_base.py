@@ -487,6 +487,12 @@ class MixedModel(BaseEstimator):
         codes = self._codes(rows) if kind == "conditional" else [np.full(len(rows), -1)] * len(self._factors)
         return rows, codes
 
+    def _pool_columns(self, rows):
+        """Columns of the fixed effects (n, p), and per factor those of its effects, in the frame's units."""
+        design = self._fit.design
+        pool = design.frame.pool(rows.X)
+        return pool[:, design.frame.fixed[design.kept]], [pool[:, list(e)] for e in design.frame.effects]
+
     def _store_common(self, fit):
         """Fitted attributes that every model has: numpy only."""
         coefficients = fit.coefficients

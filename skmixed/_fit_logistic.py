@@ -171,7 +171,7 @@ class GlmmFit(Fitted):
 
         Exact for Laplace with a single factor; central differences of the exact gradient otherwise.
         """
-        J = self._jacobian
+        J = self.parameter_directions
         with kernels.blas_threads(), np.errstate(all="ignore"):
             if self.state.exact:
                 return J @ self.state.hessian @ J.T
@@ -179,7 +179,7 @@ class GlmmFit(Fitted):
         return (H + H.T) / 2
 
     @property
-    def _jacobian(self):
+    def parameter_directions(self):
         """Directions of the natural parameters and of beta in packed coordinates, (parameters, packed)."""
         natural = [self.model.packed(self.model.blocks[k], B[None])[0] for k, B in self.natural_parameters]
         packed = sum(kernels.packed_size(len(t)) for t in self.state.T)

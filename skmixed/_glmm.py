@@ -284,11 +284,19 @@ class LaplaceBlock:
             found.append(N.sum(axis=1)[kernels.packed_index(len(s))] - s @ s.T + (crossed + crossed.T) / 2)
         return found
 
+    def level_gradients(self):
+        """The summands of :attr:`gradient`, (q_f, q_f, m_f) per factor."""
+        parts = zip(self.elimination.precisions()[0], self.mode.scores, self._response[1], strict=True)
+        return [_level_gradient(N, s, tau) for N, s, tau in parts]
+
     @cached_property
     def beta_gradient(self):
+        return self.rows.fixed_sums(self.row_gradients())
+
+    def row_gradients(self):
+        """``dd / d eta`` of every row as far as beta is concerned, (n,)."""
         a, _ = self._response
-        kappa = self._skewed[1] - self.point.weight * self.rows.random_part(a)
-        return self.rows.fixed_sums(kappa - 2.0 * self.point.score)
+        return self._skewed[1] - self.point.weight * self.rows.random_part(a) - 2.0 * self.point.score
 
     @cached_property
     def _curvature(self):
@@ -306,6 +314,12 @@ class LaplaceBlock:
             c + np.einsum("qdm,d->qm", s_dot, change)
             for c, s_dot in zip(self.mode.c, self._curvature.s_dot, strict=True)
         ]
+
+
+def _level_gradient(N, s, tau):
+    """``N - ss' + (tau s' + s tau') / 2`` of every level."""
+    crossed = tau[:, None] * s
+    return N[kernels.packed_index(len(s))] - s[:, None] * s + (crossed + crossed.transpose(1, 0, 2)) / 2
 
 
 class AverageInformation:

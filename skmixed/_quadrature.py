@@ -120,24 +120,30 @@ class QuadratureBlock(LaplaceBlock):
         kappa = wv - self.point.weight * self.rows.random_part([self.L @ a])
         return G, a, kappa
 
-    @cached_property
-    def beta_gradient(self):
-        return self.rows.fixed_sums(self._moved[2] - 2.0 * self.integral.score)
+    def row_gradients(self):
+        return self._moved[2] - 2.0 * self.integral.score
 
     @cached_property
     def gradient(self):
         """That of Laplace, changed so that it agrees with ``dd / dL`` along every change of L."""
-        return [_agreeing(self._laplace_gradient()[0], self.L, self._root_gradient, self.integration.axes)]
+        wanted = np.sum(self._root_gradients, axis=2)
+        return [_agreeing(self._laplace_gradient()[0], self.L, wanted, self.integration.axes)]
 
-    @property
-    def _root_gradient(self):
-        """``dd / dL`` for any change of L."""
+    def level_gradients(self):
+        (laplace,) = super().level_gradients()
+        stacks = (table.transpose(2, 0, 1) for table in (laplace, self._root_gradients))
+        levels = [_agreeing(D, self.L, wanted, self.integration.axes) for D, wanted in zip(*stacks, strict=True)]
+        return [np.stack(levels, axis=2)]
+
+    @cached_property
+    def _root_gradients(self):
+        """``dd / dL`` for any change of L, of every level (q, q, m)."""
         G, a, kappa = self._moved
         (A,), (s,), (zk,) = self.elimination.plan.blocks, self.mode.scores, self.rows.level_sums(kappa)
         A = kernels.unpack(A, self.q)
         LG = [[sum(self.L[r, k] * G[k][c] for k in range(self.q)) for c in range(self.q)] for r in range(self.q)]
-        ALG = [[sum(np.sum(A[r][k] * LG[k][c]) for k in range(self.q)) for c in range(self.q)] for r in range(self.q)]
-        return 2.0 * np.array(ALG) - 2.0 * self.integral.outer + zk @ self.u.T + s @ a.T
+        ALG = [[sum(A[r][k] * LG[k][c] for k in range(self.q)) for c in range(self.q)] for r in range(self.q)]
+        return 2.0 * (np.array(ALG) - self.integral.outer) + zk[:, None] * self.u + s[:, None] * a
 
 
 class _Integral:
@@ -180,8 +186,8 @@ class _Integral:
 
     @cached_property
     def outer(self):
-        """``sum_l sum_k pi_k s_k u_k'``."""
-        return np.sum(self._outer / self.total, axis=2)
+        """``sum_k pi_k s_k u_k'`` of every level, (q, q, m)."""
+        return self._outer / self.total
 
     @cached_property
     def Y(self):

@@ -56,31 +56,47 @@ class Heading:
     details: tuple = ()  # further pairs (name, value)
 
 
-def linear_summary(results, fit, labels, level):
+def linear_summary(results, fit, labels, level, coefficients):
     """Header, groups, fixed effects, variance components and the test against the model without random effects."""
     method = "REML" if fit.reml else "ML"
     title = f"Mixed-effects {method} regression" if labels.factors else f"Linear regression by {method}"
     heading = Heading(title, "Log restricted-likelihood:" if fit.reml else "Log-likelihood:", "linear model")
-    return _summary(results, fit, labels, level, heading, _fixed_table(results, level))
+    table = _coefficient_table(coefficients.table(level), "coef", level, coefficients)
+    return _summary(results, fit, labels, level, heading, coefficients, table)
 
 
-def logistic_summary(results, fit, labels, level, odds_ratios):
+def logistic_summary(results, fit, labels, level, coefficients, odds_ratios):
     """The same for a logistic model, whose coefficients may be printed as odds ratios."""
     title = "Mixed-effects logistic regression" if labels.factors else "Logistic regression"
     integration = "Laplace" if fit.points == 1 else f"{fit.points}-point quadrature"
     details = (("Odds of:", results.event), *([("Integration:", integration)] if labels.factors else []))
-    fixed = (_odds_ratio_table if odds_ratios else _fixed_table)(results, level)
+    table = coefficients.table(level)
+    if odds_ratios:
+        table = exponentiated(table)
     notes = ["The odds ratio of the intercept is the odds where all columns and random effects are zero."]
     notes = notes * (odds_ratios and labels.intercept)
     heading = Heading(title, "Log-likelihood:", "logistic model", details)
-    return _summary(results, fit, labels, level, heading, fixed, notes)
+    printed = _coefficient_table(table, "odds ratio" if odds_ratios else "coef", level, coefficients)
+    return _summary(results, fit, labels, level, heading, coefficients, printed, notes)
 
 
-def _summary(results, fit, labels, level, heading, fixed_table, notes=()):
+def exponentiated(table):
+    """A table of coefficients as odds ratios: standard errors by the delta method, limits as exponentials."""
+    with np.errstate(over="ignore"):
+        ratios = np.exp(table["coef"])
+        return table.assign(
+            coef=ratios,
+            std_err=ratios * table["std_err"],
+            ci_low=np.exp(table["ci_low"]),
+            ci_high=np.exp(table["ci_high"]),
+        )
+
+
+def _summary(results, fit, labels, level, heading, coefficients, fixed_table, notes=()):
     # only printing needs statsmodels: importing it here keeps `import skmixed` short
     from statsmodels.iolib.summary import Summary
 
-    blocks = [_header(results, labels, heading)]
+    blocks = [_header(results, labels, heading, coefficients)]
     if len(labels.factors) > 1:
         blocks.append(_group_table(labels))
     if len(results.params):
@@ -90,7 +106,8 @@ def _summary(results, fit, labels, level, heading, fixed_table, notes=()):
     width = max(WIDTH, *(block.width for block in blocks))
     summary = Summary()
     summary.tables = [block.as_wide_as(width) for block in blocks]
-    summary.add_extra_txt([*_notes(results, fit, labels, heading), *notes])
+    method = [coefficients.method] if coefficients.method else []
+    summary.add_extra_txt([*method, *_notes(results, fit, labels, heading), *notes])
     return summary
 
 
@@ -121,10 +138,10 @@ class Block:
         return self.table(max(map(len, self.stubs)) + width - self.width)
 
 
-def _header(results, labels, heading):
+def _header(results, labels, heading, coefficients):
     left, right = _data_rows(results, labels)
     left += heading.details
-    for row in _fit_rows(results, heading.likelihood):
+    for row in _fit_rows(results, heading.likelihood, coefficients):
         (left if len(left) <= len(right) else right).append(row)
     right += [("", "")] * (len(left) - len(right))
     left += [("", "")] * (len(right) - len(left))
@@ -141,15 +158,29 @@ def _data_rows(results, labels):
     return left, [*right, ("No. of grouping factors:", f"{len(labels.factors)}")]
 
 
-def _fit_rows(results, likelihood):
+def _fit_rows(results, likelihood, coefficients):
     """Criteria and the test of all slopes, to be dealt out left and right."""
-    wald = results.wald_chi2
     criteria = [(likelihood, results.llf), ("AIC:", results.aic), ("BIC:", results.bic)]
     criteria = [(name, f"{value:.3f}") for name, value in criteria]
-    if not wald.df:
-        return criteria
-    tests = [(f"Wald chi2({wald.df}):", f"{wald.statistic:.2f}"), ("Prob > chi2:", f"{wald.pvalue:.4f}")]
-    return [criteria[0], tests[0], criteria[1], tests[1], criteria[2]]
+    tests = _joint_rows(results, coefficients)
+    return [criteria[0], tests[0], criteria[1], tests[1], criteria[2]] if tests else criteria
+
+
+def _joint_rows(results, coefficients):
+    """The test that all coefficients but the intercept are zero."""
+    if not coefficients.method:
+        wald = results.wald_chi2
+        return _test_rows(f"Wald chi2({wald.df}):", "chi2", wald.statistic, wald.pvalue) if wald.df else []
+    if not results._slopes:
+        return []
+    test = coefficients.joint_test(results._slopes)
+    name = "Wald chi2" if coefficients.is_normal else "F"
+    degrees = f"{test.df}" if coefficients.is_normal else f"{test.df}, {test.df_denom:.1f}"
+    return _test_rows(f"{name}({degrees}):", name.split()[-1], test.statistic, test.pvalue)
+
+
+def _test_rows(title, name, statistic, pvalue):
+    return [(title, f"{statistic:.2f}"), (f"Prob > {name}:", f"{pvalue:.4f}")]
 
 
 def _size_rows(sizes):
@@ -173,25 +204,20 @@ def _limits(level):
     return [f"[{100 * level:g}% conf.", "interval]"]
 
 
-def _fixed_table(results, level):
-    limits = results.conf_int(1.0 - level)
-    columns = (results.params, results.bse, results.tvalues, results.pvalues, limits[0], limits[1])
-    return _coefficient_table(results, columns, "coef", level)
+def _coefficient_table(table, title, level, coefficients):
+    data = [_coefficient_cells(row, coefficients) for row in table.itertuples(index=False)]
+    names = ["z", "P>|z|"] if coefficients.is_normal else ["df", "t", "P>|t|"]
+    return Block(data, list(table.index), headers=[title, "std err", *names, *_limits(level)])
 
 
-def _odds_ratio_table(results, level):
-    table = results.odds_ratios(level)
-    return _coefficient_table(results, [table[name] for name in table], "odds ratio", level)
-
-
-def _coefficient_table(results, columns, title, level):
-    rows = zip(*columns, strict=True)
-    data = [[number(b), number(se), f"{z:.2f}", f"{p:.3f}", number(lo), number(hi)] for b, se, z, p, lo, hi in rows]
-    return Block(data, list(results.params.index), headers=[title, "std err", "z", "P>|z|", *_limits(level)])
+def _coefficient_cells(row, coefficients):
+    degrees = [] if coefficients.is_normal else [f"{row.df:.1f}"]
+    tests = [*degrees, f"{row.t:.2f}", f"{row.p_value:.3f}"]
+    return [number(row.coef), number(row.std_err), *tests, number(row.ci_low), number(row.ci_high)]
 
 
 def _variance_table(results, labels, level):
-    table = results.variance_table(level)
+    table = results.variance_table(level=level)
     stubs, data, entries = [], [], results._variances.entries
     previous = None
     for row, term in zip_longest(table.itertuples(), [k for k, _, _ in entries]):
@@ -222,8 +248,6 @@ def _notes(results, fit, labels, heading):
         name = test.distribution.split("(")[0]
         found = f"{test.distribution} = {test.statistic:.2f}   Prob >= {name} = {test.pvalue:.4f}"
         lines.append(f"LR test vs. {heading.plain}: {found}")
-        if test.conservative:
-            lines.append("The LR test is conservative: variances cannot be negative.")
     if np.any(np.isnan(results._variances.std_errors)):
         lines.append("A variance is zero, a correlation one, or the likelihood flat: no standard errors there.")
     dropped = [n for k, n in enumerate(labels.fixed) if k not in set(fit.design.kept.tolist())]

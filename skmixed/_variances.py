@@ -15,6 +15,8 @@ from ._covariance import pivoted_root
 from ._fitted import inverse_information
 from ._optimize import pack
 
+DIFFERENCE = 1e-4  # step of numerical derivatives of the gradient, as a share of the covariance
+
 
 @dataclass(frozen=True)
 class VarianceEstimates:
@@ -39,6 +41,11 @@ class VarianceEstimates:
             return low, np.where(variances, self.estimates * width, high)
 
 
+def variance_entries(fit):
+    """Entries (term, row, column) of the covariances that their structures do not fix at zero, row >= column."""
+    return [(k, r, c) for k, block in enumerate(fit.model.blocks) for r, c in _free_entries(block.structure)]
+
+
 def variance_estimates(fit):
     """Variances, covariances and the residual variance with Wald standard errors.
 
@@ -46,7 +53,7 @@ def variance_estimates(fit):
     sigma) with the fixed effects profiled out, which is the same.  At the boundary (a variance at zero, a correlation
     at plus or minus one) there is no standard error and it is NaN.
     """
-    entries = [(k, r, c) for k, block in enumerate(fit.model.blocks) for r, c in _free_entries(block.structure)]
+    entries = variance_entries(fit)
     estimates = [fit.covariances[k][r, c] for k, r, c in entries]
     if fit.sigma2 is None:
         return VarianceEstimates(entries, np.array(estimates), _joint_standard_errors(fit, entries))
@@ -81,73 +88,138 @@ def _free_entries(structure):
 
 
 def _standard_errors(fit, entries):
+    information = variance_information(fit)
+    if information is None:
+        return np.full(len(entries) + 1, np.nan)
+    jacobian = linear_entry_jacobian(fit, information.parameters, entries)
+    variances = np.einsum("ek,kl,el->e", jacobian, information.covariance, jacobian)
     interior = [b.structure.is_interior(T) for b, T in zip(fit.model.blocks, fit.optimum.point, strict=True)]
-    out = np.full(len(entries) + 1, np.nan)
-    if fit.state.sigma2 <= 0 or fit.state.fixed.r2 < fit.objective.least_r2:
-        return out
-    with np.errstate(all="ignore"):
-        covariance, owners = _parameter_covariance(fit, interior)
-    if covariance is None:
-        return out
-    jacobian = _entry_jacobian(fit, entries, interior, owners)
-    variances = np.einsum("ek,kl,el->e", jacobian, covariance, jacobian)
     known = [interior[k] for k, _, _ in entries] + [True]
-    return np.where(known & (variances > 0), np.sqrt(np.maximum(variances, 0.0)), np.nan) * fit.y_scale**2
+    return np.where(known & (variances > 0), np.sqrt(np.maximum(variances, 0.0)), np.nan)
 
 
-def _parameter_covariance(fit, interior):
-    """Covariance of (natural parameters of the interior terms, sigma), and the term of every parameter."""
-    blocks = fit.model.blocks
-    parameters = [(k, B) for k, block in enumerate(blocks) if interior[k] for B in block.structure.basis]
-    owners = np.array([k for k, _ in parameters], dtype=int)
-    hessian, tilt = observed_hessian(fit, parameters)
-    sigma, nu = np.sqrt(fit.state.sigma2), fit.objective.nu
-    cross = 2.0 * tilt / sigma**3
-    last = 4.0 * nu / sigma**2
-    joint = np.block([[hessian + np.outer(cross, cross) / last, cross[:, None]], [cross, np.array([[last]])]])
-    return inverse_information(joint), owners
+def linear_entry_jacobian(fit, parameters, entries):
+    """Derivatives of the entries ``sigma^2 R T R'`` and of sigma^2, in the data's units, in (parameters, sigma)."""
+    bases, point = fit.design.frame.bases, fit.optimum.point
+    sigma = np.sqrt(fit.state.sigma2)
+    out = np.zeros((len(entries) + 1, len(parameters) + 1))
+    for e, (k, r, c) in enumerate(entries):
+        R = bases[k]
+        out[e, :-1] = [sigma**2 * (R[r] @ p.matrix @ R[c]) if p.term == k else 0.0 for p in parameters]
+        out[e, -1] = 2.0 * sigma * (R[r] @ point[k] @ R[c])
+    out[-1, -1] = 2.0 * sigma
+    return out * fit.y_scale**2
 
 
-def observed_hessian(fit, parameters):
-    """Hessian of the profiled deviance in natural parameters, and ``s_a = y'P V_a P y``.
+@dataclass(frozen=True)
+class Parameter:
+    """A coordinate of the covariance of one term: its derivative, and the covariance after a step."""
 
-    ``parameters`` are pairs (term, matrix).  Exact for a single factor; central differences of the exact gradient
-    otherwise.
+    term: int
+    matrix: np.ndarray  # dT
+    move: object  # step -> T
+    reach: float  # size of a step that changes T by its own order
+
+
+@dataclass(frozen=True)
+class VarianceInformation:
+    """Covariance of the estimates of (parameters of T, sigma), sigma in the frame's units."""
+
+    parameters: list
+    covariance: np.ndarray
+
+
+def variance_information(fit):
+    """Inverse observed information of a linear model's covariances and sigma; None where there is none.
+
+    With the profiled Hessian ``H_p`` and the tilt ``s_a = y'P V_a P y`` the joint deviance has
+
+        H_as = 2 s_a / sigma^3,    H_ss = 4 nu / sigma^2,    H_ab = H_p + H_as H_sb / H_ss.
+    """
+    if fit.state.sigma2 <= 0 or fit.state.fixed.r2 < fit.objective.least_r2:
+        return None
+    parameters = free_parameters(fit)
+    with np.errstate(all="ignore"):
+        hessian, tilt = _observed_hessian(fit, parameters)
+        sigma = np.sqrt(fit.state.sigma2)
+        cross, last = 2.0 * tilt / sigma**3, 4.0 * fit.objective.nu / sigma**2
+        joint = np.block([[hessian + np.outer(cross, cross) / last, cross[:, None]], [cross, np.array([[last]])]])
+        covariance = inverse_information(joint)
+    return None if covariance is None else VarianceInformation(parameters, covariance)
+
+
+def free_parameters(fit):
+    """Coordinates in which the covariances may vary around their estimates.
+
+    Inside the cone they are the natural, linear parameters.  A singular covariance varies with its rank held: along the
+    directions of its chart that change it at all, none where it is zero.
+    """
+    found = []
+    for k, (block, T) in enumerate(zip(fit.model.blocks, fit.optimum.point, strict=True)):
+        structure = block.structure
+        found += _natural(k, structure, T) if structure.is_interior(T) else _in_chart(k, structure.chart(T))
+    return found
+
+
+def _natural(k, structure, T):
+    inverse = np.linalg.inv(pivoted_root(T)[0])
+    for B in structure.basis:
+        reach = 1.0 / np.max(np.abs(np.linalg.eigvalsh(inverse @ B @ inverse.T)))
+        yield Parameter(k, B, lambda step, B=B: T + step * B, reach)
+
+
+def _in_chart(k, chart):
+    for a in _moving(chart):
+        unit = np.eye(len(chart.derivatives))[a]
+        yield Parameter(k, chart.derivatives[a], lambda step, unit=unit: chart.move(step * unit), chart.radius)
+
+
+def _moving(chart):
+    """Coordinates of a chart that change the covariance to first order."""
+    size = np.max(np.abs(chart.derivatives), axis=(1, 2), initial=0.0)
+    return np.flatnonzero(size > 1e-12 * np.max(size, initial=0.0))
+
+
+def packed_directions(fit, parameters):
+    """Derivatives of the factors' matrices in packed form, (parameters, packed)."""
+    rows = [fit.model.packed(fit.model.blocks[p.term], p.matrix[None])[0] for p in parameters]
+    return np.array(rows).reshape(len(rows), -1)
+
+
+def _observed_hessian(fit, parameters):
+    """Hessian of the profiled deviance in the parameters, and ``s_a = y'P V_a P y``.
+
+    Exact for a single factor; central differences of the exact gradient otherwise.
     """
     if not parameters:
         return np.zeros((0, 0)), np.zeros(0)
-    basis = np.vstack([fit.model.packed(fit.model.blocks[k], B[None]) for k, B in parameters])
-    tilt = basis @ fit.state.tilt
+    basis = packed_directions(fit, parameters)
     if fit.state.exact:
-        return basis @ fit.state.hessian @ basis.T, tilt
-    rows = [np.broadcast_to(_gradient_difference(fit, k, B), basis.shape[1:]) for k, B in parameters]
-    hessian = np.array(rows) @ basis.T
-    return (hessian + hessian.T) / 2, tilt
+        hessian = basis @ fit.state.hessian @ basis.T
+    else:
+        hessian = np.array([_gradient_difference(fit, p, basis.shape[1]) for p in parameters]) @ basis.T
+    hessian += _bending(fit, parameters)
+    return (hessian + hessian.T) / 2, basis @ fit.state.tilt
 
 
-def _gradient_difference(fit, k, B):
-    """Derivative of the packed gradient along B in term k, a step that is small relative to T in every direction."""
-    point = list(fit.optimum.point)
-    root_inverse = np.linalg.inv(pivoted_root(point[k])[0])
-    h = 1e-4 / np.max(np.abs(np.linalg.eigvalsh(root_inverse @ B @ root_inverse.T)))
+def _bending(fit, parameters):
+    """What the second derivatives of charts add to the Hessian."""
+    out = np.zeros((len(parameters), len(parameters)))
+    for k, (block, T) in enumerate(zip(fit.model.blocks, fit.optimum.point, strict=True)):
+        own = [a for a, p in enumerate(parameters) if p.term == k]
+        if own and not block.structure.is_interior(T):
+            chart = block.structure.chart(T)
+            D = fit.model.split(fit.state.gradient)[k]
+            out[np.ix_(own, own)] = chart.second(D)[np.ix_(_moving(chart), _moving(chart))]
+    return out
+
+
+def _gradient_difference(fit, parameter, width):
+    """Derivative of the packed gradient along a parameter."""
+    k, h, point = parameter.term, DIFFERENCE * parameter.reach, fit.optimum.point
 
     def gradient(step):
-        state = fit.objective(fit.model.assemble([*point[:k], point[k] + step * B, *point[k + 1 :]]))
-        return pack(state.gradient) if np.isfinite(state.value) else np.nan
+        state = fit.objective(fit.model.assemble([*point[:k], parameter.move(step), *point[k + 1 :]]))
+        return pack(state.gradient) if np.isfinite(state.value) else np.full(width, np.nan)
 
     return (gradient(h) - gradient(-h)) / (2.0 * h)
-
-
-def _entry_jacobian(fit, entries, interior, owners):
-    """Derivatives of the entries ``sigma^2 R T R'`` and of sigma^2 in (natural parameters, sigma)."""
-    bases, point = fit.design.frame.bases, fit.optimum.point
-    sigma = np.sqrt(fit.state.sigma2)
-    out = np.zeros((len(entries) + 1, len(owners) + 1))
-    for e, (k, r, c) in enumerate(entries):
-        if not interior[k]:
-            continue
-        R = bases[k]
-        out[e, :-1][owners == k] = [sigma**2 * (R[r] @ B @ R[c]) for B in fit.model.blocks[k].structure.basis]
-        out[e, -1] = 2.0 * sigma * (R[r] @ point[k] @ R[c])
-    out[-1, -1] = 2.0 * sigma
-    return out

@@ -183,6 +183,18 @@ class FittedFormula:
     def _evaluated_columns(self):
         return {str(v) for spec in self._specifications for v in spec.required_variables}
 
+    @property
+    def groups(self):
+        """Grouping columns."""
+        return list(self._groups)
+
+    @property
+    def categorical(self):
+        """Columns that enter as categories, whatever they hold."""
+        return {
+            str(v) for spec in self._specifications for f in spec.factor_contrasts for v in spec.factor_variables[f]
+        }
+
     def _check_names(self, wanted, table):
         for name in wanted:
             if name not in table.columns:

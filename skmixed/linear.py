@@ -19,7 +19,7 @@ from ._covariance import STRUCTURES
 from ._design import Design
 from ._diagnostics import linear_problems
 from ._fit import fit_linear
-from ._prediction import error_variances
+from ._prediction import Uncertainty, error_variances, linear
 from .results import MixedResults
 from .terms import RandomEffect
 
@@ -270,11 +270,17 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         return np.column_stack([mean - half, mean + half])
 
     def _error_variance(self, rows, codes, *, prior):
-        design = self._fit.design
-        pool = design.frame.pool(rows.X)
-        z = [pool[:, list(e)] for e in design.frame.effects]
-        x = pool[:, design.frame.fixed[design.kept]]
-        return self._fit.sigma2 * np.maximum(error_variances(self._fit.state, x, z, codes, prior=prior), 0.0)
+        variances = error_variances(self._fit.state, *self._pool_columns(rows), codes, prior=prior)
+        return self._fit.sigma2 * variances
+
+    def _linearised(self, rows, codes, kind):
+        """Predictions with what their derivatives are made of: new levels count with the mean of their effects."""
+        return linear(self._predictor(rows, codes), *self._pool_columns(rows), codes)
+
+    @property
+    def _uncertainty(self):
+        fit = self._fit
+        return Uncertainty(fit.state, fit.sigma2, fit.sigma2 * fit.state.fixed.covariance)
 
     def score(
         self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None

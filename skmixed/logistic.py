@@ -23,7 +23,7 @@ from ._diagnostics import logistic_problems
 from ._families import BernoulliLogit
 from ._fit_logistic import fit_glmm
 from ._marginal import average_bend, average_mean, average_slope
-from ._prediction import posterior_parts, prior_variances
+from ._prediction import Linearised, Uncertainty, prior_variances
 from ._quadrature import MAX_DIMENSION
 from ._separation import infinite_estimates
 from .results import LogisticResults
@@ -293,11 +293,10 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
             Columns in the order of ``classes_``; the standard errors of both are the same.
         """
         rows, codes = self._read_for_prediction(X, groups, kind)
-        eta, sd = self._distribution(rows, codes, kind)
-        proba = _probabilities(eta, sd)
+        proba = _probabilities(*self._distribution(rows, codes, kind))
         if not return_std:
             return proba
-        std = np.sqrt(self._probability_variance(rows, codes, eta, sd, kind))
+        std = np.sqrt(self._uncertainty.row_variances(self._linearised(rows, codes, kind)))
         return proba, np.column_stack([std, std])
 
     def _distribution(self, rows, codes, kind):
@@ -308,23 +307,19 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         z = [self._predictor.varying(rows, f) for f in range(len(self._factors))]
         return eta, np.sqrt(np.maximum(prior_variances(self._factor_covariances, z, codes), 0.0))
 
-    def _probability_variance(self, rows, codes, eta, sd, kind):
-        """``g'Cov g + E[w]^2 z'Mz``: g is the derivative of the probability in the covariances and in beta."""
-        design, fit = self._fit.design, self._fit
-        pool = design.frame.pool(rows.X)
-        x, z = pool[:, design.frame.fixed[design.kept]], [pool[:, list(e)] for e in design.frame.effects]
-        slope, bend = average_slope(FAMILY, eta, sd), 0.5 * average_bend(FAMILY, eta, sd)
-        out, joint = np.empty(len(rows)), fit.parameter_covariance
-        for part, posterior, shift in posterior_parts(fit.working, x, z, codes):
-            along_beta = slope[part, None] * shift
-            out[part] = slope[part] ** 2 * posterior
-            if kind == "population" or joint is None:
-                out[part] += np.einsum("np,pr,nr->n", along_beta, fit.beta_covariance, along_beta)
-                continue
-            new = [np.where((c[part] < 0)[:, None], v[part], 0.0) for v, c in zip(z, codes, strict=True)]
-            g = np.hstack([bend[part, None] * fit.prior_derivatives(new, len(shift)), along_beta])
-            out[part] += np.einsum("np,pr,nr->n", g, joint, g)
-        return np.maximum(out, 0.0)
+    def _linearised(self, rows, codes, kind):
+        """Probabilities of the second class with what their derivatives are made of."""
+        eta, sd = self._distribution(rows, codes, kind)
+        bend = np.zeros(len(rows)) if kind == "population" else 0.5 * average_bend(FAMILY, eta, sd)
+        mean, slope = average_mean(FAMILY, eta, sd), average_slope(FAMILY, eta, sd)
+        return Linearised(mean, slope, bend, *self._pool_columns(rows), codes)
+
+    @property
+    def _uncertainty(self):
+        fit = self._fit
+        if fit.parameter_covariance is None:  # the covariances count as known
+            return Uncertainty(fit.working, 1.0, fit.beta_covariance)
+        return Uncertainty(fit.working, 1.0, fit.parameter_covariance, fit.prior_derivatives)
 
     def predict_log_proba(self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional") -> np.ndarray:
         """Logarithms of :meth:`predict_proba`.

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ._bootstrap import bootstrap_limits
 from ._boundary import LikelihoodRatioTest, random_effects_test
+from ._coefficients import linear_coefficients, logistic_coefficients
 from ._contrasts import WaldTest, check_level, wald_chi2
-from ._summary import linear_summary, logistic_summary
+from ._profile import profile_limits
+from ._summary import exponentiated, linear_summary, logistic_summary
 from ._variances import variance_estimates
 
 __all__ = ["LogisticResults", "MixedResults"]
+
+Degrees = Literal["normal", "residual", "satterthwaite", "kenward-roger"]
+Covariance = Literal["model", "CR0", "CR1", "CR2", "CR3"]
 
 
 class MixedResults:
@@ -35,16 +42,17 @@ class MixedResults:
     """
 
     _has_residual = True
+    _read_coefficients = staticmethod(linear_coefficients)
 
-    def __init__(self, fit, labels, rows=None):
-        self._fit, self._labels, self._rows = fit, labels, rows
+    def __init__(self, fit, labels, rows=None, predict=None):
+        self._fit, self._labels, self._rows, self._predict = fit, labels, rows, predict
 
     def __repr__(self):
         return f"<{type(self).__name__}: {self.nobs:g} observations, log-likelihood {self.llf:.4f}>"
 
     def __getstate__(self):
         # the data are not part of the result: a pickled model stays small
-        return {"_fit": self._fit, "_labels": self._labels, "_rows": None}
+        return vars(self) | {"_rows": None}
 
     @property
     def nobs(self) -> float:
@@ -127,33 +135,161 @@ class MixedResults:
     @property
     def wald_chi2(self) -> WaldTest:
         """Joint test that every coefficient but the intercept is zero."""
-        slopes = list(range(int(self._labels.intercept), len(self._names)))
+        slopes = self._slopes
         covariance = self._fit.coefficient_covariance
         return wald_chi2(self.params.to_numpy()[slopes], covariance[np.ix_(slopes, slopes)])
 
-    def random_effects_test(self, method: str = "chibar") -> LikelihoodRatioTest:
+    @property
+    def _slopes(self):
+        """Positions of the coefficients other than the intercept."""
+        return list(range(int(self._labels.intercept), len(self._names)))
+
+    def _coefficients(self, df="normal", cov="model", clusters=None):
+        return self._read_coefficients(self._fit, self._training, self._labels, df, cov, clusters)
+
+    def coef_table(
+        self, df: Degrees = "normal", cov: Covariance = "model", clusters: Any = None, level: float = 0.95
+    ) -> pd.DataFrame:
+        """Fixed effects with standard errors, tests and confidence limits.
+
+        Parameters
+        ----------
+        df : {"normal", "residual", "satterthwaite", "kenward-roger"}, default="normal"
+            Degrees of freedom: infinitely many; observations less coefficients; ``2 v^2 / Var(v)`` with v the estimated
+            variance of the coefficient (Satterthwaite; with a robust ``cov`` those of Bell and McCaffrey); or Kenward
+            and Roger's, which also adjust the covariance.  The last two are for the linear model.
+        cov : {"model", "CR0", "CR1", "CR2", "CR3"}, default="model"
+            Covariance of the coefficients: the model's, or cluster-robust ones: without correction, times m / (m - 1)
+            for m clusters, bias-reduced, and the jackknife.  The last two are for the linear model.
+        clusters : str or array-like of shape (n_rows,), default=None
+            Independent clusters of a robust ``cov``: a grouping factor or column of X, or labels.  Every level of
+            every factor must lie within one cluster.  Default: the outermost factor.
+        level : float, default=0.95
+            Of the confidence limits.
+
+        Returns
+        -------
+        DataFrame
+            ``coef, std_err, df, t, p_value, ci_low, ci_high`` by coefficient; with ``df="normal"`` the degrees of
+            freedom are infinite and column t is z.
+
+        Raises
+        ------
+        ValueError
+            For methods that the model has not, and clusters that cut through a level.
+
+        References
+        ----------
+        Kenward and Roger (1997), Small sample inference for fixed effects from restricted maximum likelihood,
+        Biometrics 53.  Pustejovsky and Tipton (2018), Small-sample methods for cluster-robust variance estimation,
+        J. Business & Economic Statistics 36.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(n_groups=12, rows_per_group=5, random_state=0)
+        >>> results = MixedLinearRegressor(random_effects="(1 + x0 | group)").fit(X, y).results_
+        >>> results.coef_table(df="kenward-roger")["df"].round(1).to_dict()
+        {}
+        """
+        return self._coefficients(df, cov, clusters).table(level)
+
+    def t_test(self, spec: Any, *, df: Degrees = "normal", cov: Covariance = "model", clusters: Any = None) -> Any:
+        """Test rows of a linear hypothesis one by one.
+
+        Parameters
+        ----------
+        spec : str, list of str, dict, array-like, DataFrame or pair
+            ``"black = other"``, ``"2 * age - ttl_exp = 1"``, several separated by commas; ``{"age": 0}``; a matrix with
+            one column per coefficient; ``(matrix, values)``.
+        df, cov, clusters
+            As in :meth:`coef_table`.
+
+        Returns
+        -------
+        statsmodels.stats.contrast.ContrastResults
+            ``effect``, ``sd``, ``tvalue``, ``pvalue``, ``df_denom``, ``conf_int()``, ``summary_frame()``.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> float(results.t_test("x1 - 2 * x0 = 0", df="satterthwaite").pvalue.round(2))
+        0
+        """
+        return self._coefficients(df, cov, clusters).t_test(spec)
+
+    def wald_test(
+        self,
+        spec: Any,
+        *,
+        df: Degrees = "normal",
+        cov: Covariance = "model",
+        clusters: Any = None,
+        use_f: bool | None = None,
+    ) -> Any:
+        """Test all rows of a linear hypothesis together.
+
+        Parameters
+        ----------
+        spec, df, cov, clusters
+            As in :meth:`t_test`.  With a robust ``cov`` and ``df="satterthwaite"`` the statistic is Hotelling's T^2
+            scaled to an F (Tipton and Pustejovsky 2015).
+        use_f : bool, default=None
+            Whether to refer to an F distribution rather than chi-squared; by default unless ``df="normal"``.
+
+        Returns
+        -------
+        statsmodels.stats.contrast.ContrastResults
+            ``statistic``, ``pvalue``, ``df_num``, ``df_denom``.
+        """
+        return self._coefficients(df, cov, clusters).wald_test(spec, use_f)
+
+    def f_test(self, spec: Any, *, df: Degrees = "residual", cov: Covariance = "model", clusters: Any = None) -> Any:
+        """:meth:`wald_test` by an F statistic, as statsmodels names it."""
+        return self.wald_test(spec, df=df, cov=cov, clusters=clusters, use_f=True)
+
+    def random_effects_test(self, method: Literal["chibar", "exact"] = "chibar", **options) -> LikelihoodRatioTest:
         """Likelihood-ratio test against the model without random effects, same rows and same criterion."""
-        if method != "chibar":
-            raise ValueError(f"method={method!r} is not known.\nUse 'chibar'.")
-        return random_effects_test(self._fit)
+        return random_effects_test(self._fit, method, **options)
 
     @cached_property
     def _variances(self):
         return variance_estimates(self._fit)
 
-    def variance_table(self, level: float = 0.95) -> pd.DataFrame:
-        """Variances, covariances and the residual variance, one row each; Wald limits.
+    def variance_table(
+        self, method: Literal["wald", "profile", "bootstrap"] = "wald", level: float = 0.95, **options
+    ) -> pd.DataFrame:
+        """Variances, covariances and the residual variance, one row each, with confidence limits.
 
-        Limits of variances are computed on the log scale, those of covariances are symmetric.  At the boundary there is
-        no standard error.
+        Parameters
+        ----------
+        method : {"wald", "profile", "bootstrap"}, default="wald"
+            "wald": from the standard errors, on the log scale for variances and symmetric for covariances; "profile":
+            where the profile of the (restricted) likelihood has fallen by half a chi-squared quantile; "bootstrap":
+            quantiles of a parametric bootstrap, whose standard deviations then are the standard errors.
+        level : float, default=0.95
+        **options
+            Of the bootstrap: ``n_samples``, ``random_state``, ``n_jobs``.
+
+        Returns
+        -------
+        DataFrame
+            ``factor, effect, effect2, estimate, sd_or_corr, std_error, ci_low, ci_high``; a residual comes last.  At
+            the boundary there is no Wald standard error.
         """
+        if method not in VARIANCE_LIMITS:
+            raise ValueError(f"method={method!r} is not known.\nUse 'wald', 'profile' or 'bootstrap'.")
         found = self._variances
-        low, high = found.intervals(level)
+        std_errors, low, high = VARIANCE_LIMITS[method](self, check_level(level), **options)
         rows = [(*self._labels.entry(k, r, c), self._sd_or_corr(k, r, c)) for k, r, c in found.entries]
         rows += [("Residual", "", "", np.sqrt(self.scale))] * self._has_residual
         table = pd.DataFrame(rows, columns=["factor", "effect", "effect2", "sd_or_corr"])
         table.insert(3, "estimate", found.estimates)
-        return table.assign(std_error=found.std_errors, ci_low=low, ci_high=high)
+        return table.assign(std_error=std_errors, ci_low=low, ci_high=high)
 
     def _sd_or_corr(self, term, row, col):
         cov = self._fit.covariances[term]
@@ -220,9 +356,40 @@ class MixedResults:
             )
         return self._rows
 
-    def summary(self, level: float = 0.95):
-        """Printed tables in Stata's arrangement, as a statsmodels Summary (text, HTML, LaTeX)."""
-        return linear_summary(self, self._fit, self._labels, level)
+    def predict(self, X: Any = None, **options) -> np.ndarray:
+        """Predicted means: the estimator's, with its options; the fitted values without X."""
+        return self.fittedvalues if X is None else self._predict(X, **options)
+
+    def summary(
+        self, level: float = 0.95, *, df: Degrees = "normal", cov: Covariance = "model", clusters: Any = None
+    ) -> Any:
+        """Printed tables in Stata's arrangement, as a statsmodels Summary (text, HTML, LaTeX).
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Of the confidence limits.
+        df, cov, clusters
+            How the fixed effects are tested, as in :meth:`coef_table`; the summary says which.
+        """
+        return linear_summary(self, self._fit, self._labels, level, self._coefficients(df, cov, clusters))
+
+
+def _wald_limits(results, level):
+    found = results._variances
+    return found.std_errors, *found.intervals(level)
+
+
+def _profile_limits(results, level):
+    return results._variances.std_errors, *profile_limits(results._fit, level)
+
+
+def _bootstrap_limits(results, level, **options):
+    low, high, std_errors = bootstrap_limits(results._fit, results._training(), level, **options)
+    return std_errors, low, high
+
+
+VARIANCE_LIMITS = {"wald": _wald_limits, "profile": _profile_limits, "bootstrap": _bootstrap_limits}
 
 
 class LogisticResults(MixedResults):
@@ -233,23 +400,29 @@ class LogisticResults(MixedResults):
     """
 
     _has_residual = False
+    _read_coefficients = staticmethod(logistic_coefficients)
     reml = False
     scale = 1.0
 
-    def __init__(self, fit, labels, rows=None, event="1"):
-        super().__init__(fit, labels, rows)
+    def __init__(self, fit, labels, rows=None, predict=None, event="1"):
+        super().__init__(fit, labels, rows, predict)
         self.event = event  # the class whose log-odds are modelled
-
-    def __getstate__(self):
-        return super().__getstate__() | {"event": self.event}
 
     @property
     def bse(self) -> pd.Series:
         """Standard errors from the joint information of covariances and coefficients."""
         return super().bse
 
-    def odds_ratios(self, level: float = 0.95) -> pd.DataFrame:
+    def odds_ratios(
+        self, level: float = 0.95, *, df: Degrees = "normal", cov: Covariance = "model", clusters: Any = None
+    ) -> pd.DataFrame:
         """``exp(params)`` with standard errors by the delta method and the exponentials of the confidence limits.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+        df, cov, clusters
+            As in :meth:`coef_table`.
 
         Returns
         -------
@@ -257,19 +430,28 @@ class LogisticResults(MixedResults):
             ``odds_ratio, std_err, z, p_value, ci_low, ci_high`` by coefficient; z and p are those of ``params``.  The
             row of the intercept holds the odds where all columns and random effects are zero.
         """
-        limits = self.conf_int(1.0 - level)
-        with np.errstate(over="ignore"):
-            ratios = np.exp(self.params)
-            table = {
-                "odds_ratio": ratios,
-                "std_err": ratios * self.bse,
-                "z": self.tvalues,
-                "p_value": self.pvalues,
-                "ci_low": np.exp(limits[0]),
-                "ci_high": np.exp(limits[1]),
-            }
-        return pd.DataFrame(table)
+        table = exponentiated(self.coef_table(df, cov, clusters, level))
+        return table.drop(columns="df").rename(columns={"coef": "odds_ratio", "t": "z"})
 
-    def summary(self, level: float = 0.95, odds_ratios: bool = False):
-        """Printed tables in Stata's arrangement, as a statsmodels Summary (text, HTML, LaTeX)."""
-        return logistic_summary(self, self._fit, self._labels, level, odds_ratios)
+    def summary(
+        self,
+        level: float = 0.95,
+        odds_ratios: bool = False,
+        *,
+        df: Degrees = "normal",
+        cov: Covariance = "model",
+        clusters: Any = None,
+    ) -> Any:
+        """Printed tables in Stata's arrangement, as a statsmodels Summary (text, HTML, LaTeX).
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Of the confidence limits.
+        odds_ratios : bool, default=False
+            Print ``exp(coef)`` with standard errors by the delta method and the exponentials of the limits.
+        df, cov, clusters
+            How the fixed effects are tested, as in :meth:`coef_table`; the summary says which.
+        """
+        found = self._coefficients(df, cov, clusters)
+        return logistic_summary(self, self._fit, self._labels, level, found, odds_ratios)

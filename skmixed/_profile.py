@@ -1,0 +1,1030 @@
+"""Profile likelihood: how far a parameter can move before the deviance has risen by a quantile of chi-squared.
+
+For a value phi of one parameter ``d_p(phi)`` is the minimum of the deviance over all others, and the limits solve
+
+    d_p(phi) - d = chi2_{1, level}.
+
+The parameter is made a coordinate of its own, so that a constrained minimum is one over the other coordinates, found by
+the minimiser of :mod:`skmixed._optimize`: the standard deviation and the correlation, or covariance, of two effects are
+entries of a root of T that begins with these effects.  The slope of the profile is the derivative of the deviance in
+that coordinate (at a minimum nothing else moves it), which makes Newton's method on the nearly straight
+``zeta(phi) = sqrt(d_p(phi) - d)`` converge in two or three steps, each from where the last minimum leads.
+
+The covariances of a linear model are absolute here, ``T* = sigma^2 T``, and the residual variance is a parameter.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from . import _kernels as kernels
+from ._cholesky import Plan
+from ._contrasts import check_level
+from ._covariance import Chart, CovarianceModel, TermBlock, Unstructured, flat, pivoted_root
+from ._crossprod import condensed
+from ._fit_logistic import NO_EFFECTS
+from ._lmm import ProfiledDeviance, State, Unattainable
+from ._optimize import local_model, minimize, pack, trust_region_step
+from ._search import search
+from ._start import typical_floors
+from ._tables import unknown_column
+from ._variances import _free_entries
+from .exceptions import ConvergenceWarning
+
+__all__ = ["profile", "profile_limits"]
+
+TOLERANCE = 1e-7  # predicted decrease that ends a constrained minimisation, after a last step
+MAX_ITER = 100
+CLOSE = 5e-3  # distance of zeta from its target that one more Newton step, not evaluated, takes down to its square
+MAX_POINTS = 60
+LONGEST_STEP = 4.0  # factor by which the distance from the estimate may grow in one step
+NEGLIGIBLE_FALL = 1e-6  # of the deviance below that of the fit
+LIFT = 1e-4  # variance, in units of the frame, from which a saddle at zero is left
+LARGEST_EXPONENT = 600.0
+
+
+# The linear model with its residual variance as a parameter
+
+
+class KnownScale(ProfiledDeviance):
+    """The deviance at a given residual variance: ``nu log(2 pi sigma^2) + r^2 / sigma^2`` is its criterion."""
+
+    def __init__(self, objective, sigma2):
+        vars(self).update(vars(objective))
+        self.sigma2 = sigma2
+
+    def criterion(self, r2):
+        return self.nu * np.log(2.0 * np.pi * self.sigma2) + r2 / self.sigma2
+
+    def precision(self, r2):
+        return 1.0 / self.sigma2
+
+    def profiled(self, r2):
+        return 0.0
+
+
+class AbsoluteDeviance:
+    """The deviance of a linear model as a function of the absolute covariances T* and ``t = log sigma^2``."""
+
+    def __init__(self, objective):
+        self.objective = objective
+
+    def __call__(self, point):
+        *T, (t,) = point
+        if not abs(t) < LARGEST_EXPONENT:
+            return Unattainable()
+        try:
+            return AbsoluteState(self, T, float(np.exp(t)))
+        except np.linalg.LinAlgError:
+            return Unattainable()
+
+
+class AbsoluteState:
+    """The model at one point; derivatives are those of ``F(T, t)`` by the chain rule along ``T = T* exp(-t)``."""
+
+    degenerate = False
+
+    def __init__(self, objective, T, sigma2):
+        self.objective, self.sigma2 = objective, sigma2
+        self.relative = [t / sigma2 for t in T]
+        self.inner = State(KnownScale(objective.objective, sigma2), self.relative)
+        if not np.isfinite(self.value):
+            raise np.linalg.LinAlgError("the deviance overflows")
+
+    def at(self, point):
+        """The same model at another point."""
+        return self.objective(point)
+
+    @property
+    def value(self):
+        return self.inner.value
+
+    @property
+    def exact(self):
+        return self.inner.exact or not self.relative
+
+    @property
+    def noise(self):
+        return self.inner.noise
+
+    @property
+    def gradient(self):
+        """``dd / dT*_f``, one symmetric matrix per factor."""
+        return tuple(D / self.sigma2 for D in self.inner.gradient)
+
+    @cached_property
+    def _packed(self):
+        """T and ``dF / dT`` in packed coordinates."""
+        if not self.relative:
+            return np.zeros(0), np.zeros(0)
+        T = np.concatenate([t[kernels.lower_triangle(len(t))] for t in self.relative])
+        return T, pack(self.inner.gradient)
+
+    @property
+    def _share(self):
+        """``r^2 / sigma^2``."""
+        return self.inner.r2 / self.sigma2
+
+    @cached_property
+    def slope(self):
+        """The gradient in (packed T*, t)."""
+        T, F = self._packed
+        return np.append(F / self.sigma2, self.inner.objective.nu - self._share - F @ T)
+
+    @cached_property
+    def hessian(self):
+        """Second derivatives, or the average information, in (packed T*, t)."""
+        if not self.relative:
+            return np.array([[self._share]])
+        T, F = self._packed
+        H, crossed = self.inner.hessian, self.inner.tilt / self.sigma2
+        along = (crossed - F - H @ T) / self.sigma2
+        last = self._share - 2.0 * crossed @ T + T @ H @ T + F @ T
+        return np.block([[H / self.sigma2**2, along[:, None]], [along, np.array([[last]])]])
+
+
+# Coordinates of one term in which a standard deviation, a covariance or a correlation is the first
+
+
+class StandardDeviation:
+    """Of the first effect: its 1 x 1 root is the coordinate."""
+
+    size, low, high = 1, 0.0, np.inf
+
+    @staticmethod
+    def start(U):
+        return np.array([np.sqrt(max(U[0, 0], 0.0))])
+
+    @staticmethod
+    def root(x):
+        """The root of the covariance of the first effects, its first and its second derivatives in x."""
+        return np.array([[x[0]]]), np.ones((1, 1, 1)), np.zeros((1, 1, 1, 1))
+
+
+class Correlation:
+    """Of the first two effects: coordinates are its arcsine and the logarithms of the standard deviations."""
+
+    size, low, high = 2, -np.pi / 2, np.pi / 2
+
+    @staticmethod
+    def start(U):
+        sd = np.sqrt(np.diag(U))
+        return np.append(np.arcsin(np.clip(U[0, 1] / (sd[0] * sd[1]), -1.0, 1.0)), np.log(sd))
+
+    @staticmethod
+    def root(x):
+        angle, (first, second) = x[0], np.exp(x[1:])
+        row = np.array([[0.0, 0.0], [second * np.sin(angle), second * np.cos(angle)]])
+        turned = np.array([[0.0, 0.0], [second * np.cos(angle), -second * np.sin(angle)]])
+        top, zero = np.array([[first, 0.0], [0.0, 0.0]]), np.zeros((2, 2))
+        curved = [[-row, zero, turned], [zero, top, zero], [turned, zero, row]]
+        return top + row, np.array([turned, top, row]), np.array(curved)
+
+
+class Covariance:
+    """Of the first two effects: the others are the logarithm of the first standard deviation and what is left."""
+
+    size, low, high = 2, -np.inf, np.inf
+
+    @staticmethod
+    def start(U):
+        first = np.sqrt(U[0, 0])
+        return np.array([U[0, 1], np.log(first), np.sqrt(max(U[1, 1] - (U[0, 1] / first) ** 2, 0.0))])
+
+    @staticmethod
+    def root(x):
+        covariance, first, left = x[0], np.exp(x[1]), x[2]
+
+        def entries(top, low, last=0.0):
+            return np.array([[top, 0.0], [low, last]])
+
+        zero, crossed = np.zeros((2, 2)), entries(0.0, -1.0 / first)
+        derivatives = [entries(0.0, 1.0 / first), entries(first, -covariance / first), entries(0.0, 0.0, 1.0)]
+        curved = [[zero, crossed, zero], [crossed, entries(first, covariance / first), zero], [zero, zero, zero]]
+        return entries(first, covariance / first, left), np.array(derivatives), np.array(curved)
+
+
+class Root(NamedTuple):
+    """Coordinates of a lower block-triangular root of T, the profiled effects first."""
+
+    head: np.ndarray
+    below: np.ndarray
+    rest: np.ndarray
+
+
+class RootCoordinates:
+    """``T = G L L' G'`` with L lower block triangular: a head for the profiled effects, free rows for what is left.
+
+    ``rows`` are the profiled effects as combinations of those of the frame, of length one; the rest of the basis is
+    orthogonal to them.
+    """
+
+    def __init__(self, rows, head):
+        h, self.size, self.head = head.size, rows.shape[1], head
+        others = np.linalg.qr(rows.T, mode="complete")[0][:, h:].T
+        self.inverse = np.vstack([rows, others])
+        self.G = np.linalg.inv(self.inverse)
+        self.free = Unstructured(self.size - h) if self.size > h else None
+
+    def state(self, T):
+        """The coordinates of T."""
+        h, S = self.head.size, self.inverse @ T @ self.inverse.T
+        x = self.head.start(S[:h, :h])
+        below = np.linalg.lstsq(self.head.root(x)[0], S[:h, h:], rcond=1e-12)[0].T
+        return self._made(x, below, S[h:, h:] - below @ below.T)
+
+    def _made(self, x, below, rest):
+        values, vectors = np.linalg.eigh(rest)
+        return Root(x, below, (vectors * np.sqrt(np.maximum(values, 0.0))))
+
+    def settled(self, state):
+        """The state without redundant coordinates: nothing depends on an effect that does not vary."""
+        if np.any(self.head.root(state.head)[0]):
+            return state
+        return self._made(
+            state.head, np.zeros_like(state.below), state.below @ state.below.T + state.rest @ state.rest.T
+        )
+
+    def lifted(self, state, floor):
+        """A state away from the boundary in all but the profiled coordinate."""
+        return self._made(state.head, state.below, state.rest @ state.rest.T + floor * np.eye(len(state.rest)))
+
+    def _root(self, state):
+        return np.block([[self.head.root(state.head)[0], np.zeros_like(state.below.T)], [state.below, state.rest]])
+
+    def matrix(self, state):
+        """T."""
+        root = self.G @ self._root(state)
+        return root @ root.T
+
+    def chart(self, state):
+        """All coordinates, the profiled one first, then the rest of the head, the rows below it, and what is left."""
+        rest, order = pivoted_root(state.rest @ state.rest.T)
+        state = state._replace(rest=rest)
+        root = self.G @ self._root(state)
+        moved, curved = self._derivatives(state, order)
+        half = moved @ root.T
+        return Chart(
+            derivatives=half + half.transpose(0, 2, 1),
+            second=lambda D: self._second(D, root, moved, curved),
+            move=lambda step: self._moved(state, order, step),
+            radius=float(np.linalg.norm(root)),
+        )
+
+    def _places(self, order):
+        """Rows and columns in L of the free entries: those below the head, then the root of the rest."""
+        h, left = self.head.size, self.size - self.head.size
+        below = np.divmod(np.arange(left * h), h)
+        a, b = kernels.lower_triangle(left)
+        rows = order[a] if left else a
+        return np.concatenate([below[0], rows]) + h, np.concatenate([below[1], b + h])
+
+    def _derivatives(self, state, order):
+        """``dL`` for every coordinate, times G, and the second derivatives of the head."""
+        h = self.head.size
+        _, first, second = self.head.root(state.head)
+        rows, cols = self._places(order)
+        moved = np.zeros((len(first) + len(rows), self.size, self.size))
+        moved[: len(first), :h, :h] = first
+        moved[len(first) + np.arange(len(rows)), rows, cols] = 1.0
+        return self.G @ moved, self.G[:, :h] @ second
+
+    def _second(self, D, root, moved, curved):
+        out = 2.0 * np.einsum("aij,bij->ab", D @ moved, moved)
+        n, h = len(curved), self.head.size
+        out[:n, :n] += 2.0 * np.einsum("ij,abij->ab", (D @ root)[:, :h], curved)
+        return out
+
+    def _moved(self, state, order, step):
+        n, h = len(state.head), self.head.size
+        L = np.block([[np.zeros((h, self.size))], [state.below, state.rest]])
+        np.add.at(L, self._places(order), step[n:])
+        return self.settled(Root(state.head + step[:n], L[h:, :h], L[h:, h:]))
+
+
+class SpectralCoordinates:
+    """``T = sum_k v_k(x) P_k`` for orthogonal projections P_k: coordinates x of the variances of a structure."""
+
+    def __init__(self, structure, variances):
+        self.size, self.projections, self.head = structure.size, structure.projections, variances
+        self._ranks = np.trace(self.projections, axis1=1, axis2=2)
+
+    def state(self, T):
+        found = np.einsum("kij,ij->k", self.projections, T) / self._ranks
+        return self.head.start(np.maximum(found, 0.0))
+
+    def lifted(self, x, floor):
+        return np.append(x[:1], np.maximum(np.abs(x[1:]), np.sqrt(floor)))
+
+    def matrix(self, x):
+        return np.einsum("k,kij->ij", self.head.variances(x)[0], self.projections)
+
+    def chart(self, x):
+        v, first, second = self.head.variances(x)
+        return Chart(
+            derivatives=np.einsum("ak,kij->aij", first, self.projections),
+            second=lambda D: second @ np.einsum("kij,ij->k", self.projections, D),
+            move=lambda step: x + step,
+            radius=float(np.sqrt(np.sum(v))),
+        )
+
+
+class Squares:
+    """Independent variances, the profiled one first: coordinates are the standard deviations."""
+
+    low, high = 0.0, np.inf
+
+    def __init__(self, count, profiled):
+        self.order = np.append(profiled, np.delete(np.arange(count), profiled))
+
+    def start(self, v):
+        return np.sqrt(v[self.order])
+
+    def variances(self, x):
+        """The variances, their first and their second derivatives in x."""
+        to = np.eye(len(x))[self.order]
+        return (x**2) @ to, 2.0 * x[:, None] * to, 2.0 * np.eye(len(x))[:, :, None] * to
+
+
+class Polar:
+    """An exchangeable covariance: the standard deviation s of the effects, and an angle that is their correlation.
+
+    ``v = s^2 (q cos^2 a / (q - 1), q sin^2 a)``, so that the correlation is ``(q sin^2 a - 1) / (q - 1)``.
+    """
+
+    def __init__(self, size, angle_first):
+        self.factors, self.turn = size * np.array([1.0 / (size - 1), 1.0]), -1 if angle_first else 1
+        self.low, self.high = 0.0, np.pi / 2 if angle_first else np.inf
+
+    def start(self, v):
+        parts = np.sqrt(v / self.factors)
+        s = np.hypot(*parts)
+        angle = np.arctan2(*parts[::-1]) if s > 0 else np.arcsin(1.0 / np.sqrt(self.factors[1]))
+        return np.array([s, angle])[:: self.turn]
+
+    def variances(self, x):
+        s, angle = x[:: self.turn]
+        share = self.factors * np.array([np.cos(angle), np.sin(angle)]) ** 2
+        turned = self.factors * np.sin(2.0 * angle) * np.array([-1.0, 1.0])
+        curved = 2.0 * self.factors * np.cos(2.0 * angle) * np.array([-1.0, 1.0])
+        first = np.array([2.0 * s * share, s**2 * turned])
+        second = np.array([[2.0 * share, 2.0 * s * turned], [2.0 * s * turned, s**2 * curved]])
+        return s**2 * share, first[:: self.turn], second[:: self.turn, :: self.turn]
+
+
+class Shifted:
+    """An exchangeable covariance: the common covariance c, and the root of the smaller of the two variances.
+
+    The variances differ by q c.
+    """
+
+    low, high = -np.inf, np.inf
+
+    def __init__(self, size):
+        self.size = size
+
+    def start(self, v):
+        return np.array([(v[1] - v[0]) / self.size, np.sqrt(np.min(v))])
+
+    def variances(self, x):
+        gap, larger = self.size * x[0], np.array([x[0] < 0, x[0] >= 0])
+        v = x[1] ** 2 + np.where(larger, abs(gap), 0.0)
+        first = np.array([larger * self.size * np.array([-1.0, 1.0]), [2.0 * x[1]] * 2])
+        return v, first, np.array([[[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [2.0, 2.0]]])
+
+
+# All parameters of a model, one of them profiled
+
+
+class Space:
+    """Covariances of the terms and a vector of other parameters, in coordinates one of which is profiled.
+
+    ``term`` is the term whose covariance has coordinates of its own, or None; ``axes`` are the directions in which the
+    vector moves, one per row.  A point is the list of the terms' states, then the vector.
+    """
+
+    def __init__(self, model, axes, coordinates=None, term=None):
+        self.axes, self.term = axes, term
+        blocks = list(model.blocks)
+        counts = [len(block.structure.basis) for block in blocks]
+        self.profiled = sum(counts) if term is None else sum(counts[:term])
+        if term is not None:
+            blocks[term] = TermBlock(coordinates, blocks[term].factor, blocks[term].offset)
+        self.model = CovarianceModel(blocks, model.sizes)
+
+    def assemble(self, point):
+        """The matrix of every factor, then the vector."""
+        matrices = list(point[:-1])
+        if self.term is not None:
+            matrices[self.term] = self.model.blocks[self.term].structure.matrix(matrices[self.term])
+        return [*self.model.assemble(matrices), point[-1]]
+
+    def flat(self, point):
+        """The assembled point in one vector."""
+        return flat(self.assemble(point))
+
+    def chart(self, point):
+        """One chart for all coordinates."""
+        inner = self.model.chart(point[:-1]) if self.model.blocks else _NO_COVARIANCES
+        (k, packed), (m, p) = inner.derivatives.shape, self.axes.shape
+        derivatives, second = np.zeros((k + m, packed + p)), np.zeros((k + m, k + m))
+        derivatives[:k, :packed], derivatives[k:, packed:] = inner.derivatives, self.axes
+
+        def curvature(D):
+            second[:k, :k] = inner.second(D)
+            return second.copy()
+
+        return Chart(
+            derivatives, curvature, lambda s: [*inner.move(s[:k]), point[-1] + s[k:] @ self.axes], inner.radius
+        )
+
+    def lifted(self, point, floor):
+        """The point with covariances at the boundary moved inside, so that no saddle holds them there."""
+        out = list(point)
+        for k, block in enumerate(self.model.blocks):
+            if k == self.term:
+                out[k] = block.structure.lifted(point[k], floor)
+            elif not block.structure.is_interior(point[k]):
+                out[k] = block.structure.start(point[k], np.full(block.structure.size, floor))
+        return out
+
+
+_NO_COVARIANCES = Chart(np.zeros((0, 0)), lambda D: np.zeros((0, 0)), lambda step: [], 0.0)
+
+
+class Pinned:
+    """The same space with the profiled coordinate held where it is."""
+
+    def __init__(self, space):
+        self.space, self.assemble, self.flat = space, space.assemble, space.flat
+
+    def chart(self, point):
+        full, i = self.space.chart(point), self.space.profiled
+        keep = np.arange(len(full.derivatives)) != i
+        return Chart(
+            derivatives=full.derivatives[keep],
+            second=lambda D: full.second(D)[np.ix_(keep, keep)],
+            move=lambda step: full.move(np.insert(step, i, 0.0)),
+            radius=full.radius,
+        )
+
+
+# Paths of constrained minima
+
+
+class Visit(NamedTuple):
+    """A constrained minimum: value of the coordinate, where the others are, and the model there."""
+
+    phi: float
+    point: list
+    evaluation: object
+
+
+class Path:
+    """Minima of the deviance at given values of the profiled coordinate, each found from the nearest one known."""
+
+    def __init__(self, space, estimate, floor, low=-np.inf, high=np.inf):
+        self.space, self.visits, self.floor = space, [estimate], floor
+        self.phi, self.low, self.high = estimate.phi, low, high
+
+    def __call__(self, phi):
+        """``d_p`` and its slope; infinite where no minimum is found."""
+        near = min(self.visits, key=lambda visit: abs(visit.phi - phi))
+        start = self._predicted(near, phi - near.phi)
+        exact = near.evaluation.exact
+        if not exact:
+            start = self.space.lifted(start, self.floor)
+        found = minimize(
+            near.evaluation.at, Pinned(self.space), start, tol=TOLERANCE, max_iter=MAX_ITER, secants=not exact
+        )
+        if not np.isfinite(found.evaluation.value):
+            return np.inf, np.nan
+        if self.low < phi < self.high:
+            self.visits.append(Visit(phi, found.point, found.evaluation))
+        chart = self.space.chart(found.point)
+        return found.evaluation.value, float(chart.derivatives[self.space.profiled] @ found.evaluation.slope)
+
+    def _predicted(self, near, change):
+        """Where the minimum should be after a change of the coordinate, by the quadratic model of the last."""
+        chart, gradient, hessian = local_model(self.space, near.point, near.evaluation)
+        step, others = self._response(chart, gradient, hessian, change)
+        return chart.move(np.insert(step, self.space.profiled, change)) if np.all(np.isfinite(step)) else near.point
+
+    def _response(self, chart, gradient, hessian, change):
+        i, others = self.space.profiled, np.arange(len(gradient)) != self.space.profiled
+        pull = gradient[others] + change * hessian[others, i]
+        return trust_region_step(pull, hessian[np.ix_(others, others)], max(1.0, chart.radius)), others
+
+    @cached_property
+    def unit(self):
+        """Change of the coordinate that raises the deviance by one, by its quadratic model at the estimate."""
+        chart, gradient, hessian = local_model(self.space, self.visits[0].point, self.visits[0].evaluation)
+        i, h = self.space.profiled, 1e-3 * max(1.0, chart.radius)
+        step, others = self._response(chart, np.zeros_like(gradient), hessian, h)
+        curvature = hessian[i, i] + hessian[i, others] @ step / h
+        return np.sqrt(2.0 / curvature) if curvature > 0 else max(abs(self.phi), np.sqrt(self.floor))
+
+
+class PinnedColumns(ProfiledDeviance):
+    """The full likelihood with one combination of the fixed effects known: other columns, another response."""
+
+    def __init__(self, objective, columns):
+        self.plan, self.reml, self.n, self.nu = objective.plan, 0.0, objective.n, objective.n
+        self.gram = columns.T @ objective.gram @ columns
+        self.U = [np.ascontiguousarray(np.einsum("qcm,cd->qdm", U, columns)) for U in objective.U]
+        self.least_r2 = objective.least_r2
+
+
+class CoefficientPath:
+    """The same for the combination ``a'beta`` of the fixed effects of a linear model, by the full likelihood.
+
+    With beta and sigma^2 profiled out only T is left to search; the slope is that of ``n log r^2(phi)`` with
+    ``r^2(phi) = r^2 + (phi - a'beta)^2 / a'Ca``.
+    """
+
+    low, high = -np.inf, np.inf
+
+    def __init__(self, objective, model, optimum, direction):
+        self.objective, self.model, self.a = objective, model, direction
+        self.start, state = optimum.point, optimum.evaluation
+        others = np.linalg.qr(direction[:, None], mode="complete")[0][:, 1:]
+        p = len(direction)
+        self.columns = np.zeros((p + 1, p))
+        self.columns[:p, :-1], self.columns[p, -1] = others, 1.0
+        self.phi = float(direction @ state.fixed.beta)
+        self.unit = float(np.sqrt(direction @ state.fixed.covariance @ direction * state.sigma2))
+
+    def __call__(self, phi):
+        """``d_p`` and its slope."""
+        columns = self.columns.copy()
+        columns[:-1, -1] = -phi * self.a / (self.a @ self.a)
+        found = self._minimum(PinnedColumns(self.objective, columns))
+        if not np.isfinite(found.value):
+            return np.inf, np.nan
+        fixed = self.objective(self.model.assemble(self.start)).fixed
+        gap = (phi - self.a @ fixed.beta) / (self.a @ fixed.covariance @ self.a)
+        return found.value, float(2.0 * self.objective.nu * gap / found.r2)
+
+    def _minimum(self, objective):
+        if not self.model.blocks:
+            return objective([])
+        found = minimize(objective, self.model, self._lifted(), tol=TOLERANCE, max_iter=MAX_ITER)
+        if np.isfinite(found.evaluation.value):
+            self.start = found.point
+        return found.evaluation
+
+    def _lifted(self):
+        return [
+            T if b.structure.is_interior(T) else b.structure.start(T, np.full(b.structure.size, LIFT))
+            for b, T in zip(self.model.blocks, self.start, strict=True)
+        ]
+
+
+# Limits
+
+
+class Crossing:
+    """Where ``zeta = sqrt(d_p - d)`` reaches its target on one side of the estimate: Newton within a bracket."""
+
+    def __init__(self, path, deviance, target, side):
+        self.path, self.deviance, self.target, self.side = path, deviance, target, side
+        self.end = path.high if side > 0 else path.low
+        self.inside, self.outside, self.is_bracketed = path.phi, self.end, False
+        self.lowest = np.inf
+
+    def find(self, first):
+        """The value of the coordinate; the end of its range where the target is not reached."""
+        phi = first
+        for _ in range(MAX_POINTS):
+            if self._beyond(phi, self.end):
+                phi = self.end
+            gap, newton = self._evaluate(phi)
+            if abs(gap) < CLOSE:
+                return newton if self._is_between(newton, self.path.phi, self.end) else phi
+            if gap < 0 and phi == self.end:
+                return phi
+            self._narrow(phi, gap)
+            if self._is_exhausted():
+                return self.end if np.isposinf(self.outside_gap) else self.outside
+            phi = self._next(phi, newton)
+        return self.outside if self.is_bracketed else self.end
+
+    def _evaluate(self, phi):
+        """Distance of zeta from its target, and where Newton's method goes from here."""
+        value, slope = self.path(phi)
+        self.lowest = min(self.lowest, value)
+        zeta = np.sqrt(max(value - self.deviance, 0.0))
+        gap = zeta - self.target
+        rate = slope / (2.0 * zeta) if zeta > 0 else 0.0
+        return gap, phi - gap / rate if rate * self.side > 0 and np.isfinite(gap) else np.nan
+
+    def _narrow(self, phi, gap):
+        if gap < 0:
+            self.inside = phi
+        else:
+            self.outside, self.outside_gap, self.is_bracketed = phi, gap, True
+
+    def _is_exhausted(self):
+        width = abs(self.outside - self.inside)
+        return self.is_bracketed and width <= 1e-12 * (abs(self.outside) + abs(self.inside))
+
+    def _next(self, phi, newton):
+        if self.is_bracketed:
+            return newton if self._is_between(newton, self.inside, self.outside) else (self.inside + self.outside) / 2
+        farthest = self.path.phi + LONGEST_STEP * (phi - self.path.phi)
+        return newton if self._is_between(newton, phi, farthest) else farthest
+
+    def _beyond(self, phi, limit):
+        return self.side * (phi - limit) >= 0
+
+    @staticmethod
+    def _is_between(phi, one, other):
+        return min(one, other) < phi < max(one, other)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits in the coordinate, and the lowest deviance met on the way to them."""
+
+    low: float
+    high: float
+    lowest: float
+
+
+def limits(path, deviance, level):
+    """Both limits of the coordinate of a path (a function that makes one, so that each side starts afresh)."""
+    target, found, lowest = stats.norm.ppf(0.5 + level / 2.0), [], np.inf
+    for side in (-1, 1):
+        fresh = path()
+        crossing = Crossing(fresh, deviance, target, side)
+        at_end = fresh.phi == crossing.end
+        found.append(fresh.phi if at_end else crossing.find(_first(fresh, side, target)))
+        lowest = min(lowest, crossing.lowest)
+    return Limits(*found, lowest)
+
+
+def _first(path, side, target):
+    """First guess: a standard deviation moves on the log scale, the others on their own."""
+    step = side * target * path.unit
+    if path.low == 0.0 and path.high == np.inf and path.phi > 0:
+        share = step / path.phi
+        return path.phi * (np.exp(min(share, 1.5)) if share > 0 else max(1.0 + share / 2.0, 0.0) ** 2)
+    return path.phi + step
+
+
+# Fits
+
+
+class Profiler:
+    """The profiles of one fit at one level, each computed when it is first asked for."""
+
+    def __init__(self, fit, level):
+        self.fit, self.level = fit, check_level(level)
+        self.lowest_gap = 0.0  # of the deviance below that of the fit
+        self._known = {}
+
+    def limits(self, key, path, deviance):
+        """The limits of a path, remembered under a key."""
+        if key not in self._known:
+            found = limits(path, deviance, self.level)
+            self.lowest_gap = min(self.lowest_gap, found.lowest - deviance)
+            self._known[key] = found
+        return self._known[key]
+
+    @property
+    def design(self):
+        return self.fit.design
+
+    @property
+    def identified(self):
+        """Whether there is a likelihood to profile."""
+        return True
+
+    def is_absent(self, term):
+        return len(self.fit.model.blocks[term].structure.basis) == 0
+
+    def rows_of(self, term, *effects):
+        """Effects in the user's units as combinations of the frame's."""
+        return self.design.frame.bases[term][list(effects)]
+
+    def variance(self, term, row, col):
+        """Limits of a variance or a covariance in the user's units."""
+        if self.is_absent(term) or not self.identified:
+            return np.nan, np.nan
+        rows = self.rows_of(term, row, col)
+        lengths = np.linalg.norm(rows, axis=1)
+        found = self._covariance_limits(term, row, col, "variance" if row == col else "covariance")
+        ends = np.array([found.low, found.high]) * self.y_scale
+        return tuple((ends * lengths[0]) ** 2 if row == col else ends * self.y_scale * np.prod(lengths))
+
+    def correlation(self, term, row, col):
+        """Limits of a correlation: all of its range where one of the variances may be zero."""
+        if self.is_absent(term) or not self.identified:
+            return np.nan, np.nan
+        structure = self.fit.model.blocks[term].structure
+        lowest = -1.0 if isinstance(structure, Unstructured) else -1.0 / (structure.size - 1)
+        if any(self._covariance_limits(term, k, k, "variance").low == 0.0 for k in (row, col)):
+            return lowest, 1.0
+        found = self._covariance_limits(term, row, col, "correlation")
+        ends = np.sin([found.low, found.high])
+        if not isinstance(structure, Unstructured):
+            ends = (structure.size * ends**2 - 1.0) / (structure.size - 1.0)
+        return tuple(np.clip(ends, lowest, 1.0))
+
+    def _covariance_limits(self, term, row, col, kind):
+        coordinates, key = self._coordinates(term, row, col, kind)
+        space = Space(self.model, np.eye(len(self.point[-1])), coordinates, term)
+        point = list(self.point)
+        point[term] = coordinates.state(self._start(term, row, col, kind))
+        estimate = Visit(float(_first_coordinate(point[term])), point, self.evaluation)
+
+        def path():
+            return Path(space, estimate, LIFT * self.unit_variance, coordinates.head.low, coordinates.head.high)
+
+        return self.limits(key, path, self.deviance)
+
+    def _start(self, term, row, col, kind):
+        """The estimate; a covariance of effects without variance needs some to start with."""
+        T = self.point[term]
+        if kind == "covariance" and isinstance(self.fit.model.blocks[term].structure, Unstructured):
+            return T + LIFT * self.unit_variance * np.eye(len(T)) * (np.min(np.diag(T)) <= 0)
+        return T
+
+    def _coordinates(self, term, row, col, kind):
+        """Coordinates that begin with a parameter, and a key that parameters with the same profile share."""
+        structure = self.fit.model.blocks[term].structure
+        if isinstance(structure, Unstructured):
+            rows = self.rows_of(term, *((row,) if row == col else (row, col)))
+            rows = rows / np.linalg.norm(rows, axis=1)[:, None]
+            return RootCoordinates(rows, HEADS[kind]), (term, kind, row, col)
+        owners = tuple(np.flatnonzero(structure.projections[:, row, row]).tolist())
+        if len(owners) == 1:
+            head = Squares(len(structure.projections), owners[0])
+        else:
+            head = Shifted(structure.size) if kind == "covariance" else Polar(structure.size, kind == "correlation")
+        return SpectralCoordinates(structure, head), (term, kind, owners)
+
+    def _vector_limits(self, key, axes):
+        """Limits of the coordinate along the first of the axes of the vector."""
+        space = Space(self.model, axes)
+        dual = axes[0] / (axes[0] @ axes[0])
+        estimate = Visit(float(dual @ self.point[-1]), list(self.point), self.evaluation)
+        return self.limits(key, lambda: Path(space, estimate, LIFT * self.unit_variance), self.deviance)
+
+
+HEADS = {"variance": StandardDeviation, "covariance": Covariance, "correlation": Correlation}
+
+
+def _first_coordinate(state):
+    return state.head[0] if isinstance(state, Root) else state[0]
+
+
+class LinearProfiler(Profiler):
+    """Profiles of a linear model."""
+
+    @cached_property
+    def objective(self):
+        """The criterion that was maximised, from as few levels as it takes."""
+        fewer = condensed(self.design.cross)
+        return self.fit.objective if fewer is None else ProfiledDeviance(Plan(fewer), self.fit.objective.reml)
+
+    @property
+    def identified(self):
+        state = self.fit.state
+        return state.sigma2 > 0 and not self.fit.is_degenerate and state.fixed.r2 >= self.fit.objective.least_r2
+
+    @property
+    def y_scale(self):
+        return self.fit.y_scale
+
+    @property
+    def model(self):
+        return self.fit.model
+
+    @property
+    def unit_variance(self):
+        return self.fit.state.sigma2
+
+    @cached_property
+    def point(self):
+        """Absolute covariances and the logarithm of sigma^2, in the frame's units."""
+        sigma2 = self.unit_variance
+        return [*(sigma2 * T for T in self.fit.optimum.point), np.array([np.log(sigma2)])]
+
+    @cached_property
+    def evaluation(self):
+        *T, t = self.point
+        return AbsoluteDeviance(self.objective)([*self.model.assemble(T), t])
+
+    @property
+    def deviance(self):
+        return self.evaluation.value
+
+    def residual(self):
+        """Limits of the residual variance."""
+        if not self.identified:
+            return np.nan, np.nan
+        found = self._vector_limits("residual", np.ones((1, 1)))
+        return tuple(np.exp([found.low, found.high]) * self.y_scale**2)
+
+    @cached_property
+    def _full(self):
+        """The full likelihood and its optimum: a restricted likelihood has no fixed effects."""
+        objective = _full_likelihood(self.objective)
+        if not self.model.blocks:
+            return objective, replace(self.fit.optimum, evaluation=objective([]))
+        floors = typical_floors(objective.plan)
+        start = self.model.start(self.model.assemble(self.fit.optimum.point), floors)
+        return objective, search(objective, self.model, start, floors, tol=1e-10, max_iter=MAX_ITER)
+
+    def fixed_effect(self, k):
+        """Limits of a kept fixed effect, by its position among them."""
+        if not self.identified:
+            return np.nan, np.nan
+        frame, kept = self.design.frame, self.design.kept
+        direction, (objective, optimum) = frame.coefficient_map[kept[k], kept], self._full
+        length = np.linalg.norm(direction)
+
+        def path():
+            return CoefficientPath(objective, self.model, optimum, direction / length)
+
+        found = self.limits(("fixed", k), path, optimum.evaluation.value)
+        shift = direction @ frame.pilot[kept]
+        return tuple(self.y_scale * length * np.array([found.low, found.high]) + shift)
+
+
+def _full_likelihood(objective):
+    return PinnedColumns(objective, np.eye(len(objective.gram)))
+
+
+class LogisticProfiler(Profiler):
+    """Profiles of a logistic model, whose fixed effects are searched for together with the covariances."""
+
+    y_scale = unit_variance = 1.0
+
+    @property
+    def model(self):
+        return self.fit.model if self.design.terms else NO_EFFECTS
+
+    @property
+    def point(self):
+        return list(self.fit.optimum.point)
+
+    @property
+    def evaluation(self):
+        return self.fit.state
+
+    @property
+    def deviance(self):
+        return self.evaluation.value
+
+    def fixed_effect(self, k):
+        """Limits of a kept fixed effect, by its position among them."""
+        kept = self.design.kept
+        direction = self.design.frame.coefficient_map[kept[k], kept]
+        others = np.linalg.qr(direction[:, None], mode="complete")[0][:, 1:].T
+        found = self._vector_limits(("fixed", k), np.vstack([direction / (direction @ direction), others]))
+        return found.low, found.high
+
+
+def make_profiler(fit, level):
+    """The profiles of a fit."""
+    return (LogisticProfiler if fit.sigma2 is None else LinearProfiler)(fit, level)
+
+
+def _computing(fit):
+    """Context of the computations: small matrices on one thread, and overflow far from the optimum in silence."""
+    if fit.objective is None:
+        raise AttributeError(
+            "The training rows are not kept in a copied or pickled model, and a profile needs them.\n"
+            "Compute it from the fitted estimator before copying."
+        )
+    plans = getattr(fit.objective, "plans", None) or [fit.objective.plan]
+    return kernels.blas_threads(max(plan.dense_order for plan in plans))
+
+
+def _warn_about(profiler):
+    if profiler.lowest_gap < -NEGLIGIBLE_FALL:
+        warnings.warn(
+            f"On the way to the profile limits the deviance fell {-profiler.lowest_gap:.3g} below that of the fit, which "
+            "is therefore no optimum: estimates and limits are not to be trusted.\nFit again with a smaller tol or a "
+            "larger max_iter.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+
+def profile_limits(fit, level=0.95):
+    """Profile-likelihood limits ``(low, high)`` of the entries of :func:`variance_estimates`, residual variance last."""
+    profiler = make_profiler(fit, level)
+    with _computing(fit), np.errstate(all="ignore"):
+        found = [profiler.variance(*entry) for entry in _entries(fit)]
+        if fit.sigma2 is not None:
+            found.append(profiler.residual())
+    _warn_about(profiler)
+    low, high = np.array(found, dtype=float).reshape(-1, 2).T
+    return low, high
+
+
+def _entries(fit):
+    return [(k, r, c) for k, block in enumerate(fit.model.blocks) for r, c in _free_entries(block.structure)]
+
+
+def profile(est, parameters=None, *, level=0.95):
+    """Profile-likelihood confidence intervals of every parameter.
+
+    A value belongs to the interval if the best model that has it is not rejected against the best model of all by a
+    likelihood-ratio test:  ``d_p(c) - d <= chi2_{1, level}`` with ``d_p(c)`` the minimum of the deviance over all other
+    parameters.  Such intervals are not symmetric, never leave the range of the parameter, and do not depend on how it
+    is measured: limits of a standard deviation are the square roots of those of the variance.
+
+    Variances, covariances and correlations are profiled under the criterion that was maximised, so for ``method="reml"``
+    under the restricted likelihood.  The fixed effects of a linear model are always profiled under the full likelihood,
+    as in lme4: a restricted likelihood has no fixed effects.
+
+    Parameters
+    ----------
+    est : fitted MixedLinearRegressor or MixedLogisticClassifier
+    parameters : {"fixed", "variances"}, name or list of names, default=None
+        Which parameters: all (None), the fixed effects, the parameters of the covariances and the residual variance, or
+        the fixed effects of these names.  Every limit is a search of its own, so fewer parameters take less time.
+    level : float, default=0.95
+        Confidence level of every interval.
+
+    Returns
+    -------
+    DataFrame
+        One row per parameter.  ``parameter`` says what it is ("fixed effect", "variance", "covariance", "correlation" or
+        "residual variance"), ``factor``, ``effect`` and ``effect2`` which, ``estimate`` what the fit says, ``ci_low`` and
+        ``ci_high`` are the limits, in the units of the data.  The lower limit of a variance is 0, and those of a
+        correlation are the ends of its range, where the deviance never rises by enough; an upper limit is infinite where
+        it does not.  NaN where the data say nothing: factors with a single level, responses without residual variation.
+
+    Raises
+    ------
+    ValueError
+        For a level that is not a probability and for unknown names.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If a profile finds a better fit than the estimate.
+
+    References
+    ----------
+    Venzon and Moolgavkar (1988), A method for computing profile-likelihood-based confidence intervals, Applied
+    Statistics 37.  Bates, Maechler, Bolker and Walker (2015), section 5.1.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import make_mixed_regression
+    >>> from skmixed.inference import profile
+    >>> X, y = make_mixed_regression(n_groups=50, rows_per_group=5, random_state=0)
+    >>> model = MixedLinearRegressor(groups="group").fit(X, y)
+    >>> profile(model, "variances")[["factor", "estimate", "ci_low", "ci_high"]].round(2)
+    """
+    fit, labels = est._fit, est.results_._labels
+    names = [labels.fixed[k] for k in fit.design.kept]
+    fixed, variances = _selected(parameters, names)
+    profiler = make_profiler(fit, level)
+    with _computing(fit), np.errstate(all="ignore"):
+        estimates = fit.coefficients[fit.design.kept]
+        rows = [("fixed effect", "", names[k], "", estimates[k], *profiler.fixed_effect(k)) for k in fixed]
+        rows += _variance_rows(profiler, fit, labels) if variances else []
+    _warn_about(profiler)
+    columns = ["parameter", "factor", "effect", "effect2", "estimate", "ci_low", "ci_high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _selected(parameters, names):
+    """Positions of the fixed effects asked for, and whether those of the covariances are."""
+    if parameters is None or (isinstance(parameters, str) and parameters in ("fixed", "variances")):
+        return range(len(names)) if parameters != "variances" else (), parameters != "fixed"
+    wanted = [parameters] if isinstance(parameters, str) else list(parameters)
+    for name in wanted:
+        if name not in names:
+            raise unknown_column("parameters", name, names)
+    return [names.index(name) for name in wanted], False
+
+
+def _variance_rows(profiler, fit, labels):
+    rows = []
+    for k, r, c in _entries(fit):
+        S = fit.covariances[k]
+        kind = "variance" if r == c else "covariance"
+        rows.append((kind, *labels.entry(k, r, c), S[r, c], *profiler.variance(k, r, c)))
+        if r != c:
+            scale = np.sqrt(S[r, r] * S[c, c])
+            correlation = S[r, c] / scale if scale > 0 else np.nan
+            rows.append(("correlation", *labels.entry(k, r, c), correlation, *profiler.correlation(k, r, c)))
+    if fit.sigma2 is not None:
+        rows.append(("residual variance", "Residual", "", "", fit.sigma2, *profiler.residual()))
+    return rows
