@@ -488,10 +488,13 @@ class Visit(NamedTuple):
 
 
 class Path:
-    """Minima of the deviance at given values of the profiled coordinate, each found from the nearest one known."""
+    """Minima of the deviance at given values of the profiled coordinate, each found from the nearest one known.
 
-    def __init__(self, space, estimate, floor, low=-np.inf, high=np.inf):
-        self.space, self.visits, self.floor = space, [estimate], floor
+    Minima above ``reach`` are no places to start from: they may belong to another branch, where a variance is zero.
+    """
+
+    def __init__(self, space, estimate, floor, reach, low=-np.inf, high=np.inf):
+        self.space, self.visits, self.floor, self.reach = space, [estimate], floor, reach
         self.phi, self.low, self.high = estimate.phi, low, high
 
     def __call__(self, phi):
@@ -506,7 +509,7 @@ class Path:
         )
         if not np.isfinite(found.evaluation.value):
             return np.inf, np.nan
-        if self.low < phi < self.high:
+        if self.low < phi < self.high and found.evaluation.value < self.reach:
             self.visits.append(Visit(phi, found.point, found.evaluation))
         chart = self.space.chart(found.point)
         return found.evaluation.value, float(chart.derivatives[self.space.profiled] @ found.evaluation.slope)
@@ -551,8 +554,8 @@ class CoefficientPath:
 
     low, high = -np.inf, np.inf
 
-    def __init__(self, objective, model, optimum, direction):
-        self.objective, self.model, self.a = objective, model, direction
+    def __init__(self, objective, model, optimum, direction, reach):
+        self.objective, self.model, self.a, self.reach = objective, model, direction, reach
         self.start, state = optimum.point, optimum.evaluation
         others = np.linalg.qr(direction[:, None], mode="complete")[0][:, 1:]
         p = len(direction)
@@ -566,19 +569,19 @@ class CoefficientPath:
         columns = self.columns.copy()
         columns[:-1, -1] = -phi * self.a / (self.a @ self.a)
         found = self._minimum(PinnedColumns(self.objective, columns))
-        if not np.isfinite(found.value):
+        if not np.isfinite(found.evaluation.value):
             return np.inf, np.nan
-        fixed = self.objective(self.model.assemble(self.start)).fixed
+        if found.evaluation.value < self.reach:
+            self.start = found.point
+        fixed = self.objective(self.model.assemble(found.point)).fixed
         gap = (phi - self.a @ fixed.beta) / (self.a @ fixed.covariance @ self.a)
-        return found.value, float(2.0 * self.objective.nu * gap / found.r2)
+        r2 = fixed.r2 + gap * (phi - self.a @ fixed.beta)
+        return found.evaluation.value, float(2.0 * self.objective.nu * gap / r2)
 
     def _minimum(self, objective):
         if not self.model.blocks:
-            return objective([])
-        found = minimize(objective, self.model, self._lifted(), tol=TOLERANCE, max_iter=MAX_ITER)
-        if np.isfinite(found.evaluation.value):
-            self.start = found.point
-        return found.evaluation
+            return Visit(np.nan, [], objective([]))
+        return minimize(objective, self.model, self._lifted(), tol=TOLERANCE, max_iter=MAX_ITER)
 
     def _lifted(self):
         return [
@@ -659,10 +662,10 @@ class Limits:
 
 
 def limits(path, deviance, level):
-    """Both limits of the coordinate of a path (a function that makes one, so that each side starts afresh)."""
+    """Both limits of the coordinate of a path; a function makes one for each side from the deviance to be reached."""
     target, found, lowest = stats.norm.ppf(0.5 + level / 2.0), [], np.inf
     for side in (-1, 1):
-        fresh = path()
+        fresh = path(deviance + target**2)
         crossing = Crossing(fresh, deviance, target, side)
         at_end = fresh.phi == crossing.end
         found.append(fresh.phi if at_end else crossing.find(_first(fresh, side, target)))
@@ -671,11 +674,12 @@ def limits(path, deviance, level):
 
 
 def _first(path, side, target):
-    """First guess: a standard deviation moves on the log scale, the others on their own."""
-    step = side * target * path.unit
-    if path.low == 0.0 and path.high == np.inf and path.phi > 0:
-        share = step / path.phi
-        return path.phi * (np.exp(min(share, 1.5)) if share > 0 else max(1.0 + share / 2.0, 0.0) ** 2)
+    """First guess: the quadratic one, bent so that it stays in the range; a standard deviation grows on its log scale."""
+    step, room = side * target * path.unit, (path.high if side > 0 else path.low) - path.phi
+    if np.isfinite(room):
+        return path.phi + room * np.tanh(step / room) if path.low < 0 or abs(step) < abs(room) else path.low
+    if path.low == 0.0 and path.phi > 0:
+        return path.phi * np.exp(min(step / path.phi, 1.5))
     return path.phi + step
 
 
@@ -745,8 +749,9 @@ class Profiler:
         point[term] = coordinates.state(self._start(term, row, col, kind))
         estimate = Visit(float(_first_coordinate(point[term])), point, self.evaluation)
 
-        def path():
-            return Path(space, estimate, LIFT * self.unit_variance, coordinates.head.low, coordinates.head.high)
+        def path(reach):
+            head = coordinates.head
+            return Path(space, estimate, LIFT * self.unit_variance, reach, head.low, head.high)
 
         return self.limits(key, path, self.deviance)
 
@@ -776,7 +781,7 @@ class Profiler:
         space = Space(self.model, axes)
         dual = axes[0] / (axes[0] @ axes[0])
         estimate = Visit(float(dual @ self.point[-1]), list(self.point), self.evaluation)
-        return self.limits(key, lambda: Path(space, estimate, LIFT * self.unit_variance), self.deviance)
+        return self.limits(key, lambda reach: Path(space, estimate, LIFT * self.unit_variance, reach), self.deviance)
 
 
 HEADS = {"variance": StandardDeviation, "covariance": Covariance, "correlation": Correlation}
@@ -852,8 +857,8 @@ class LinearProfiler(Profiler):
         direction, (objective, optimum) = frame.coefficient_map[kept[k], kept], self._full
         length = np.linalg.norm(direction)
 
-        def path():
-            return CoefficientPath(objective, self.model, optimum, direction / length)
+        def path(reach):
+            return CoefficientPath(objective, self.model, optimum, direction / length, reach)
 
         found = self.limits(("fixed", k), path, optimum.evaluation.value)
         shift = direction @ frame.pilot[kept]
