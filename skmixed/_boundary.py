@@ -113,7 +113,7 @@ def mixture_test(statistic, weights, null):
     pvalue = weights[degrees] @ special.gammaincc(degrees / 2.0, statistic / 2.0) if statistic > 0 else 1.0
     low, high = degrees[0], degrees[-1]
     if low == high:
-        name, words = f"chi2({df})", f"chi-squared with {df} degrees of freedom"
+        name, words = f"chi2({df})", f"chi-squared with {df} degree{'s' * (df > 1)} of freedom"
     else:
         name = "chibar2(01)" if df == 1 else f"chibar2({low}:{high})"
         words = f"mixture of chi-squareds with {low} to {high} degrees of freedom"
@@ -263,6 +263,8 @@ def mixture_weights(information, cones):
     if k < 2:
         return np.full(k + 1, 1.0 / (k + 1))
     metric = _standardised(information(), cones)
+    if not np.all(np.isfinite(metric)):
+        return np.eye(k + 1)[k]  # numbers beyond the range of floats: the largest distribution is on the safe side
     if set(cones) == {1} and k in _ORTHANTS:
         return _ORTHANTS[k](metric)
     if cones == (2,):

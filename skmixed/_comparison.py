@@ -477,7 +477,7 @@ def hausman_test(est: Any, scale: Literal["random", "own"] = "random") -> Hausma
         errors = np.sqrt(np.diag(spread))
     columns = {"fixed": within.coefficients, "random": random, "difference": difference, "std_err": errors}
     names = [est.results_.params.index[k] for k in within.places]
-    null = f"random effects are uncorrelated with the columns; chi-squared with {df} degrees of freedom"
+    null = f"random effects are uncorrelated with the columns; chi-squared with {df} degree{'s' * (df > 1)} of freedom"
     pvalue = float(stats.chi2.sf(statistic, df)) if df else np.nan
     return HausmanTest(statistic, df, pvalue, null, pd.DataFrame(columns, index=names))
 

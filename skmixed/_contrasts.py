@@ -148,7 +148,7 @@ class Coefficients:
             return ContrastResults(effect=effect, statistic=t, sd=std_err, distribution="norm")
         return ContrastResults(effect=effect, t=t, sd=std_err, df_denom=self.df(L))
 
-    def wald_test(self, spec, use_f=None):
+    def wald_test(self, spec):
         """All rows of a hypothesis together: statsmodels' ContrastResults."""
         from statsmodels.stats.contrast import ContrastResults
 
@@ -159,7 +159,7 @@ class Coefficients:
                 f"the covariance of these {df_num} rows is singular, or has no degrees of freedom.\n"
                 "Test fewer rows, or use another cov or df (a robust covariance needs more clusters than rows)."
             )
-        if self.is_normal if use_f is None else not use_f:
+        if self.is_normal:
             return ContrastResults(chi2=F * df_num, statistic=F * df_num, df_denom=df_num, distribution="chi2")
         return ContrastResults(F=F, df_num=df_num, df_denom=df_denom)
 

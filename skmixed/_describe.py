@@ -107,15 +107,25 @@ def _level_blocks(est):
 
 
 def _uncertainty(fit):
-    """Directions of the covariance parameters in packed coordinates, and their covariance."""
+    """Directions of the covariance parameters in packed coordinates, and their covariance; none where none is known."""
     if fit.sigma2 is None:
-        natural = [fit.model.packed(fit.model.blocks[k], B[None])[0] for k, B in fit.natural_parameters]
-        joint, count = fit.parameter_covariance, len(natural)
-        return np.array(natural).reshape(count, -1), None if joint is None else joint[:count, :count]
+        return _logistic_uncertainty(fit)
     information = variance_information(fit)
     if information is None or not information.parameters:
-        return np.zeros((0, sum(len(A) for A in fit.objective.plan.blocks))), None
+        return _no_directions(fit), None
     return packed_directions(fit, information.parameters), information.covariance[:-1, :-1]
+
+
+def _logistic_uncertainty(fit):
+    joint, parameters = fit.parameter_covariance, fit.natural_parameters
+    if joint is None or not parameters:
+        return _no_directions(fit), None
+    directions = [fit.model.packed(fit.model.blocks[k], B[None])[0] for k, B in parameters]
+    return np.array(directions), joint[: len(directions), : len(directions)]
+
+
+def _no_directions(fit):
+    return np.zeros((0, sum(kernels.packed_size(q) for q in fit.model.sizes)))
 
 
 def _containing(fit):
@@ -223,7 +233,7 @@ def r_squared(est: Any, residual: Literal["theoretical", "delta"] = "theoretical
     random = float(np.sum(_mean_variances(fit, _moments(est))))
     if fit.sigma2 is None:
         return _r_squared(_fixed_variance(est), random, _residual_variance(est, residual))
-    return _r_squared(_fixed_variance(est), fit.sigma2 * random, fit.sigma2)
+    return _r_squared(_fixed_variance(est), float(fit.sigma2) * random, float(fit.sigma2))
 
 
 def _r_squared(fixed, random, residual):

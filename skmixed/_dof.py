@@ -49,7 +49,8 @@ class Satterthwaite:
             raise ValueError(f"df='satterthwaite': {NO_INFORMATION}")
         state, sigma = fit.state, np.sqrt(fit.state.sigma2)
         C = state.fixed.covariance
-        Phi = _sandwiches(state, packed_directions(fit, information.parameters))
+        directions = packed_directions(fit, [(p.term, p.matrix) for p in information.parameters])
+        Phi = _sandwiches(state, directions)
         self.covariance = sigma**2 * C
         self._slopes = np.concatenate([sigma**2 * C @ Phi @ C, 2.0 * sigma * C[None]])
         self._parameter_covariance = information.covariance
@@ -73,7 +74,7 @@ def _sandwiches(state, directions):
     """``Phi_a = sum_l F_l'E_a F_l`` along packed directions, (k, p, p)."""
     p = len(state.fixed.beta)
     packed = np.concatenate([part.sandwiches for part in state.parts]) if state.parts else np.zeros((0, p, p))
-    return np.einsum("ka,apr->kpr", directions.reshape(-1, len(packed)), packed)
+    return np.einsum("ka,apr->kpr", directions, packed)
 
 
 class KenwardRoger:
@@ -128,8 +129,7 @@ def _matched(l, A1, A2):
 def _components(fit):
     """``Phi_a``, ``Q_ab`` and ``tr(P V_a P V_b)``, ``tr(P V_a)`` along the natural parameters, and their values."""
     natural = [(k, B) for k, block in enumerate(fit.model.blocks) for B in block.structure.basis]
-    rows = [fit.model.packed(fit.model.blocks[k], B[None])[0] for k, B in natural]
-    J = np.array(rows).reshape(len(rows), sum(kernels.packed_size(len(F)) for F in fit.state.F))
+    J = packed_directions(fit, natural)
     state, C = fit.state, fit.state.fixed.covariance
     Phi, Q = _sandwiches(state, J), _double_sandwiches(state, J)
     crossed = np.einsum("pr,abrp->ab", C, Q)

@@ -4,7 +4,7 @@ Everything here is a weighted sum of predictions m of changed tables:
 
     averages            sum_i w_i m_i
     contrasts           sum_i w_i m_i(x = b)  -  sum_i w_i m_i(x = a)
-    average slopes      sum_i w_i dm_i/dx,      dm/dx = (-3 m(x) + 4 m(x + h) - m(x + 2h)) / 2h + O(h^2)
+    average slopes      sum_i w_i dm_i/dx,      dm/dx = (4 m(x + h) - m(x + 2h) - 3 m(x)) / 2h + O(h^2)
 
 Changes go through the table, so that formulas, interactions and random slopes follow.  The steps h point to the middle
 of the column: a spline or a logarithm is not asked for values beyond its range.  Standard errors are the delta method's
@@ -31,9 +31,8 @@ from ._prediction import stacked
 
 __all__ = ["Margins", "average_effects", "average_predictions"]
 
-STENCIL = ((0, -3.0), (1, 4.0), (2, -1.0))  # steps from x, and their weights in 2h times the derivative
 STEP = 2.0**-17  # relative to the scale of the column: truncation and rounding are both below 1e-9 of it
-NARROWEST = 2.0**-5  # least scale of a row, as a share of the column's
+NARROWEST = 2.0**-10  # least scale of a row, as a share of the column's
 
 
 class Margins(pd.DataFrame):
@@ -217,11 +216,13 @@ class _Sample:
     cells: pd.DataFrame
     weights: sparse.csr_matrix
 
-    def average(self, changes, shares=1.0):
-        """Averages of ``shares`` times the predictions of the changed table."""
+    def average(self, changes):
+        """Averages of the predictions of the changed table."""
+        return self.est._uncertainty.combined(self.weights, self._predictions(changes))
+
+    def _predictions(self, changes):
         rows, codes = self.est._read_for_prediction(_changed(self.table, changes), self.groups, self.kind)
-        predictions = self.est._linearised(rows, codes, self.kind)
-        return self.est._uncertainty.combined(predictions, self.weights.multiply(shares).tocsr())
+        return self.est._linearised(rows, codes, self.kind)
 
     def effects(self, name, values, setting):
         """Pairs of a contrast in words and its estimates; slopes where no values are given."""
@@ -233,17 +234,20 @@ class _Sample:
     def _slope(self, name, setting):
         x = np.asarray(_column(_changed(self.table, setting), name), dtype=np.float64)
         steps = _steps(x, np.asarray(_column(self.reference, name), dtype=np.float64))
-        first, second, third = [
-            self.average(setting | {name: x + node * steps}, weight / (2.0 * steps)) for node, weight in STENCIL
-        ]
-        return first + second + third
+        moved = [self._predictions(setting | {name: x + k * steps}) for k in range(3)]
+        return self.est._uncertainty.combined(self.weights.multiply(0.5 / steps).tocsr(), *moved, combination=_rise)
+
+
+def _rise(here, near, far):
+    """``2h dm/dx``: differences first, so that it is zero where nothing moves."""
+    return 4.0 * (near - here) - (far - here)
 
 
 def _steps(x, column):
     """Steps of the derivative, towards the middle of the column; x moves by powers of two without rounding."""
     quartiles = np.subtract(*np.percentile(column, [75, 25]))
     scale = quartiles or np.std(column) or abs(column[0]) or 1.0
-    sizes = np.clip(np.abs(x), NARROWEST * scale, scale)
+    sizes = np.where(x == 0, scale, np.clip(np.abs(x), NARROWEST * scale, scale))
     middle = (np.min(column) + np.max(column)) / 2.0
     return np.where(x > middle, -1.0, 1.0) * STEP * 2.0 ** np.round(np.log2(sizes))
 

@@ -90,6 +90,9 @@ class Estimates:
     def __add__(self, other):
         return Estimates(self.values + other.values, self.effects + other.effects, self.parameters + other.parameters)
 
+    def __rmul__(self, factor):
+        return Estimates(factor * self.values, factor * self.effects, factor * self.parameters)
+
     def __sub__(self, other):
         return Estimates(self.values - other.values, self.effects - other.effects, self.parameters - other.parameters)
 
@@ -138,9 +141,13 @@ class Uncertainty:
     def _B(self):
         return self.state.objective.plan.to_rows([b[:, :-1] for b in self.state.B])
 
-    def combined(self, rows, weights):
-        """Linear combinations of the predictions of many rows, with sparse weights (targets, rows)."""
-        return reduce(add, (self.estimates(rows[part]).combined(weights[:, part]) for part in rows.chunks()))
+    def combined(self, weights, *tables, combination=lambda rows: rows):
+        """``weights @ combination(...)`` of the predictions of tables with the same rows; weights (targets, rows)."""
+
+        def summed(part):
+            return combination(*[self.estimates(table[part]) for table in tables]).combined(weights[:, part])
+
+        return reduce(add, map(summed, tables[0].chunks()))
 
     def row_variances(self, rows):
         """Variance of every prediction."""

@@ -41,13 +41,16 @@ from .exceptions import ConvergenceWarning
 __all__ = ["profile", "profile_limits"]
 
 TOLERANCE = 1e-7  # predicted decrease that ends a constrained minimisation, after a last step
-MAX_ITER = 100
+MAX_ITER = 50
 CLOSE = 5e-3  # distance of zeta from its target that one more Newton step, not evaluated, takes down to its square
 MAX_POINTS = 60
 LONGEST_STEP = 4.0  # factor by which the distance from the estimate may grow in one step
 NEGLIGIBLE_FALL = 1e-6  # of the deviance below that of the fit
 LIFT = 1e-4  # variance, in units of the frame, from which a saddle at zero is left
-LARGEST_EXPONENT = 600.0
+FARTHEST = 1e6  # times the first step, where a profile that has not risen by enough never will
+MAX_FAILURES = 8  # attempts to come closer to values of a parameter without a constrained minimum
+LARGEST_EXPONENT = 60.0  # of sigma^2 in the frame's units
+ROUNDED = 1e-11  # share of the sum of squares of a fixed effect that must be left for its digits to count
 
 
 # The linear model with its residual variance as a parameter
@@ -95,8 +98,9 @@ class AbsoluteState:
         self.objective, self.sigma2 = objective, sigma2
         self.relative = [t / sigma2 for t in T]
         self.inner = State(KnownScale(objective.objective, sigma2), self.relative)
-        if not np.isfinite(self.value):
-            raise np.linalg.LinAlgError("the deviance overflows")
+        left = np.diag(self.inner.fixed.chol) ** 2 / np.diag(objective.objective.gram)[:-1]
+        if not np.isfinite(self.value) or np.any(left < ROUNDED):
+            raise np.linalg.LinAlgError("the deviance overflows, or is nothing but rounding")
 
     def at(self, point):
         """The same model at another point."""
@@ -600,24 +604,21 @@ class Crossing:
         self.path, self.deviance, self.target, self.side = path, deviance, target, side
         self.end = path.high if side > 0 else path.low
         self.inside, self.outside, self.is_bracketed = path.phi, self.end, False
-        self.lowest = np.inf
+        self.lowest, self.failures = np.inf, 0
 
     def find(self, first):
         """The value of the coordinate; the end of its range where the target is not reached."""
-        phi = first
+        phi, farthest = first, FARTHEST * abs(first - self.path.phi)
         for _ in range(MAX_POINTS):
-            if self._beyond(phi, self.end):
-                phi = self.end
+            phi = self.end if self._is_beyond(phi) else phi
             gap, newton = self._evaluate(phi)
             if abs(gap) < CLOSE:
                 return newton if self._is_between(newton, self.path.phi, self.end) else phi
-            if gap < 0 and phi == self.end:
-                return phi
+            if gap < 0 and (phi == self.end or abs(phi - self.path.phi) > farthest) or self.failures > MAX_FAILURES:
+                return self.end
             self._narrow(phi, gap)
-            if self._is_exhausted():
-                return self.end if np.isposinf(self.outside_gap) else self.outside
             phi = self._next(phi, newton)
-        return self.outside if self.is_bracketed else self.end
+        return self.outside
 
     def _evaluate(self, phi):
         """Distance of zeta from its target, and where Newton's method goes from here."""
@@ -632,11 +633,8 @@ class Crossing:
         if gap < 0:
             self.inside = phi
         else:
-            self.outside, self.outside_gap, self.is_bracketed = phi, gap, True
-
-    def _is_exhausted(self):
-        width = abs(self.outside - self.inside)
-        return self.is_bracketed and width <= 1e-12 * (abs(self.outside) + abs(self.inside))
+            self.outside, self.is_bracketed = phi, True
+            self.failures += np.isposinf(gap)
 
     def _next(self, phi, newton):
         if self.is_bracketed:
@@ -644,8 +642,8 @@ class Crossing:
         farthest = self.path.phi + LONGEST_STEP * (phi - self.path.phi)
         return newton if self._is_between(newton, phi, farthest) else farthest
 
-    def _beyond(self, phi, limit):
-        return self.side * (phi - limit) >= 0
+    def _is_beyond(self, phi):
+        return self.side * (phi - self.end) >= 0
 
     @staticmethod
     def _is_between(phi, one, other):

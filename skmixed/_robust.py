@@ -90,7 +90,10 @@ def _of_labels(training, clusters):
     weights = training.given.sample_weight
     n = len(training.y) if weights is None else len(weights)
     if labels.shape != (n,):
-        raise ValueError(f"clusters: expected {n} labels, one per row of the fit, got shape {labels.shape}.")
+        raise ValueError(
+            f"clusters: expected {n} labels, one per row of the fit, got shape {labels.shape}.\n"
+            "Pass labels in the order of the rows given to fit."
+        )
     if np.any(missing := tables.is_missing(labels)):
         raise ValueError(
             f"clusters: {int(np.sum(missing))} labels are missing.\nGive these rows a cluster of their own."

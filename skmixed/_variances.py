@@ -13,6 +13,7 @@ from scipy import stats
 from ._contrasts import check_level
 from ._covariance import pivoted_root
 from ._fitted import inverse_information
+from ._kernels import packed_size
 from ._optimize import pack
 
 DIFFERENCE = 1e-4  # step of numerical derivatives of the gradient, as a share of the covariance
@@ -180,10 +181,10 @@ def _moving(chart):
     return np.flatnonzero(size > 1e-12 * np.max(size, initial=0.0))
 
 
-def packed_directions(fit, parameters):
-    """Derivatives of the factors' matrices in packed form, (parameters, packed)."""
-    rows = [fit.model.packed(fit.model.blocks[p.term], p.matrix[None])[0] for p in parameters]
-    return np.array(rows).reshape(len(rows), -1)
+def packed_directions(fit, directions):
+    """Changes (term, matrix) of the covariances as those of the factors' matrices in packed form, (k, packed)."""
+    rows = [fit.model.packed(fit.model.blocks[term], matrix[None]) for term, matrix in directions]
+    return np.vstack([np.zeros((0, sum(packed_size(q) for q in fit.model.sizes))), *rows])
 
 
 def _observed_hessian(fit, parameters):
@@ -193,7 +194,7 @@ def _observed_hessian(fit, parameters):
     """
     if not parameters:
         return np.zeros((0, 0)), np.zeros(0)
-    basis = packed_directions(fit, parameters)
+    basis = packed_directions(fit, [(p.term, p.matrix) for p in parameters])
     if fit.state.exact:
         hessian = basis @ fit.state.hessian @ basis.T
     else:

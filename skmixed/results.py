@@ -229,7 +229,6 @@ class MixedResults:
         df: Degrees = "normal",
         cov: Covariance = "model",
         clusters: Any = None,
-        use_f: bool | None = None,
     ) -> Any:
         """Test all rows of a linear hypothesis together.
 
@@ -237,20 +236,20 @@ class MixedResults:
         ----------
         spec, df, cov, clusters
             As in :meth:`t_test`.  With a robust ``cov`` and ``df="satterthwaite"`` the statistic is Hotelling's T^2
-            scaled to an F (Tipton and Pustejovsky 2015).
-        use_f : bool, default=None
-            Whether to refer to an F distribution rather than chi-squared; by default unless ``df="normal"``.
+            scaled to an F (Tipton and Pustejovsky 2015).  Chi-squared with ``df="normal"``, F otherwise.
 
         Returns
         -------
         statsmodels.stats.contrast.ContrastResults
             ``statistic``, ``pvalue``, ``df_num``, ``df_denom``.
         """
-        return self._coefficients(df, cov, clusters).wald_test(spec, use_f)
+        return self._coefficients(df, cov, clusters).wald_test(spec)
 
     def f_test(self, spec: Any, *, df: Degrees = "residual", cov: Covariance = "model", clusters: Any = None) -> Any:
         """:meth:`wald_test` by an F statistic, as statsmodels names it."""
-        return self.wald_test(spec, df=df, cov=cov, clusters=clusters, use_f=True)
+        if df == "normal":
+            raise ValueError("df='normal' leads to a chi-squared statistic.\nUse wald_test, or another df.")
+        return self.wald_test(spec, df=df, cov=cov, clusters=clusters)
 
     def random_effects_test(self, method: Literal["chibar", "exact"] = "chibar", **options) -> LikelihoodRatioTest:
         """Likelihood-ratio test against the model without random effects, same rows and same criterion."""
