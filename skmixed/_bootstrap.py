@@ -41,7 +41,7 @@ from ._rows import level_order
 from ._search import search
 from ._separation import infinite_estimates
 from ._start import typical_floors
-from ._variances import _free_entries
+from ._variances import variance_entries
 from .exceptions import ConvergenceWarning
 
 SAMPLES_PER_TASK = 25
@@ -276,11 +276,6 @@ class VarianceEntries:
 
     entries: list
 
-    @classmethod
-    def of(cls, fit):
-        blocks = enumerate(fit.model.blocks)
-        return cls([(k, r, c) for k, block in blocks for r, c in _free_entries(block.structure)])
-
     def __call__(self, fit, y=None):
         found = [fit.covariances[k][r, c] for k, r, c in self.entries]
         return np.array(found if fit.sigma2 is None else [*found, fit.sigma2])
@@ -298,7 +293,7 @@ class AllParameters:
     def of(cls, est):
         """Coefficients by name, entries as the summary calls them, with their factor."""
         fit, labels = est._fit, est.results_._labels
-        variances, names = VarianceEntries.of(fit), [labels.fixed[k] for k in fit.design.kept]
+        variances, names = VarianceEntries(variance_entries(fit)), [labels.fixed[k] for k in fit.design.kept]
         for entry in variances.entries:
             factor, first, second = labels.entry(*entry)
             names.append(f"{factor}: var({first})" if first == second else f"{factor}: cov({first},{second})")
@@ -499,21 +494,21 @@ def bootstrap(
     return _result(found, function.names, estimate, level)
 
 
-def _result(found, names, estimate, level):
+def _result(found, names, estimate, level, stacklevel=4):
     failed, unconverged = int(np.sum(found.failed)), int(np.sum(~found.failed & ~found.converged))
     if failed or unconverged:
-        _warn(failed, unconverged, len(found.failed))
+        _warn(failed, unconverged, len(found.failed), stacklevel)
     values = found.values if found.values.shape[1] else np.full((len(found.values), len(names)), np.nan)
     samples = pd.DataFrame(values, columns=names)
     return BootstrapResult(samples, pd.Series(estimate, names, name="estimate"), level, failed, unconverged)
 
 
-def _warn(failed, unconverged, n_samples):
+def _warn(failed, unconverged, n_samples, stacklevel):
     warnings.warn(
         f"bootstrap: of {n_samples} refits {failed} failed and count as missing; {unconverged} did not converge, or "
         "have no finite estimate, and are kept.\nLook at the distribution of the samples; a simpler model may do.",
         ConvergenceWarning,
-        stacklevel=4,
+        stacklevel=stacklevel,
     )
 
 
@@ -522,9 +517,10 @@ def bootstrap_limits(fit, training, level=0.95, *, n_samples=1000, n_jobs=None, 
 
     Returns (low, high, std_errors); ``options`` are ``tol`` and ``max_iter`` of the refits.
     """
-    statistic = VarianceEntries.of(fit)
+    statistic = VarianceEntries(variance_entries(fit))
     estimate, source = statistic(fit), resampler(fit, training, **options)
     found = replicates(source, statistic, n_samples, n_jobs=n_jobs, random_state=random_state)
-    result = _result(found, list(range(len(estimate))), estimate, check_level(level))
+    names = list(range(len(estimate)))
+    result = _result(found, names, estimate, check_level(level), stacklevel=6)  # the caller of variance_table
     limits = result.conf_int()
     return limits["ci_low"].to_numpy(), limits["ci_high"].to_numpy(), result.std_error.to_numpy()

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from scipy.linalg import block_diag
+from sklearn.utils.validation import check_is_fitted
 
 from . import _kernels as kernels
 from ._boundary import (
@@ -83,7 +84,7 @@ def likelihood_ratio_test(smaller: Any, larger: Any) -> LikelihoodRatioTest:
     >>> test.distribution, test.df
     ('chibar2(1:2)', 2)
     """
-    smaller, larger = sorted((smaller, larger), key=lambda est: est.results_.n_params)
+    smaller, larger = sorted((smaller, larger), key=_n_params)
     return _nested_test(_comparable(smaller, larger))
 
 
@@ -122,7 +123,7 @@ def compare(models: Sequence | Mapping[str, Any], names: Sequence[str] | None = 
     [5, 7]
     """
     named = _named(models, names)
-    named.sort(key=lambda pair: pair[1].results_.n_params)
+    named.sort(key=lambda pair: _n_params(pair[1]))
     estimators = [est for _, est in named]
     shifts = [0.0] + [_comparable(estimators[0], est).shift for est in estimators[1:]]
     table = pd.DataFrame(index=pd.Index([name for name, _ in named], name="model"))
@@ -136,6 +137,11 @@ def compare(models: Sequence | Mapping[str, Any], names: Sequence[str] | None = 
     tests = [_test_or_nan(smaller, larger) for smaller, larger in pairwise(estimators)]
     table[["statistic", "df", "p_value"]] = np.array([(np.nan,) * 3, *tests], dtype=float)
     return table
+
+
+def _n_params(est):
+    check_is_fitted(est)
+    return est.results_.n_params
 
 
 def _named(models, names):
@@ -438,7 +444,8 @@ def hausman_test(est: Any, scale: Literal["random", "own"] = "random") -> Hausma
         With one grouping factor.
     scale : {"random", "own"}, default="random"
         Residual variance in the two covariance matrices: that of the random-effects model in both (Stata's
-        ``sigmamore``), which makes their difference positive semidefinite, or each model's own.
+        ``sigmamore``), which makes their difference positive semidefinite, or each model's own, with which the
+        statistic may come out negative.
 
     Returns
     -------
@@ -463,6 +470,7 @@ def hausman_test(est: Any, scale: Literal["random", "own"] = "random") -> Hausma
     >>> test.table.index.to_list()
     ['x0', 'x1']
     """
+    check_is_fitted(est)
     fit = est._fit
     _check_hausman(fit, scale)
     within = Within.of(fit)

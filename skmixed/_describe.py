@@ -112,20 +112,16 @@ def _uncertainty(fit):
         return _logistic_uncertainty(fit)
     information = variance_information(fit)
     if information is None or not information.parameters:
-        return _no_directions(fit), None
-    return packed_directions(fit, information.parameters), information.covariance[:-1, :-1]
+        return packed_directions(fit, []), None
+    directions = packed_directions(fit, [(p.term, p.matrix) for p in information.parameters])
+    return directions, information.covariance[:-1, :-1]
 
 
 def _logistic_uncertainty(fit):
-    joint, parameters = fit.parameter_covariance, fit.natural_parameters
-    if joint is None or not parameters:
-        return _no_directions(fit), None
-    directions = [fit.model.packed(fit.model.blocks[k], B[None])[0] for k, B in parameters]
-    return np.array(directions), joint[: len(directions), : len(directions)]
-
-
-def _no_directions(fit):
-    return np.zeros((0, sum(kernels.packed_size(q) for q in fit.model.sizes)))
+    joint, natural = fit.parameter_covariance, fit.natural_parameters
+    if joint is None or not natural:
+        return packed_directions(fit, []), None
+    return packed_directions(fit, natural), joint[: len(natural), : len(natural)]
 
 
 def _containing(fit):
@@ -487,9 +483,10 @@ def slope_distribution(est: Any, level: float = 0.95) -> pd.DataFrame:
     90 % of the levels of group have a slope of x0 above zero; 95 % of the slopes lie between -0.48 and 2.25.
     """
     check_level(level)
-    rows = [_slope_row(est, k, r, level) for k, term in enumerate(est._terms) for r in _slopes(term)]
+    fit, slopes = est._fit, [(k, r) for k, term in enumerate(est._terms) for r in _slopes(term)]
+    information = variance_information(fit) if slopes and fit.sigma2 is not None else None
     columns = ["factor", "effect", "mean", "sd", "low", "high", "share_above_zero", "std_error", "in_words"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame([_slope_row(est, information, k, r, level) for k, r in slopes], columns=columns)
 
 
 def _slopes(term):
@@ -497,14 +494,15 @@ def _slopes(term):
     return [r for r, source in enumerate(term.sources) if source >= 0]
 
 
-def _slope_row(est, k, r, level):
+def _slope_row(est, information, k, r, level):
     factor, effect, _ = est.results_._labels.entry(k, r, r)
     source = est._terms[k].sources[r]
     mean = float(est.coef_[source]) if source < len(est.coef_) else 0.0
     sd = float(np.sqrt(est._fit.covariances[k][r, r]))
     half = stats.norm.ppf(0.5 + level / 2.0) * sd
     share = float(stats.norm.cdf(mean / sd)) if sd > 0 else float(mean > 0)
-    error = _share_error(est._fit, k, r, source + int(est._intercept), mean, sd) if sd > 0 else np.nan
+    joint = _joint_covariance(est._fit, information, k, r, source + int(est._intercept))
+    error = _share_error(joint, mean, sd) if sd > 0 and joint is not None else np.nan
     words = _slope_words(factor, effect, mean, sd, share, level, half)
     return factor, effect, mean, sd, mean - half, mean + half, share, error, words
 
@@ -535,29 +533,28 @@ def _percent(share):
     return f"{percent:.0f} %"
 
 
-def _share_error(fit, k, r, candidate, mean, sd):
+def _share_error(joint, mean, sd):
     """By the delta method from the covariance of the fixed effect and the variance of the slope."""
-    joint = (_logistic_covariance if fit.sigma2 is None else _linear_covariance)(fit, k, r, candidate)
-    if joint is None:
-        return np.nan
     slope = np.array([1.0 / sd, -mean / (2.0 * sd**3)])
     return float(stats.norm.pdf(mean / sd) * np.sqrt(max(slope @ joint @ slope, 0.0)))
 
 
-def _linear_covariance(fit, k, r, candidate):
-    """Covariance of a coefficient and a variance of a linear model: they are independent; None where unknown."""
-    information = variance_information(fit)
-    if information is None:
-        return None
+def _joint_covariance(fit, information, k, r, candidate):
+    """Covariance of a coefficient and a variance; None where it is not known."""
+    if fit.sigma2 is None:
+        return _logistic_covariance(fit, k, r, candidate)
+    return None if information is None else _linear_covariance(fit, information, k, r, candidate)
+
+
+def _linear_covariance(fit, information, k, r, candidate):
+    """In a linear model they are independent."""
     along = linear_entry_jacobian(fit, information.parameters, [(k, r, r)])[0]
     back = fit.y_scale * _coefficient_row(fit, candidate)
-    return np.diag(
-        [fit.state.sigma2 * back @ fit.state.fixed.covariance @ back, along @ information.covariance @ along]
-    )
+    variance = fit.state.sigma2 * back @ fit.state.fixed.covariance @ back
+    return np.diag([variance, along @ information.covariance @ along])
 
 
 def _logistic_covariance(fit, k, r, candidate):
-    """The same for a logistic model, from the joint information of both."""
     joint, count = fit.parameter_covariance, len(fit.natural_parameters)
     if joint is None or not fit.interior[k]:
         return None

@@ -26,13 +26,14 @@ from scipy import sparse, stats
 from sklearn.utils.validation import check_is_fitted
 
 from . import _tables as tables
+from ._base import Kind
 from ._contrasts import check_level
 from ._prediction import stacked
 
 __all__ = ["Margins", "average_effects", "average_predictions"]
 
-STEP = 2.0**-17  # relative to the scale of the column: truncation and rounding are both below 1e-9 of it
-NARROWEST = 2.0**-10  # least scale of a row, as a share of the column's
+STEP = 2.0**-17  # relative to the scale: truncation and rounding both stay below 1e-8
+NARROWEST = 2.0**-7  # least scale of a row, as a share of the column's
 
 
 class Margins(pd.DataFrame):
@@ -60,7 +61,7 @@ def average_predictions(
     sample_weight: ArrayLike | None = None,
     at: dict | None = None,
     by: Hashable | list | None = None,
-    kind: str = "marginal",
+    kind: Kind = "marginal",
     level: float = 0.95,
 ) -> Margins:
     """Average predictions: means of a linear model, probabilities of the second class of a logistic one.
@@ -113,8 +114,8 @@ def average_predictions(
     >>> model = MixedLogisticClassifier(groups="group").fit(X, y)
     >>> average_predictions(model, at={"x1": [-1, 1]}).round(2)
        x1  estimate  std_error  ci_low  ci_high
-    0  -1      0.20       0.01    0.19     0.22
-    1   1      0.79       0.01    0.78     0.81
+    0  -1      0.18       0.01    0.16     0.20
+    1   1      0.80       0.01    0.78     0.82
     """
     sample, settings = _read(est, X, groups, sample_weight, at, by, kind)
     found = [(setting, sample.average(setting)) for setting in settings]
@@ -130,7 +131,7 @@ def average_effects(
     sample_weight: ArrayLike | None = None,
     at: dict | None = None,
     by: Hashable | list | None = None,
-    kind: str = "marginal",
+    kind: Kind = "marginal",
     level: float = 0.95,
 ) -> Margins:
     """Average marginal effects: slopes for numbers, contrasts with the first level for categories.
@@ -188,8 +189,8 @@ def average_effects(
     >>> model = MixedLogisticClassifier(groups="group").fit(X, y)
     >>> average_effects(model)[["term", "contrast", "estimate", "std_error"]].round(3)
       term contrast  estimate  std_error
-    0   x0    dy/dx     0.143      0.005
-    1   x1    dy/dx     0.278      0.004
+    0   x0    dy/dx     0.137      0.005
+    1   x1    dy/dx     0.265      0.004
     """
     sample, settings = _read(est, X, groups, sample_weight, at, by, kind)
     found = [
@@ -203,18 +204,19 @@ def average_effects(
 
 @dataclass(frozen=True)
 class _Sample:
-    """Rows to average over, and the weights (cells, rows) of the averages.
-
-    ``reference`` says what the columns hold: the table of the fit where it is kept.
-    """
+    """Rows to average over, and the weights (cells, rows) of the averages; ``fitted`` is the table of the fit."""
 
     est: Any
     kind: str
     table: Any
     groups: Any
-    reference: Any
+    fitted: Any
     cells: pd.DataFrame
     weights: sparse.csr_matrix
+
+    def column(self, name):
+        """A column that says what it holds: that of the fit, where it is kept."""
+        return _column(self.fitted if name in _names(self.fitted) else self.table, name)
 
     def average(self, changes):
         """Averages of the predictions of the changed table."""
@@ -233,7 +235,7 @@ class _Sample:
 
     def _slope(self, name, setting):
         x = np.asarray(_column(_changed(self.table, setting), name), dtype=np.float64)
-        steps = _steps(x, np.asarray(_column(self.reference, name), dtype=np.float64))
+        steps = _steps(x, np.asarray(self.column(name), dtype=np.float64))
         moved = [self._predictions(setting | {name: x + k * steps}) for k in range(3)]
         return self.est._uncertainty.combined(self.weights.multiply(0.5 / steps).tocsr(), *moved, combination=_rise)
 
@@ -260,14 +262,14 @@ def _read(est, X, groups, sample_weight, at, by, kind):
     _check_estimator(est)
     if X is None:
         X, groups, sample_weight = _training(est, groups, sample_weight)
-    table, fitted = _plain(X), est.results_._rows
+    table, rows = _plain(X), est.results_._rows
     at, by = _settings(table, at), _listed(by)
     _check_columns("by", by, table)
     if both := [name for name in by if name in at[0]]:
         raise ValueError(f"at and by both name {both[0]!r}.\nAverage at given values of it, or within its values.")
-    reference = table if fitted is None else _plain(fitted.given.X)
+    fitted = table if rows is None else _plain(rows.given.X)
     cells, weights = _cells(table, by, _row_weights(sample_weight, len(table)))
-    return _Sample(est, kind, table, groups, reference, cells, weights), at
+    return _Sample(est, kind, table, groups, fitted, cells, weights), at
 
 
 def _check_estimator(est):
@@ -343,7 +345,7 @@ def _compared(est, sample, variables):
     _check_columns("variables", names, sample.table)
     if not names:
         raise ValueError("variables: X has no columns besides the grouping factors.\nThere is nothing to change.")
-    return {name: _values(sample.reference, name, name in grouping | categorical) for name in names}
+    return {name: _values(sample.column(name), name, name in grouping | categorical) for name in names}
 
 
 def _roles(est, table):
@@ -360,9 +362,9 @@ def _used(est, table, grouping):
     return [name for name in names if name not in grouping]
 
 
-def _values(table, name, categorical):
+def _values(column, name, categorical):
     """Values whose contrasts describe a column, None for numbers."""
-    column = tables.labels(_column(table, name))
+    column = tables.labels(column)
     if isinstance(column, pd.Categorical):
         return list(column.categories)
     column = np.asarray(pd.Series(column).infer_objects())

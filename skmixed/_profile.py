@@ -27,7 +27,8 @@ from scipy import stats
 from . import _kernels as kernels
 from ._cholesky import Plan
 from ._contrasts import check_level
-from ._covariance import Chart, CovarianceModel, TermBlock, Unstructured, flat, pivoted_root
+from ._coordinates import HEADS, Pinned, Polar, RootCoordinates, Shifted, Space, SpectralCoordinates, Squares
+from ._covariance import Unstructured
 from ._crossprod import condensed
 from ._fit_logistic import NO_EFFECTS
 from ._lmm import ProfiledDeviance, State, Unattainable
@@ -154,332 +155,6 @@ class AbsoluteState:
         return np.block([[H / self.sigma2**2, along[:, None]], [along, np.array([[last]])]])
 
 
-# Coordinates of one term in which a standard deviation, a covariance or a correlation is the first
-
-
-class StandardDeviation:
-    """Of the first effect: its 1 x 1 root is the coordinate."""
-
-    size, low, high = 1, 0.0, np.inf
-
-    @staticmethod
-    def start(U):
-        return np.array([np.sqrt(max(U[0, 0], 0.0))])
-
-    @staticmethod
-    def root(x):
-        """The root of the covariance of the first effects, its first and its second derivatives in x."""
-        return np.array([[x[0]]]), np.ones((1, 1, 1)), np.zeros((1, 1, 1, 1))
-
-
-class Correlation:
-    """Of the first two effects: coordinates are its arcsine and the logarithms of the standard deviations."""
-
-    size, low, high = 2, -np.pi / 2, np.pi / 2
-
-    @staticmethod
-    def start(U):
-        sd = np.sqrt(np.diag(U))
-        return np.append(np.arcsin(np.clip(U[0, 1] / (sd[0] * sd[1]), -1.0, 1.0)), np.log(sd))
-
-    @staticmethod
-    def root(x):
-        angle, (first, second) = x[0], np.exp(x[1:])
-        row = np.array([[0.0, 0.0], [second * np.sin(angle), second * np.cos(angle)]])
-        turned = np.array([[0.0, 0.0], [second * np.cos(angle), -second * np.sin(angle)]])
-        top, zero = np.array([[first, 0.0], [0.0, 0.0]]), np.zeros((2, 2))
-        curved = [[-row, zero, turned], [zero, top, zero], [turned, zero, row]]
-        return top + row, np.array([turned, top, row]), np.array(curved)
-
-
-class Covariance:
-    """Of the first two effects: the others are the logarithm of the first standard deviation and what is left."""
-
-    size, low, high = 2, -np.inf, np.inf
-
-    @staticmethod
-    def start(U):
-        first = np.sqrt(U[0, 0])
-        return np.array([U[0, 1], np.log(first), np.sqrt(max(U[1, 1] - (U[0, 1] / first) ** 2, 0.0))])
-
-    @staticmethod
-    def root(x):
-        covariance, first, left = x[0], np.exp(x[1]), x[2]
-
-        def entries(top, low, last=0.0):
-            return np.array([[top, 0.0], [low, last]])
-
-        zero, crossed = np.zeros((2, 2)), entries(0.0, -1.0 / first)
-        derivatives = [entries(0.0, 1.0 / first), entries(first, -covariance / first), entries(0.0, 0.0, 1.0)]
-        curved = [[zero, crossed, zero], [crossed, entries(first, covariance / first), zero], [zero, zero, zero]]
-        return entries(first, covariance / first, left), np.array(derivatives), np.array(curved)
-
-
-class Root(NamedTuple):
-    """Coordinates of a lower block-triangular root of T, the profiled effects first."""
-
-    head: np.ndarray
-    below: np.ndarray
-    rest: np.ndarray
-
-
-class RootCoordinates:
-    """``T = G L L' G'`` with L lower block triangular: a head for the profiled effects, free rows for what is left.
-
-    ``rows`` are the profiled effects as combinations of those of the frame, of length one; the rest of the basis is
-    orthogonal to them.
-    """
-
-    def __init__(self, rows, head):
-        h, self.size, self.head = head.size, rows.shape[1], head
-        others = np.linalg.qr(rows.T, mode="complete")[0][:, h:].T
-        self.inverse = np.vstack([rows, others])
-        self.G = np.linalg.inv(self.inverse)
-        self.free = Unstructured(self.size - h) if self.size > h else None
-
-    def state(self, T):
-        """The coordinates of T."""
-        h, S = self.head.size, self.inverse @ T @ self.inverse.T
-        x = self.head.start(S[:h, :h])
-        below = np.linalg.lstsq(self.head.root(x)[0], S[:h, h:], rcond=1e-12)[0].T
-        return self._made(x, below, S[h:, h:] - below @ below.T)
-
-    def _made(self, x, below, rest):
-        values, vectors = np.linalg.eigh(rest)
-        return Root(x, below, (vectors * np.sqrt(np.maximum(values, 0.0))))
-
-    def settled(self, state):
-        """The state without redundant coordinates: nothing depends on an effect that does not vary."""
-        if np.any(self.head.root(state.head)[0]):
-            return state
-        return self._made(
-            state.head, np.zeros_like(state.below), state.below @ state.below.T + state.rest @ state.rest.T
-        )
-
-    def lifted(self, state, floor):
-        """A state away from the boundary in all but the profiled coordinate."""
-        return self._made(state.head, state.below, state.rest @ state.rest.T + floor * np.eye(len(state.rest)))
-
-    def _root(self, state):
-        return np.block([[self.head.root(state.head)[0], np.zeros_like(state.below.T)], [state.below, state.rest]])
-
-    def matrix(self, state):
-        """T."""
-        root = self.G @ self._root(state)
-        return root @ root.T
-
-    def chart(self, state):
-        """All coordinates, the profiled one first, then the rest of the head, the rows below it, and what is left."""
-        rest, order = pivoted_root(state.rest @ state.rest.T)
-        state = state._replace(rest=rest)
-        root = self.G @ self._root(state)
-        moved, curved = self._derivatives(state, order)
-        half = moved @ root.T
-        return Chart(
-            derivatives=half + half.transpose(0, 2, 1),
-            second=lambda D: self._second(D, root, moved, curved),
-            move=lambda step: self._moved(state, order, step),
-            radius=float(np.linalg.norm(root)),
-        )
-
-    def _places(self, order):
-        """Rows and columns in L of the free entries: those below the head, then the root of the rest."""
-        h, left = self.head.size, self.size - self.head.size
-        below = np.divmod(np.arange(left * h), h)
-        a, b = kernels.lower_triangle(left)
-        rows = order[a] if left else a
-        return np.concatenate([below[0], rows]) + h, np.concatenate([below[1], b + h])
-
-    def _derivatives(self, state, order):
-        """``dL`` for every coordinate, times G, and the second derivatives of the head."""
-        h = self.head.size
-        _, first, second = self.head.root(state.head)
-        rows, cols = self._places(order)
-        moved = np.zeros((len(first) + len(rows), self.size, self.size))
-        moved[: len(first), :h, :h] = first
-        moved[len(first) + np.arange(len(rows)), rows, cols] = 1.0
-        return self.G @ moved, self.G[:, :h] @ second
-
-    def _second(self, D, root, moved, curved):
-        out = 2.0 * np.einsum("aij,bij->ab", D @ moved, moved)
-        n, h = len(curved), self.head.size
-        out[:n, :n] += 2.0 * np.einsum("ij,abij->ab", (D @ root)[:, :h], curved)
-        return out
-
-    def _moved(self, state, order, step):
-        n, h = len(state.head), self.head.size
-        L = np.block([[np.zeros((h, self.size))], [state.below, state.rest]])
-        np.add.at(L, self._places(order), step[n:])
-        return self.settled(Root(state.head + step[:n], L[h:, :h], L[h:, h:]))
-
-
-class SpectralCoordinates:
-    """``T = sum_k v_k(x) P_k`` for orthogonal projections P_k: coordinates x of the variances of a structure."""
-
-    def __init__(self, structure, variances):
-        self.size, self.projections, self.head = structure.size, structure.projections, variances
-        self._ranks = np.trace(self.projections, axis1=1, axis2=2)
-
-    def state(self, T):
-        found = np.einsum("kij,ij->k", self.projections, T) / self._ranks
-        return self.head.start(np.maximum(found, 0.0))
-
-    def lifted(self, x, floor):
-        return np.append(x[:1], np.maximum(np.abs(x[1:]), np.sqrt(floor)))
-
-    def matrix(self, x):
-        return np.einsum("k,kij->ij", self.head.variances(x)[0], self.projections)
-
-    def chart(self, x):
-        v, first, second = self.head.variances(x)
-        return Chart(
-            derivatives=np.einsum("ak,kij->aij", first, self.projections),
-            second=lambda D: second @ np.einsum("kij,ij->k", self.projections, D),
-            move=lambda step: x + step,
-            radius=float(np.sqrt(np.sum(v))),
-        )
-
-
-class Squares:
-    """Independent variances, the profiled one first: coordinates are the standard deviations."""
-
-    low, high = 0.0, np.inf
-
-    def __init__(self, count, profiled):
-        self.order = np.append(profiled, np.delete(np.arange(count), profiled))
-
-    def start(self, v):
-        return np.sqrt(v[self.order])
-
-    def variances(self, x):
-        """The variances, their first and their second derivatives in x."""
-        to = np.eye(len(x))[self.order]
-        return (x**2) @ to, 2.0 * x[:, None] * to, 2.0 * np.eye(len(x))[:, :, None] * to
-
-
-class Polar:
-    """An exchangeable covariance: the standard deviation s of the effects, and an angle that is their correlation.
-
-    ``v = s^2 (q cos^2 a / (q - 1), q sin^2 a)``, so that the correlation is ``(q sin^2 a - 1) / (q - 1)``.
-    """
-
-    def __init__(self, size, angle_first):
-        self.factors, self.turn = size * np.array([1.0 / (size - 1), 1.0]), -1 if angle_first else 1
-        self.low, self.high = 0.0, np.pi / 2 if angle_first else np.inf
-
-    def start(self, v):
-        parts = np.sqrt(v / self.factors)
-        s = np.hypot(*parts)
-        angle = np.arctan2(*parts[::-1]) if s > 0 else np.arcsin(1.0 / np.sqrt(self.factors[1]))
-        return np.array([s, angle])[:: self.turn]
-
-    def variances(self, x):
-        s, angle = x[:: self.turn]
-        share = self.factors * np.array([np.cos(angle), np.sin(angle)]) ** 2
-        turned = self.factors * np.sin(2.0 * angle) * np.array([-1.0, 1.0])
-        curved = 2.0 * self.factors * np.cos(2.0 * angle) * np.array([-1.0, 1.0])
-        first = np.array([2.0 * s * share, s**2 * turned])
-        second = np.array([[2.0 * share, 2.0 * s * turned], [2.0 * s * turned, s**2 * curved]])
-        return s**2 * share, first[:: self.turn], second[:: self.turn, :: self.turn]
-
-
-class Shifted:
-    """An exchangeable covariance: the common covariance c, and the root of the smaller of the two variances.
-
-    The variances differ by q c.
-    """
-
-    low, high = -np.inf, np.inf
-
-    def __init__(self, size):
-        self.size = size
-
-    def start(self, v):
-        return np.array([(v[1] - v[0]) / self.size, np.sqrt(np.min(v))])
-
-    def variances(self, x):
-        gap, larger = self.size * x[0], np.array([x[0] < 0, x[0] >= 0])
-        v = x[1] ** 2 + np.where(larger, abs(gap), 0.0)
-        first = np.array([larger * self.size * np.array([-1.0, 1.0]), [2.0 * x[1]] * 2])
-        return v, first, np.array([[[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [2.0, 2.0]]])
-
-
-# All parameters of a model, one of them profiled
-
-
-class Space:
-    """Covariances of the terms and a vector of other parameters, in coordinates one of which is profiled.
-
-    ``term`` is the term whose covariance has coordinates of its own, or None; ``axes`` are the directions in which the
-    vector moves, one per row.  A point is the list of the terms' states, then the vector.
-    """
-
-    def __init__(self, model, axes, coordinates=None, term=None):
-        self.axes, self.term = axes, term
-        blocks = list(model.blocks)
-        counts = [len(block.structure.basis) for block in blocks]
-        self.profiled = sum(counts) if term is None else sum(counts[:term])
-        if term is not None:
-            blocks[term] = TermBlock(coordinates, blocks[term].factor, blocks[term].offset)
-        self.model = CovarianceModel(blocks, model.sizes)
-
-    def assemble(self, point):
-        """The matrix of every factor, then the vector."""
-        matrices = list(point[:-1])
-        if self.term is not None:
-            matrices[self.term] = self.model.blocks[self.term].structure.matrix(matrices[self.term])
-        return [*self.model.assemble(matrices), point[-1]]
-
-    def flat(self, point):
-        """The assembled point in one vector."""
-        return flat(self.assemble(point))
-
-    def chart(self, point):
-        """One chart for all coordinates."""
-        inner = self.model.chart(point[:-1]) if self.model.blocks else _NO_COVARIANCES
-        (k, packed), (m, p) = inner.derivatives.shape, self.axes.shape
-        derivatives, second = np.zeros((k + m, packed + p)), np.zeros((k + m, k + m))
-        derivatives[:k, :packed], derivatives[k:, packed:] = inner.derivatives, self.axes
-
-        def curvature(D):
-            second[:k, :k] = inner.second(D)
-            return second.copy()
-
-        return Chart(
-            derivatives, curvature, lambda s: [*inner.move(s[:k]), point[-1] + s[k:] @ self.axes], inner.radius
-        )
-
-    def lifted(self, point, floor):
-        """The point with covariances at the boundary moved inside, so that no saddle holds them there."""
-        out = list(point)
-        for k, block in enumerate(self.model.blocks):
-            if k == self.term:
-                out[k] = block.structure.lifted(point[k], floor)
-            elif not block.structure.is_interior(point[k]):
-                out[k] = block.structure.start(point[k], np.full(block.structure.size, floor))
-        return out
-
-
-_NO_COVARIANCES = Chart(np.zeros((0, 0)), lambda D: np.zeros((0, 0)), lambda step: [], 0.0)
-
-
-class Pinned:
-    """The same space with the profiled coordinate held where it is."""
-
-    def __init__(self, space):
-        self.space, self.assemble, self.flat = space, space.assemble, space.flat
-
-    def chart(self, point):
-        full, i = self.space.chart(point), self.space.profiled
-        keep = np.arange(len(full.derivatives)) != i
-        return Chart(
-            derivatives=full.derivatives[keep],
-            second=lambda D: full.second(D)[np.ix_(keep, keep)],
-            move=lambda step: full.move(np.insert(step, i, 0.0)),
-            radius=full.radius,
-        )
-
-
 # Paths of constrained minima
 
 
@@ -521,21 +196,23 @@ class Path:
     def _predicted(self, near, change):
         """Where the minimum should be after a change of the coordinate, by the quadratic model of the last."""
         chart, gradient, hessian = local_model(self.space, near.point, near.evaluation)
-        step, others = self._response(chart, gradient, hessian, change)
-        return chart.move(np.insert(step, self.space.profiled, change)) if np.all(np.isfinite(step)) else near.point
+        step = self._response(chart, gradient, hessian, change)
+        step = step if np.all(np.isfinite(step)) else np.zeros_like(step)
+        return chart.move(np.insert(step, self.space.profiled, change))
 
     def _response(self, chart, gradient, hessian, change):
-        i, others = self.space.profiled, np.arange(len(gradient)) != self.space.profiled
-        pull = gradient[others] + change * hessian[others, i]
-        return trust_region_step(pull, hessian[np.ix_(others, others)], max(1.0, chart.radius)), others
+        """The step of the other coordinates to the minimum of the quadratic model."""
+        i = self.space.profiled
+        pull = np.delete(gradient + change * hessian[i], i)
+        return trust_region_step(pull, np.delete(np.delete(hessian, i, 0), i, 1), max(1.0, chart.radius))
 
     @cached_property
     def unit(self):
         """Change of the coordinate that raises the deviance by one, by its quadratic model at the estimate."""
         chart, gradient, hessian = local_model(self.space, self.visits[0].point, self.visits[0].evaluation)
         i, h = self.space.profiled, 1e-3 * max(1.0, chart.radius)
-        step, others = self._response(chart, np.zeros_like(gradient), hessian, h)
-        curvature = hessian[i, i] + hessian[i, others] @ step / h
+        response = self._response(chart, np.zeros_like(gradient), hessian, h) / h
+        curvature = hessian[i, i] + np.delete(hessian[i], i) @ response
         return np.sqrt(2.0 / curvature) if curvature > 0 else max(abs(self.phi), np.sqrt(self.floor))
 
 
@@ -614,7 +291,7 @@ class Crossing:
             gap, newton = self._evaluate(phi)
             if abs(gap) < CLOSE:
                 return newton if self._is_between(newton, self.path.phi, self.end) else phi
-            if gap < 0 and (phi == self.end or abs(phi - self.path.phi) > farthest) or self.failures > MAX_FAILURES:
+            if (gap < 0 and (phi == self.end or abs(phi - self.path.phi) > farthest)) or self.failures > MAX_FAILURES:
                 return self.end
             self._narrow(phi, gap)
             phi = self._next(phi, newton)
@@ -672,7 +349,7 @@ def limits(path, deviance, level):
 
 
 def _first(path, side, target):
-    """First guess: the quadratic one, bent so that it stays in the range; a standard deviation grows on its log scale."""
+    """First guess: the quadratic one, bent to stay in the range; a standard deviation grows on its log scale."""
     step, room = side * target * path.unit, (path.high if side > 0 else path.low) - path.phi
     if np.isfinite(room):
         return path.phi + room * np.tanh(step / room) if path.low < 0 or abs(step) < abs(room) else path.low
@@ -745,7 +422,7 @@ class Profiler:
         space = Space(self.model, np.eye(len(self.point[-1])), coordinates, term)
         point = list(self.point)
         point[term] = coordinates.state(self._start(term, row, col, kind))
-        estimate = Visit(float(_first_coordinate(point[term])), point, self.evaluation)
+        estimate = Visit(coordinates.value(point[term]), point, self.evaluation)
 
         def path(reach):
             head = coordinates.head
@@ -780,13 +457,6 @@ class Profiler:
         dual = axes[0] / (axes[0] @ axes[0])
         estimate = Visit(float(dual @ self.point[-1]), list(self.point), self.evaluation)
         return self.limits(key, lambda reach: Path(space, estimate, LIFT * self.unit_variance, reach), self.deviance)
-
-
-HEADS = {"variance": StandardDeviation, "covariance": Covariance, "correlation": Correlation}
-
-
-def _first_coordinate(state):
-    return state.head[0] if isinstance(state, Root) else state[0]
 
 
 class LinearProfiler(Profiler):
@@ -858,6 +528,8 @@ class LinearProfiler(Profiler):
         def path(reach):
             return CoefficientPath(objective, self.model, optimum, direction / length, reach)
 
+        if optimum.evaluation.degenerate:
+            return np.nan, np.nan
         found = self.limits(("fixed", k), path, optimum.evaluation.value)
         shift = direction @ frame.pilot[kept]
         return tuple(self.y_scale * length * np.array([found.low, found.high]) + shift)
@@ -916,16 +588,19 @@ def _computing(fit):
 def _warn_about(profiler):
     if profiler.lowest_gap < -NEGLIGIBLE_FALL:
         warnings.warn(
-            f"On the way to the profile limits the deviance fell {-profiler.lowest_gap:.3g} below that of the fit, which "
-            "is therefore no optimum: estimates and limits are not to be trusted.\nFit again with a smaller tol or a "
-            "larger max_iter.",
+            f"On the way to the profile limits the deviance fell {-profiler.lowest_gap:.3g} below that of the fit: "
+            "there is a better optimum, and the estimates and limits are not to be trusted.\n"
+            "Simplify the random effects, or fit again with a smaller tol and a larger max_iter.",
             ConvergenceWarning,
             stacklevel=3,
         )
 
 
 def profile_limits(fit, level=0.95):
-    """Profile-likelihood limits ``(low, high)`` of the entries of :func:`variance_estimates`, residual variance last."""
+    """Profile-likelihood limits of variances and covariances, residual variance last: ``(low, high)``.
+
+    In the order of :func:`variance_estimates` and in the units of the data; NaN where nothing is identified.
+    """
     profiler = make_profiler(fit, level)
     with _computing(fit), np.errstate(all="ignore"):
         found = [profiler.variance(*entry) for entry in _entries(fit)]
@@ -948,9 +623,9 @@ def profile(est, parameters=None, *, level=0.95):
     parameters.  Such intervals are not symmetric, never leave the range of the parameter, and do not depend on how it
     is measured: limits of a standard deviation are the square roots of those of the variance.
 
-    Variances, covariances and correlations are profiled under the criterion that was maximised, so for ``method="reml"``
-    under the restricted likelihood.  The fixed effects of a linear model are always profiled under the full likelihood,
-    as in lme4: a restricted likelihood has no fixed effects.
+    Variances, covariances and correlations are profiled under the criterion that was maximised, so for
+    ``method="reml"`` under the restricted likelihood.  The fixed effects of a linear model are always profiled under
+    the full likelihood, as in lme4: a restricted likelihood has no fixed effects.
 
     Parameters
     ----------
@@ -964,11 +639,11 @@ def profile(est, parameters=None, *, level=0.95):
     Returns
     -------
     DataFrame
-        One row per parameter.  ``parameter`` says what it is ("fixed effect", "variance", "covariance", "correlation" or
-        "residual variance"), ``factor``, ``effect`` and ``effect2`` which, ``estimate`` what the fit says, ``ci_low`` and
-        ``ci_high`` are the limits, in the units of the data.  The lower limit of a variance is 0, and those of a
-        correlation are the ends of its range, where the deviance never rises by enough; an upper limit is infinite where
-        it does not.  NaN where the data say nothing: factors with a single level, responses without residual variation.
+        One row per parameter.  ``parameter`` says what it is ("fixed effect", "variance", "covariance", "correlation"
+        or "residual variance"), ``factor``, ``effect`` and ``effect2`` which, ``estimate`` what the fit says;
+        ``ci_low`` and ``ci_high`` are the limits, in the units of the data.  Where the deviance never rises by enough
+        the limit is the end of the range: 0 for a variance, -1 or 1 for a correlation, infinity above.  NaN where the
+        data say nothing: factors with a single level, responses without residual variation.
 
     Raises
     ------

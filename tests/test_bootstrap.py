@@ -12,7 +12,7 @@ from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed._bootstrap import Drawn, bootstrap, bootstrap_limits, resampler
 from skmixed._variances import variance_estimates
 from skmixed.datasets import make_mixed_classification
-from skmixed.exceptions import ConvergenceWarning, SeparationWarning
+from skmixed.exceptions import ConvergenceWarning
 
 ROWS = 400
 
@@ -152,6 +152,26 @@ def test_weighted_draws_are_distributed_as_expanded_ones():
     np.testing.assert_allclose(found.std(axis=0), expected.std(axis=0), rtol=0.1)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_draws_have_the_covariance_of_the_model(weighted):
+    """``V = Z Sigma Z' + sigma^2 W^-1`` of crossed factors, one of them with slopes."""
+    rng = np.random.default_rng(3)
+    weights = rng.integers(1, 5, ROWS).astype(float) if weighted else None
+    est, X = fitted_linear("crossed", weights)
+    source, shown = resampler(est._fit, est.results_._rows), np.arange(25)
+    w = (np.ones(ROWS) if weights is None else weights)[shown]
+    V = np.diag(est.scale_ / w)
+    effects = [np.column_stack([np.ones(25), X["x0"].iloc[shown]]), np.ones((25, 1))]
+    for z, S, name in zip(effects, est.covariances_, ("teacher", "item"), strict=True):
+        label = X[name].to_numpy()[shown]
+        V += (z @ S @ z.T) * (label[:, None] == label)
+    draws = np.array([source.draw(np.random.default_rng(seed)).y[shown] for seed in range(3000)])
+    errors = np.sqrt((np.outer(np.diag(V), np.diag(V)) + V**2) / 3000)
+    assert np.max(np.abs(np.cov(draws.T) - V) / errors) < 4.5
+    means = est.predict(X, kind="population")[shown]
+    assert np.max(np.abs(draws.mean(axis=0) - means) / np.sqrt(np.diag(V) / 3000)) < 4
+
+
 LOGISTIC = {
     "intercept": ({"random_effects": "(1 | teacher)"}, ["x0", "x1"]),
     "quadrature": ({"random_effects": "(1 + x0 | teacher)", "n_quadrature": 3}, ["x0", "x1"]),
@@ -223,6 +243,12 @@ def test_samples_depend_on_the_seed_alone(sleepstudy):
     fewer = bootstrap(est, lambda m: m.predict(first)[0], n_samples=20, random_state=3)
     pd.testing.assert_frame_equal(alone.samples.iloc[:20], fewer.samples)
     assert not alone.samples.equals(bootstrap(est, lambda m: m.predict(first)[0], n_samples=60, random_state=4).samples)
+
+
+def test_samples_of_a_classifier_depend_on_the_seed_alone():
+    est, X = fitted_logistic("slope")
+    found = [bootstrap(est, lambda m: m.predict_proba(X)[0, 1], n_samples=6, random_state=1, n_jobs=n) for n in (1, 2)]
+    pd.testing.assert_frame_equal(found[0].samples, found[1].samples)
 
 
 def test_default_statistics_are_those_of_the_tables(sleepstudy):
@@ -400,15 +426,16 @@ def test_limits_of_logistic_variances():
     assert std_error.shape == estimates.shape
 
 
-def test_separated_samples_are_one_warning():
+@pytest.mark.parametrize("weighted", [False, True])
+def test_separated_samples_are_one_warning(weighted):
     """Few rows and strong effects: many samples have no finite estimate, some only one class."""
     X, y = make_mixed_classification(8, 4, coef=(1.5, 2.0), intercept=2.5, random_state=1)
+    weights = np.tile([1.0, 2.0], 16) if weighted else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        est = MixedLogisticClassifier(groups="group").fit(X, y)
+        est = MixedLogisticClassifier(groups="group").fit(X, y, sample_weight=weights)
     with pytest.warns() as caught:
         found = bootstrap(est, n_samples=60, random_state=0)
     assert [w.category for w in caught] == [ConvergenceWarning]
-    assert not any(issubclass(w.category, SeparationWarning) for w in caught)
     assert found.n_unconverged > 0
     assert found.n_failed == found.samples.isna().all(axis=1).sum()

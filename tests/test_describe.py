@@ -80,10 +80,8 @@ def term_designs(est, X):
 @pytest.mark.parametrize("name", TERMS)
 def test_correlations_by_dense_information(name, weighted, method):
     """Delta method from the information of all variances, in the units of the data."""
-    est, X, w = fitted(TERMS[name], weighted=weighted, method=method)
+    est, X, w = fitted(TERMS[name], weighted=weighted, method=method, seed=2)
     parts, G = list(term_designs(est, X)), est.covariances_
-    if min(np.linalg.eigvalsh(S)[0] / np.max(S) for S in G) < 1e-6:
-        pytest.skip("at the boundary")
     design = np.column_stack([np.ones(ROWS), X[["x0", "x1"]]])
     y = est.results_._rows.y
     information = dense.dense_information(y, design, [Z for *_, Z in parts], G, est.scale_, w, method == "reml")
@@ -394,10 +392,9 @@ def test_slopes_of_a_classifier():
 
 def test_equal_slopes():
     X, _ = make_mixed_regression(8, 5, random_state=0)
-    y = 1.5 * X["x0"] + np.tile([0.1, -0.1, 0.05, 0.0, -0.05], 8) * np.random.default_rng(3).normal(size=40)
+    y = 1.5 * X["x0"] + 0.1 * np.random.default_rng(0).normal(size=40)
     est = quiet(MixedLinearRegressor(random_effects="(0 + x0 | group)"), X, y)
-    if est.covariances_[0][0, 0] > 0:
-        pytest.skip("the variance is not zero")
+    assert est.covariances_[0][0, 0] == 0.0
     row = slope_distribution(est).loc[0]
     assert row["in_words"] == f"All levels of group have the same slope of x0, {est.coef_[0]:.3g}."
     assert row["low"] == row["high"] == row["mean"]

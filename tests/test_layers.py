@@ -18,7 +18,7 @@ LADDER = [
     ["_glmm", "_quadrature", "_pql", "_fit_logistic"],
     ["_prediction", "_marginal", "_separation"],
     ["_contrasts", "_variances", "_dof", "_robust", "_robust_logistic", "_coefficients"],
-    ["_boundary", "_profile", "_bootstrap", "_describe"],
+    ["_boundary", "_coordinates", "_profile", "_bootstrap", "_describe"],
     ["_summary", "_diagnostics", "results"],
     ["_base", "linear", "logistic"],
     ["_comparison", "_margins", "inference"],

@@ -252,6 +252,20 @@ def test_averages_of_a_linear_model_by_hand(two_factors, crossed_linear, kind):
     np.testing.assert_allclose(found.cov_params(), A @ twin.joint @ A.T, rtol=1e-7)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_row_is_a_prediction(two_factors, crossed, crossed_linear, kind):
+    """With the standard error of ``predict``; that of a linear model adds the variance of what is not known."""
+    rows = [two_factors[0][i : i + 1] for i in (0, 100)] + [two_factors[0][:1].assign(group=-1)]
+    for row in rows[: 2 if kind == "conditional" else 3]:
+        found = average_predictions(crossed_linear, row, kind=kind).loc[0]
+        mean, std = crossed_linear.predict(row, kind="population" if kind == "marginal" else kind, return_std=True)
+        np.testing.assert_allclose([found["estimate"], found["std_error"]], [mean[0], std[0]], rtol=1e-10)
+    for row in rows:
+        found = average_predictions(crossed, row, kind=kind).loc[0]
+        proba, std = crossed.predict_proba(row, kind=kind, return_std=True)
+        np.testing.assert_allclose([found["estimate"], found["std_error"]], [proba[0, 1], std[0, 1]], rtol=1e-10)
+
+
 @pytest.mark.filterwarnings("ignore:.*without groups:skmixed.GroupsWarning")
 def test_without_random_effects_against_statsmodels():
     X, y = make_mixed_classification(40, 10, covariance=[[0.0]], random_state=0)
