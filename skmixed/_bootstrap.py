@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
@@ -307,9 +308,9 @@ class OfEstimator:
     """A statistic of a fitted estimator: what a refit gives is put into a copy of it."""
 
     def __init__(self, est, training, statistic):
-        self.statistic, self.training = statistic, training
-        self.est, self.results = copy(est), copy(est.results_)  # copied results hold no rows
-        self.est._fit = self.est.results_ = self.results._fit = None
+        self.statistic, self.training, self.est = statistic, training, copy(est)
+        self.results, self.methods = _template(est.results_, est)
+        self.est._fit = self.est.results_ = None
         self.names = None  # known once it was called for the original fit
 
     def __call__(self, fit, y):
@@ -326,8 +327,22 @@ class OfEstimator:
         if fit.sigma2 is not None:
             est.scale_ = float(fit.sigma2)
         results._fit, results._rows = fit, replace(self.training, predictor=est._predictor, y=y)
+        for name, method in self.methods.items():
+            setattr(results, name, getattr(est, method))
         est.results_ = results
         return est
+
+
+def _template(results, est):
+    """Results without a fit and what was computed from it, and the methods of the estimator that they hold, by name."""
+    kind, made = type(results), {"_fit": None, "_rows": None}
+    methods = {name: value.__name__ for name, value in vars(results).items() if getattr(value, "__self__", None) is est}
+    for name, value in vars(results).items():
+        if name not in methods and not isinstance(getattr(kind, name, None), cached_property):
+            made.setdefault(name, value)
+    template = kind.__new__(kind)
+    vars(template).update(made)
+    return template, methods
 
 
 def _named(value):

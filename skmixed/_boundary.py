@@ -25,10 +25,10 @@ ROUNDING = 1e-9  # a difference of log-likelihoods below this share of them is n
 FLAT = 1e-10  # directions with less than this share of the information have none
 ANGLES = 512  # of the rule for cones of 2 x 2 matrices
 DRAWS, FEWER_DRAWS = 8192, 2048  # normal vectors for simulated weights; fewer where matrices of order 3 or more occur
-STEPS, BINS = 200, 200  # steps of a projection at most, bins of shares
+STEPS, ROUNDS, BINS = 200, 30, 200  # steps of a projection at most; rounds of the estimate of weights, bins of shares
 ENOUGH = 1e-3  # change of a projection, as a share of the vector, at which its steps end
 MAX_DENSE_EIGENVALUES = 3000
-GRID = np.concatenate([[0.0], np.exp(np.linspace(-14.0, 14.0, 300))])  # variance ratios in units of the typical one
+GRID = np.concatenate([[0.0], np.exp(np.arange(-10.0, 12.0, 0.2))])  # variance ratios in units of the typical one
 
 
 @dataclass(frozen=True)
@@ -104,21 +104,23 @@ def likelihood_ratio(larger, smaller):
     return statistic if statistic >= ROUNDING * max(1.0, abs(larger)) else 0.0
 
 
-def mixture_test(statistic, weights, null):
-    """The test of a statistic against the mixture of chi-squareds with these weights."""
-    degrees = np.flatnonzero(weights)
-    df = len(weights) - 1
+def mixture_test(statistic, weights, null, free=0):
+    """The test of a statistic against a mixture of chi-squareds.
+
+    ``weights`` are those of cones, and ``free`` is the number of parameters that may move either way besides.
+    """
+    df = free + len(weights) - 1
+    degrees = np.arange(free, df + 1)
     if df == 0:
         return LikelihoodRatioTest(statistic, 0, np.nan, f"{null}: nothing to test", "chi2(0)", (1.0,))
-    pvalue = weights[degrees] @ special.gammaincc(degrees / 2.0, statistic / 2.0) if statistic > 0 else 1.0
-    low, high = degrees[0], degrees[-1]
-    if low == high:
+    pvalue = weights @ special.gammaincc(degrees / 2.0, statistic / 2.0) if statistic > 0 else 1.0
+    if free == df:
         name, words = f"chi2({df})", f"chi-squared with {df} degree{'s' * (df > 1)} of freedom"
     else:
-        name = "chibar2(01)" if df == 1 else f"chibar2({low}:{high})"
-        words = f"mixture of chi-squareds with {low} to {high} degrees of freedom"
+        name = "chibar2(01)" if df == 1 else f"chibar2({free}:{df})"
+        words = f"mixture of chi-squareds with {free} to {df} degrees of freedom"
     return LikelihoodRatioTest(
-        float(statistic), df, float(pvalue), f"{null}; {words}", name, tuple(float(w) for w in weights)
+        float(statistic), df, float(pvalue), f"{null}; {words}", name, (0.0,) * free + tuple(float(w) for w in weights)
     )
 
 
@@ -265,10 +267,9 @@ def mixture_weights(information, cones):
     metric = _standardised(information(), cones)
     if not np.all(np.isfinite(metric)):
         return np.eye(k + 1)[k]  # numbers beyond the range of floats: the largest distribution is on the safe side
-    if set(cones) == {1} and k in _ORTHANTS:
-        return _ORTHANTS[k](metric)
-    if cones == (2,):
-        return _weights_of_matrix(metric)
+    closed_form = _CLOSED_FORMS.get(cones)
+    if closed_form and np.linalg.cond(metric) < 1.0 / FLAT:
+        return closed_form(metric)
     return _simulated_weights(metric, cones)
 
 
@@ -305,11 +306,8 @@ def _weights_of_two(metric):
 def _weights_of_three(metric):
     """Three variances: spherical triangles (of the cone and of its polar), and Gauss-Bonnet."""
     none = _positive_share(_correlations(metric))
-    every = _positive_share(_correlations(np.linalg.pinv(metric, rcond=FLAT, hermitian=True)))
+    every = _positive_share(_correlations(np.linalg.inv(metric)))
     return np.clip([none, 0.5 - every, 0.5 - none, every], 0.0, 0.5)
-
-
-_ORTHANTS = {2: _weights_of_two, 3: _weights_of_three}
 
 
 def _weights_of_matrix(metric):
@@ -323,7 +321,7 @@ def _weights_of_matrix(metric):
         np.array([[0, 0, 0.5], [0, -1, 0], [0.5, 0, 0]]),
         np.array([[0, 0, 0.5], [0, -0.25, 0], [0.5, 0, 0]]),
     )
-    every = _share_of_cone(np.linalg.pinv(metric, rcond=FLAT, hermitian=True), matrix)
+    every = _share_of_cone(np.linalg.inv(metric), matrix)
     none = _share_of_cone(metric, score)
     return np.clip([none, 0.5 - every, 0.5 - none, every], 0.0, 0.5)
 
@@ -336,6 +334,9 @@ def _share_of_cone(covariance, form):
     angles = np.pi * np.arange(ANGLES) / ANGLES
     squares = np.maximum(-low, 0.0) * np.cos(angles) ** 2 + np.maximum(-middle, 0.0) * np.sin(angles) ** 2
     return 0.5 * float(np.mean(1.0 - np.sqrt(squares / (squares + max(high, np.finfo(float).tiny)))))
+
+
+_CLOSED_FORMS = {(1, 1): _weights_of_two, (1, 1, 1): _weights_of_three, (2,): _weights_of_matrix}
 
 
 def _simulated_weights(metric, cones):
@@ -417,23 +418,24 @@ def _nearest_of_order_two(points):
 
 
 def _mixture_of_shares(kept, k):
-    """Weights 0 ... k of the Beta mixture of the shares of squared length, by expectation and maximisation."""
+    """Weights 0 ... k of the Beta mixture of the shares of squared length, by expectation and maximisation.
+
+    Neighbouring weights are hard to tell apart: a few rounds from those of k orthogonal variances keep them smooth.
+    """
     interior = (kept > 1e-6) & (kept < 1.0 - 1e-6)
     edges = np.linspace(0.0, 1.0, BINS + 1)
     counts = np.histogram(kept[interior], edges)[0]
     inner = np.arange(1, k)
     chances = np.diff(special.betainc(inner[:, None] / 2.0, (k - inner[:, None]) / 2.0, edges), axis=1)
-    weights, fixed = np.full(k + 1, 1.0 / (k + 1)), np.zeros(k + 1)
+    weights, fixed = stats.binom.pmf(np.arange(k + 1), k, 0.5), np.zeros(k + 1)
     fixed[0], fixed[k] = np.sum(kept <= 1e-6), np.sum(kept >= 1.0 - 1e-6)
-    for _ in range(500):
+    for _ in range(ROUNDS):
         expected = fixed.copy()
         joint = weights[inner, None] * chances
         expected[inner] += (joint / np.maximum(joint.sum(axis=0), np.finfo(float).tiny)) @ counts
-        before, weights = weights, expected
+        weights = expected
         for parity in (0, 1):
             weights[parity::2] *= 0.5 / max(weights[parity::2].sum(), np.finfo(float).tiny)
-        if np.max(np.abs(weights - before)) < 1e-6:
-            break
     return weights
 
 
@@ -476,8 +478,19 @@ def simulated_statistics(fit, n_samples, random_state):
     ratios = GRID / (multiplicities @ mu / multiplicities.sum())
     left = c0[:, None] + c @ (1.0 / (1.0 + mu[:, None] * ratios))
     penalty = copies @ np.log1p(xi[:, None] * ratios)
-    total = c0 + c.sum(axis=1)
-    return np.max(fit.objective.nu * np.log(total[:, None] / left) - penalty, axis=1)
+    gains = np.log(c0 + c.sum(axis=1))[:, None] - np.log(left, out=left)
+    return _peaks(fit.objective.nu * gains - penalty)
+
+
+def _peaks(values):
+    """The maximum of every row, from the parabola through the highest point and its neighbours on the grid."""
+    place = np.argmax(values, axis=1)
+    inner = (place > 1) & (place < values.shape[1] - 1)
+    rows, place = np.flatnonzero(inner), place[inner]
+    before, top, after = (values[rows, place + step] for step in (-1, 0, 1))
+    peaks = np.max(values, axis=1)
+    peaks[inner] += (after - before) ** 2 / (8.0 * np.maximum(2.0 * top - before - after, np.finfo(float).tiny))
+    return peaks
 
 
 def _only_term(fit):

@@ -326,8 +326,7 @@ def _nested_test(pair):
     coefficients = larger._fit.rank - smaller._fit.rank
     statistic = likelihood_ratio(larger.results_.llf - pair.shift, smaller.results_.llf)
     weights = mixture_weights(null.information, null.tangent.cones)
-    weights = np.concatenate([np.zeros(df + 1 - len(weights)), weights])
-    return mixture_test(statistic, weights, _in_words(coefficients, df - coefficients))
+    return mixture_test(statistic, weights, _in_words(coefficients, df - coefficients), free=df + 1 - len(weights))
 
 
 def _in_words(coefficients, covariances):
@@ -454,7 +453,7 @@ def hausman_test(est: Any, scale: Literal["random", "own"] = "random") -> Hausma
     Raises
     ------
     ValueError
-        For a classifier, several grouping factors, or none; where nothing varies within levels.
+        For a classifier, several grouping factors, or none; where nothing varies within levels, or no residual is left.
 
     References
     ----------
@@ -481,13 +480,17 @@ def hausman_test(est: Any, scale: Literal["random", "own"] = "random") -> Hausma
     sigma2 = fit.sigma2 if scale == "random" else within.sigma2
     difference, spread = within.coefficients - random, sigma2 * within.covariance - V
     statistic, df = _quadratic_form(difference, spread, np.sqrt(sigma2 * np.diag(within.covariance)))
-    with np.errstate(invalid="ignore"):
-        errors = np.sqrt(np.diag(spread))
+    errors = np.sqrt(_without_rounding(np.diag(spread), sigma2 * np.diag(within.covariance)))
     columns = {"fixed": within.coefficients, "random": random, "difference": difference, "std_err": errors}
     names = [est.results_.params.index[k] for k in within.places]
-    null = f"random effects are uncorrelated with the columns; chi-squared with {df} degree{'s' * (df > 1)} of freedom"
+    null = f"random effects are uncorrelated with the columns; chi-squared with {df} degree{'s' * (df != 1)} of freedom"
     pvalue = float(stats.chi2.sf(statistic, df)) if df else np.nan
     return HausmanTest(statistic, df, pvalue, null, pd.DataFrame(columns, index=names))
+
+
+def _without_rounding(variances, size):
+    """Variances, zero where they are rounding errors of others of this size, NaN where negative."""
+    return np.where(np.abs(variances) <= 1e-9 * size, 0.0, np.where(variances < 0, np.nan, variances))
 
 
 def _check_hausman(fit, scale):
@@ -495,6 +498,8 @@ def _check_hausman(fit, scale):
         raise ValueError(f"scale={scale!r} is not known.\nUse 'random' or 'own'.")
     if fit.sigma2 is None:
         raise ValueError("the Hausman test is for linear models.\nFit a MixedLinearRegressor.")
+    if fit.state.degenerate:
+        raise ValueError("the fixed effects reproduce the response.\nThere is no variance to compare estimators by.")
     if len(fit.model.sizes) != 1:
         raise ValueError(
             f"the Hausman test needs a single grouping factor, the model has {len(fit.model.sizes)}.\n"

@@ -300,6 +300,10 @@ class Space:
             blocks[term] = TermBlock(coordinates, blocks[term].factor, blocks[term].offset)
         self.model = CovarianceModel(blocks, model.sizes)
 
+    def reach(self, length):
+        """How far the profiled coordinate may go if the vector is to move by no more than a length."""
+        return length / float(np.linalg.norm(self.axes[0])) if self.term is None else np.inf
+
     def assemble(self, point):
         """The matrix of every factor, then the vector."""
         matrices = list(point[:-1])

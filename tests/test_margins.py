@@ -519,6 +519,8 @@ def test_settings_and_cells(outcomes, slopes):
     effects = average_effects(model, X, variables="x0", by="odd", at={"x1": [4.0, 6.0]})
     assert list(effects.columns)[:4] == ["term", "contrast", "x1", "odd"]
     assert list(effects.columns)[4:] == ["estimate", "std_error", "z", "p_value", "ci_low", "ci_high"]
+    beside = average_effects(model, X, variables=["odd", "half"])  # columns that the fit has never seen
+    assert beside["contrast"].to_list() == ["1 - 0", "upper - lower"] and np.all(beside["estimate"] == 0)
     half_width = stats.norm.ppf(0.95) * effects["std_error"]
     wide = average_effects(model, X, variables="x0", by="odd", at={"x1": [4.0, 6.0]}, level=0.9)
     np.testing.assert_allclose(wide["ci_high"] - wide["estimate"], half_width, rtol=1e-12)
@@ -560,6 +562,16 @@ def test_tables_of_any_kind(outcomes, slopes, kind):
         assert found["term"].to_list() == [0, 0, 1, 1]
         np.testing.assert_allclose(found["estimate"], theirs["estimate"], rtol=1e-9)
         np.testing.assert_allclose(found.cov_params(), theirs.cov_params(), rtol=1e-8)
+
+
+def test_formulas_over_other_tables(contraception):
+    formula = "y ~ age * urban + livch + (1 | district)"
+    frame = contraception[["y", "age", "urban", "livch", "district"]]
+    expected = average_effects(MixedLogisticClassifier.from_formula(formula, frame), by="urban")
+    table = pl.DataFrame(frame.to_dict("list")).with_columns(pl.col("livch").cast(pl.Categorical))
+    model = MixedLogisticClassifier.from_formula(formula, table)
+    pd.testing.assert_frame_equal(average_effects(model, by="urban"), expected, rtol=1e-8)
+    pd.testing.assert_frame_equal(average_effects(model, contraception, by="urban"), expected, rtol=1e-8)
 
 
 def test_labels_by_keyword(outcomes, intercepts):
