@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Literal, NamedTuple, Self, get_args
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -26,14 +26,13 @@ from sklearn.utils.validation import (
 from . import _tables as tables
 from ._covariance import STRUCTURES
 from ._design import Factor, Term
+from ._prediction import KINDS, Kind
 from ._summary import Labels
 from .exceptions import GroupsWarning
 from .formula import FittedFormula, evaluate_response, split_formula
 from .terms import RandomEffect, parse_terms
 
 PREDICTION_METHODS = ("fit", "predict", "predict_proba", "predict_log_proba", "decision_function", "score")
-Kind = Literal["conditional", "population", "marginal"]
-KINDS = get_args(Kind)
 
 
 class Rows:

@@ -23,12 +23,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import sparse
 
 from . import _kernels as kernels
 
+Kind = Literal["conditional", "population", "marginal"]
+KINDS = get_args(Kind)
 ROWS_PER_CHUNK = 1 << 14
 
 

@@ -13,13 +13,13 @@ from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import Given, Kind, MixedModel, Training
-from ._contrasts import check_level
+from ._base import Given, MixedModel, Training
 from ._covariance import STRUCTURES
 from ._design import Design
 from ._diagnostics import linear_problems
 from ._fit import fit_linear
-from ._prediction import Uncertainty, error_variances, linear
+from ._prediction import Kind, Uncertainty, error_variances, linear
+from .inference._contrasts import check_level
 from .results import MixedResults
 from .terms import RandomEffect
 

@@ -16,14 +16,14 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from . import _tables as tables
-from ._base import Given, Kind, MixedModel, Training
+from ._base import Given, MixedModel, Training
 from ._covariance import STRUCTURES
 from ._design import RowDesign
 from ._diagnostics import logistic_problems
 from ._families import BernoulliLogit
 from ._fit_logistic import fit_glmm
 from ._marginal import average_bend, average_mean, average_slope
-from ._prediction import Linearised, Uncertainty, prior_variances
+from ._prediction import Kind, Linearised, Uncertainty, prior_variances
 from ._quadrature import MAX_DIMENSION
 from ._separation import infinite_estimates
 from .results import LogisticResults

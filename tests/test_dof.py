@@ -11,10 +11,10 @@ import pytest
 
 from skmixed import MixedLinearRegressor, SingularFitWarning
 from skmixed._design import Design
-from skmixed._dof import KenwardRoger, Satterthwaite
 from skmixed._fit import fit_linear
-from skmixed._robust import CORRECTIONS, ClusterRobust, Clusters, _from_rows, cluster_robust
 from skmixed.datasets import make_mixed_regression
+from skmixed.inference._dof import KenwardRoger, Satterthwaite
+from skmixed.inference._robust import CORRECTIONS, ClusterRobust, Clusters, _from_rows, cluster_robust
 
 from .dense import per_level, term_design
 from .designs import LAYOUTS, ROWS, _codes

@@ -16,38 +16,37 @@ LADDER = [
     ["_rows", "_design"],
     ["_lmm", "_start", "_search", "_fitted", "_fit"],
     ["_glmm", "_quadrature", "_pql", "_fit_logistic"],
-    ["_prediction", "_marginal", "_separation"],
+    ["_marginal", "_prediction", "_separation"],
     ["_contrasts", "_variances", "_dof", "_robust", "_robust_logistic", "_coefficients"],
-    ["_boundary", "_coordinates", "_profile", "_bootstrap", "_describe"],
+    ["_boundary", "_coordinates", "_profile", "_bootstrap", "_describe", "_comparison", "_margins", "inference"],
     ["_summary", "_diagnostics", "results"],
     ["_base", "linear", "logistic"],
-    ["_comparison", "_margins", "inference"],
     ["datasets"],
-    ["__init__"],
+    ["skmixed"],
 ]
 PLACES = {name: (rung, place) for rung, names in enumerate(LADDER) for place, name in enumerate(names)}
+MODULES = {path.parent.name if path.stem == "__init__" else path.stem: path for path in PACKAGE.rglob("*.py")}
 
 
 def imports(path):
     """Modules of the package that a source file imports."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
-            found |= {node.module} if node.module else {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("skmixed"):
-            found.add(node.module.removeprefix("skmixed.") or "__init__")
+        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith("skmixed")):
+            names = [alias.name for alias in node.names]
+            found |= {node.module.rpartition(".")[2]} if node.module else set(names)
     return found
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda p: p.stem)
-def test_imports_go_down(path):
-    assert path.stem in PLACES, f"give {path.stem} its place in the ladder"
-    upward = [name for name in imports(path) if PLACES[name] >= PLACES[path.stem]]
-    assert not upward, f"{path.stem} imports {upward}, which stand above it or to its right"
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_imports_go_down(name):
+    assert name in PLACES, f"give {name} its place in the ladder"
+    upward = [other for other in imports(MODULES[name]) if PLACES[other] >= PLACES[name]]
+    assert not upward, f"{name} imports {upward}, which stand above it or to its right"
 
 
 def test_every_place_is_taken():
-    assert set(PLACES) == {path.stem for path in PACKAGE.glob("*.py")}
+    assert set(PLACES) == set(MODULES)
 
 
 def test_rows_stay_below():
@@ -64,4 +63,4 @@ def test_rows_stay_below():
         "_optimize",
     )
     for name in numbers:
-        assert "_design" not in imports(PACKAGE / f"{name}.py")
+        assert "_design" not in imports(MODULES[name])

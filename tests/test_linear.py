@@ -16,8 +16,8 @@ from skmixed import (
     RankDeficiencyWarning,
     SingularFitWarning,
 )
-from skmixed._contrasts import wald_chi2
 from skmixed.datasets import make_mixed_regression
+from skmixed.inference._contrasts import wald_chi2
 from tests import dense
 
 

@@ -22,9 +22,9 @@ from skmixed import (
     RankDeficiencyWarning,
     SingularFitWarning,
 )
-from skmixed._margins import Margins, average_effects, average_predictions
 from skmixed._prediction import Uncertainty, linear
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
+from skmixed.inference._margins import Margins, average_effects, average_predictions
 from tests import dense
 from tests.designs import LAYOUTS, example
 from tests.test_logistic import Numerically

@@ -20,7 +20,9 @@ from skmixed import (
     SingularFitWarning,
     SkmixedWarning,
 )
-from skmixed._coordinates import (
+from skmixed._covariance import exchangeable
+from skmixed._optimize import local_model
+from skmixed.inference._coordinates import (
     HEADS,
     Pinned,
     Polar,
@@ -30,10 +32,8 @@ from skmixed._coordinates import (
     SpectralCoordinates,
     Squares,
 )
-from skmixed._covariance import exchangeable
-from skmixed._optimize import local_model
-from skmixed._profile import make_profiler, profile, profile_limits
-from skmixed._variances import variance_estimates
+from skmixed.inference._profile import make_profiler, profile, profile_limits
+from skmixed.inference._variances import variance_estimates
 
 from . import reference_glmm, reference_models
 from .dense import gls, term_design

@@ -18,10 +18,11 @@ def lines(text):
 
 
 def test_code_blocks_print_what_is_shown(capsys):
-    linear, logistic, search = blocks("python")
+    linear, logistic, search, inference = blocks("python")
     names = {}
     for block, shown in zip((linear, logistic), blocks("text"), strict=True):
         exec(block, names)
         assert lines(capsys.readouterr().out) == lines(shown)
     exec(search, names)
+    exec(inference, names)
     assert names["search"].best_params_["random_effects"] == "(1 + ttl_exp | idcode)"

@@ -23,27 +23,28 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import effective_n_jobs
 from scipy import sparse, stats
 from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from . import _kernels as kernels
-from ._cholesky import Plan
+from .. import _kernels as kernels
+from .._cholesky import Plan
+from .._covariance import JointModel, pivoted_root
+from .._crossprod import condensed
+from .._fit import LinearFit
+from .._fit_logistic import NO_EFFECTS, GlmmFit
+from .._glmm import _null_deviance
+from .._lmm import ProfiledDeviance
+from .._optimize import Optimum
+from .._rows import level_order
+from .._search import search
+from .._separation import infinite_estimates
+from .._start import typical_floors
+from ..exceptions import ConvergenceWarning
 from ._contrasts import check_level
-from ._covariance import JointModel, pivoted_root
-from ._crossprod import condensed
-from ._fit import LinearFit
-from ._fit_logistic import NO_EFFECTS, GlmmFit
-from ._glmm import _null_deviance
-from ._lmm import ProfiledDeviance
-from ._optimize import Optimum
-from ._rows import level_order
-from ._search import search
-from ._separation import infinite_estimates
-from ._start import typical_floors
 from ._variances import variance_entries
-from .exceptions import ConvergenceWarning
 
 SAMPLES_PER_TASK = 25
 METHODS = ("percentile", "basic", "normal")
@@ -273,7 +274,7 @@ def _replicate(source, statistic, seed):
 
 @dataclass(frozen=True)
 class VarianceEntries:
-    """The statistic whose values are those of :func:`skmixed._variances.variance_estimates`."""
+    """The statistic whose values are those of :func:`skmixed.inference._variances.variance_estimates`."""
 
     entries: list
 
@@ -528,7 +529,7 @@ def _warn(failed, unconverged, n_samples, stacklevel):
 
 
 def bootstrap_limits(fit, training, level=0.95, *, n_samples=1000, n_jobs=None, random_state=None, **options):
-    """Percentile limits and standard errors of the entries of :func:`skmixed._variances.variance_estimates`.
+    """Percentile limits and standard errors of the entries of :func:`skmixed.inference._variances.variance_estimates`.
 
     Returns (low, high, std_errors); ``options`` are ``tol`` and ``max_iter`` of the refits.
     """

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _kernels as kernels
-from ._covariance import Chart, CovarianceModel, TermBlock, Unstructured, flat, pivoted_root
+from .. import _kernels as kernels
+from .._covariance import Chart, CovarianceModel, TermBlock, Unstructured, flat, pivoted_root
 
 
 class StandardDeviation:

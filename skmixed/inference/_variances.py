@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from .._covariance import pivoted_root
+from .._fitted import inverse_information
+from .._kernels import packed_size
+from .._optimize import pack
 from ._contrasts import check_level
-from ._covariance import pivoted_root
-from ._fitted import inverse_information
-from ._kernels import packed_size
-from ._optimize import pack
 
 DIFFERENCE = 1e-4  # step of numerical derivatives of the gradient, as a share of the covariance
 

@@ -2,7 +2,7 @@
 
 One model is nested in another if its fixed effects lie in the other's column space and its covariances among the
 other's: with ``Z_S = Z_L A`` its T appears there as ``A T A'``.  At such a T some directions of the larger model are
-free and others must stay in a cone of semidefinite matrices, which :mod:`skmixed._boundary` turns into a mixture of
+free and others must stay in a cone of semidefinite matrices, which the boundary module turns into a mixture of
 chi-squareds.
 """
 
@@ -20,7 +20,8 @@ from scipy import stats
 from scipy.linalg import block_diag
 from sklearn.utils.validation import check_is_fitted
 
-from . import _kernels as kernels
+from .. import _kernels as kernels
+from .._design import independent_columns
 from ._boundary import (
     LikelihoodRatioTest,
     TangentCone,
@@ -30,7 +31,6 @@ from ._boundary import (
     mixture_weights,
     sums_of,
 )
-from ._design import independent_columns
 
 CONTAINED = 1e-6  # share of the norm of a column that others may leave unexplained
 CONSTANT_WITHIN = 1e-10  # share of the sum of squares of a column, within levels, below which it does not vary there

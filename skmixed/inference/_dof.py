@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import _kernels as kernels
+from .. import _kernels as kernels
 from ._variances import packed_directions, variance_information
 
 ENTRIES_PER_CHUNK = 1 << 22  # of the blocks of right-hand sides

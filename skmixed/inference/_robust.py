@@ -18,8 +18,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from . import _tables as tables
-from ._design import cross_products, encode
+from .. import _tables as tables
+from .._design import cross_products, encode
 
 RANK = 1e-10  # eigenvalues below this share of the largest count as zero
 
@@ -110,7 +110,7 @@ def _is_within(inner, outer):
 
 
 class ClusterRobust:
-    """A rule of :mod:`skmixed._dof`: a cluster-robust covariance with degrees of freedom after Bell and McCaffrey.
+    """A rule as in :mod:`._dof`: a cluster-robust covariance with degrees of freedom after Bell and McCaffrey.
 
     ``correct`` is one of the functions :data:`CORRECTIONS`.  In the frame's units.
     """

@@ -23,10 +23,10 @@ import pandas as pd
 from scipy import stats
 from scipy.special import expit, logit
 
-from . import _kernels as kernels
+from .. import _kernels as kernels
+from .._lmm import working_variates
+from .._optimize import pack
 from ._contrasts import check_level
-from ._lmm import working_variates
-from ._optimize import pack
 from ._variances import entry_jacobian, linear_entry_jacobian, packed_directions, variance_information
 
 RESIDUALS = ("theoretical", "delta")

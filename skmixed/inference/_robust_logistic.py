@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import _kernels as kernels
+from .. import _kernels as kernels
 
 SCALES = {"CR0": lambda m: 1.0, "CR1": lambda m: m / (m - 1.0)}
 

@@ -1,6 +1,6 @@
 """Linear hypotheses about the fixed effects: coefficients, contrasts, joint tests.
 
-A hypothesis is ``L b = c``.  How its statistics are distributed is for a *rule* to say (see :mod:`skmixed._dof`).
+A hypothesis is ``L b = c``.  How its statistics are distributed is for a *rule* to say.
 """
 
 from __future__ import annotations
@@ -108,11 +108,14 @@ class Coefficients:
     @property
     def covariance(self):
         """Covariance matrix of the estimates."""
-        return self.transform @ self.rule.covariance @ self.transform.T
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite where the units leave the range of floats
+            return self.transform @ self.rule.covariance @ self.transform.T
 
     def std_errors(self, L):
         """Standard errors of the rows of ``L b``."""
-        return np.sqrt(np.maximum(np.einsum("lp,pr,lr->l", L, self.covariance, L), 0.0))
+        rows = L @ self.transform
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.sqrt(np.maximum(np.einsum("lp,pr,lr->l", rows, self.rule.covariance, rows), 0.0))
 
     def df(self, L):
         """Degrees of freedom of the rows of ``L b``."""
@@ -178,8 +181,12 @@ class Coefficients:
         """
         L, c = _independent(L, c, self.std_errors(np.eye(L.shape[1])))
         rest, covariance = L @ self.estimates - c, L @ self.covariance @ L.T
-        sd = np.sqrt(np.diag(covariance))
-        values, vectors = np.linalg.eigh(covariance / np.outer(sd, sd))
+        with np.errstate(all="ignore"):
+            sd = np.sqrt(np.diag(covariance))
+            correlations = covariance / sd / sd[:, None]
+        if not np.all(np.isfinite(correlations)):
+            return np.nan, len(L), np.nan
+        values, vectors = np.linalg.eigh(correlations)
         if not values[0] > RANK * values[-1]:
             return np.nan, len(L), np.nan
         scale, df = self.rule.joint(L @ self.transform)

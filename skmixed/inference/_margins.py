@@ -25,10 +25,9 @@ from numpy.typing import ArrayLike
 from scipy import sparse, stats
 from sklearn.utils.validation import check_is_fitted
 
-from . import _tables as tables
-from ._base import Kind
+from .. import _tables as tables
+from .._prediction import Kind, Uncertainty, stacked
 from ._contrasts import check_level
-from ._prediction import Uncertainty, stacked
 
 __all__ = ["Margins", "average_effects", "average_predictions"]
 

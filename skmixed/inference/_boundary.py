@@ -17,9 +17,9 @@ from itertools import pairwise
 import numpy as np
 from scipy import special, stats
 
-from . import _kernels as kernels
-from ._covariance import Unstructured
-from ._lmm import FixedEffects
+from .. import _kernels as kernels
+from .._covariance import Unstructured
+from .._lmm import FixedEffects
 
 ROUNDING = 1e-9  # a difference of log-likelihoods below this share of them is none
 FLAT = 1e-10  # directions with less than this share of the information have none
@@ -264,7 +264,8 @@ def mixture_weights(information, cones):
     k = sum(kernels.packed_size(order) for order in cones)
     if k < 2:
         return np.full(k + 1, 1.0 / (k + 1))
-    metric = _standardised(information(), cones)
+    with np.errstate(all="ignore"):
+        metric = _standardised(information(), cones)
     if not np.all(np.isfinite(metric)):
         return np.eye(k + 1)[k]  # numbers beyond the range of floats: the largest distribution is on the safe side
     closed_form = _CLOSED_FORMS.get(cones)

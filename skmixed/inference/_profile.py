@@ -24,20 +24,20 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from . import _kernels as kernels
-from ._cholesky import Plan
+from .. import _kernels as kernels
+from .._cholesky import Plan
+from .._covariance import Unstructured
+from .._crossprod import condensed
+from .._fit_logistic import NO_EFFECTS
+from .._lmm import ProfiledDeviance, State, Unattainable
+from .._optimize import local_model, minimize, pack, trust_region_step
+from .._search import search
+from .._start import typical_floors
+from .._tables import unknown_column
+from ..exceptions import ConvergenceWarning
 from ._contrasts import check_level
 from ._coordinates import HEADS, Pinned, Polar, RootCoordinates, Shifted, Space, SpectralCoordinates, Squares
-from ._covariance import Unstructured
-from ._crossprod import condensed
-from ._fit_logistic import NO_EFFECTS
-from ._lmm import ProfiledDeviance, State, Unattainable
-from ._optimize import local_model, minimize, pack, trust_region_step
-from ._search import search
-from ._start import typical_floors
-from ._tables import unknown_column
 from ._variances import _free_entries
-from .exceptions import ConvergenceWarning
 
 __all__ = ["profile", "profile_limits"]
 
