@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, NamedTuple, Self
 
@@ -106,12 +107,12 @@ class Given(NamedTuple):
 class Training:
     """The rows of the fit, for what needs them: fitted values, residuals, robust covariances, simulation."""
 
-    predictor: LinearPredictor
     rows: Rows
     codes: list  # per factor
     y: np.ndarray
     weights: np.ndarray | None
     given: Given
+    predictor: LinearPredictor | None = None  # of the fit
     mean: Callable = identity
 
     def predicted(self):
@@ -120,6 +121,14 @@ class Training:
 
     def fitted(self):
         return self.mean(self.predicted())
+
+    @property
+    def index(self):
+        """Labels of the rows where X is a pandas table, else None."""
+        if not isinstance(self.given.X, pd.DataFrame):
+            return None
+        weights = self.given.sample_weight
+        return self.given.X.index if weights is None else self.given.X.index[np.asarray(weights) > 0]
 
 
 class MixedModel(BaseEstimator):
@@ -503,6 +512,18 @@ class MixedModel(BaseEstimator):
         self.n_iter_ = int(fit.optimum.n_evaluations)
         self._fit = fit
         self._predictor = LinearPredictor(self.coef_, self.intercept_, fit.effects, self._terms)
+
+    def _refitted(self, fit, y):
+        """A copy of this estimator as it would be after a fit to other responses of the same rows."""
+        again, rows = self._without_results(), self.results_._training()
+        again._store(fit, self.results_._labels, replace(rows, y=y))
+        return again
+
+    def _without_results(self):
+        """A shallow copy that results can hold without a cycle of references."""
+        alone = copy(self)
+        vars(alone).pop("results_", None)
+        return alone
 
     def _make_labels(self, rows, codes, weights, response):
         fixed = (["Intercept"] if self._intercept else []) + rows.names[: rows.n_fixed]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
@@ -20,7 +21,7 @@ from ._diagnostics import linear_problems
 from ._fit import fit_linear
 from ._prediction import Kind, Uncertainty, error_variances, linear
 from .inference._contrasts import check_level
-from .results import MixedResults
+from .results import Covariance, Degrees, MixedResults
 from .terms import RandomEffect
 
 __all__ = ["MixedLinearRegressor"]
@@ -181,12 +182,15 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
             design, reml=self.method == "reml", tol=self.tol, max_iter=self.max_iter, report=self._reporter()
         )
         labels = self._make_labels(rows, codes, weights, getattr(y, "name", None))
-        self._store_common(fit)
-        self.scale_ = float(fit.sigma2)
-        training = Training(self._predictor, rows, codes, target, weights, Given(X, groups, sample_weight))
-        self.results_ = MixedResults(fit, labels, training)
+        self._store(fit, labels, Training(rows, codes, target, weights, Given(X, groups, sample_weight)))
         self._warn_about(linear_problems(fit, labels))
         return self
+
+    def _store(self, fit, labels, training):
+        self._store_common(fit)
+        self.scale_ = float(fit.sigma2)
+        training = replace(training, predictor=self._predictor)
+        self.results_ = MixedResults(fit, labels, training, self._without_results().predict)
 
     def _response(self, y):
         """The response as finite floats."""
@@ -291,7 +295,17 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
     def _drawn_responses(self, eta, rng):
         return eta + np.sqrt(self.scale_) * rng.standard_normal(eta.shape)
 
-    def summary(self, level: float = 0.95) -> Any:
-        """Printed tables: method, groups, fixed effects, variance components, test against no random effects."""
+    def summary(
+        self, level: float = 0.95, *, df: Degrees = "normal", cov: Covariance = "model", clusters: Any = None
+    ) -> Any:
+        """Printed tables: method, groups, fixed effects, variance components, test against no random effects.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Of the confidence limits.
+        df, cov, clusters
+            How the fixed effects are tested, as in :meth:`skmixed.results.MixedResults.coef_table`.
+        """
         check_is_fitted(self)
-        return self.results_.summary(level=level)
+        return self.results_.summary(level=level, df=df, cov=cov, clusters=clusters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -26,7 +27,7 @@ from ._marginal import average_bend, average_mean, average_slope
 from ._prediction import Kind, Linearised, Uncertainty, prior_variances
 from ._quadrature import MAX_DIMENSION
 from ._separation import infinite_estimates
-from .results import LogisticResults
+from .results import Covariance, Degrees, LogisticResults
 from .terms import RandomEffect
 
 __all__ = ["MixedLogisticClassifier"]
@@ -219,13 +220,16 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         labels = self._make_labels(rows, codes, weights, getattr(y, "name", None))
         infinite = infinite_estimates(fit, rows.X[:, : rows.n_fixed], target, self._intercept, codes)
         fit = fit.unbounded() if any(infinite) else fit
-        self._store_common(fit)
         self.classes_ = self._labels
-        given = Given(X, groups, sample_weight)
-        training = Training(self._predictor, rows, codes, target, weights, given, FAMILY.mean)
-        self.results_ = LogisticResults(fit, labels, training, event=str(self.classes_[1]))
+        self._store(fit, labels, Training(rows, codes, target, weights, Given(X, groups, sample_weight)))
         self._warn_about(logistic_problems(fit, labels, infinite))
         return self
+
+    def _store(self, fit, labels, training):
+        self._store_common(fit)
+        training = replace(training, predictor=self._predictor, mean=FAMILY.mean)
+        event = str(self.classes_[1])
+        self.results_ = LogisticResults(fit, labels, training, self._without_results()._mean, event)
 
     def _response(self, y):
         """Zeros and ones for the two labels."""
@@ -393,7 +397,19 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
     def _drawn_responses(self, eta, rng):
         return self.classes_[(rng.random_sample(eta.shape) < FAMILY.mean(eta)).astype(int)]
 
-    def summary(self, level: float = 0.95, odds_ratios: bool = False) -> Any:
+    def _mean(self, X, **options):
+        """Probabilities of the second class, which statsmodels calls predictions."""
+        return self.predict_proba(X, **options)[:, 1]
+
+    def summary(
+        self,
+        level: float = 0.95,
+        odds_ratios: bool = False,
+        *,
+        df: Degrees = "normal",
+        cov: Covariance = "model",
+        clusters: Any = None,
+    ) -> Any:
         """Printed tables: integration, groups, fixed effects, variance components, test against no random effects.
 
         Parameters
@@ -402,9 +418,11 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
             Of the confidence limits.
         odds_ratios : bool, default=False
             Print ``exp(coef)`` with standard errors by the delta method and the exponentials of the limits.
+        df, cov, clusters
+            How the fixed effects are tested, as in :meth:`skmixed.results.MixedResults.coef_table`.
         """
         check_is_fitted(self)
-        return self.results_.summary(level=level, odds_ratios=odds_ratios)
+        return self.results_.summary(level=level, odds_ratios=odds_ratios, df=df, cov=cov, clusters=clusters)
 
 
 def _probabilities(eta, sd):

@@ -305,6 +305,13 @@ class MixedResults:
         return {n: pd.DataFrame(S, e, e) for n, S, e in zip(names, blocks, self._labels.effects, strict=True)}
 
     @property
+    def vcomp(self) -> pd.Series:
+        """Variances of the random effects by (factor, effect)."""
+        table = self.variance_table()
+        variances = table[(table["effect"] == table["effect2"]) & (table["effect"] != "")]
+        return variances.set_index(["factor", "effect"])["estimate"].rename("variance")
+
+    @property
     def random_effects(self) -> dict[str, pd.DataFrame]:
         """Conditional modes, one DataFrame (levels x effects) per factor."""
         return {
@@ -339,14 +346,19 @@ class MixedResults:
         )
 
     @property
-    def fittedvalues(self) -> np.ndarray:
-        """Conditional fitted values of the training rows."""
-        return self._training().fitted()
+    def fittedvalues(self) -> pd.Series | np.ndarray:
+        """Conditional fitted values of the training rows; a Series where X was a pandas table."""
+        return self._by_row(self._training().fitted())
 
     @property
-    def resid(self) -> np.ndarray:
+    def resid(self) -> pd.Series | np.ndarray:
         """Response minus conditional fitted values."""
-        return self._training().y - self.fittedvalues
+        rows = self._training()
+        return self._by_row(rows.y - rows.fitted())
+
+    def _by_row(self, values):
+        index = self._training().index
+        return values if index is None else pd.Series(values, index=index)
 
     def _training(self):
         if self._rows is None:
