@@ -87,11 +87,8 @@ def main():
     theirs = r_times(options.rscript, options.runs, sleep, wages)
     print("| case | skmixed s | R s | ratio | target s |\n|---|--:|--:|--:|--:|")
     for name, seconds in ours.items():
-        other = theirs.get(name)
-        ratio = "" if other is None else f"{other / seconds:.0f}"
-        print(
-            f"| {name} | {seconds:.4f} | {'' if other is None else f'{other:.3f}'} | {ratio} | {TARGETS[name] or ''} |"
-        )
+        peer = f"{theirs[name]:.3f} | {theirs[name] / seconds:.0f}" if name in theirs else " | "
+        print(f"| {name} | {seconds:.4f} | {peer} | {TARGETS[name] or ''} |")
 
 
 if __name__ == "__main__":

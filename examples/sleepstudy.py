@@ -28,7 +28,6 @@ print("\nProfile likelihood\n", profile(slopes).round(2).to_string(), sep="")
 shares = bootstrap(slopes, lambda model: icc(model)["icc"], n_samples=200, random_state=0)
 print("\nShare of the variance between subjects, bootstrap\n", shares.table().round(3).to_string(), sep="")
 
-print(
-    "\nR2:", *(f"{name} {value:.3f}" for name, value in zip(r_squared(slopes)._fields, r_squared(slopes), strict=True))
-)
+explained = r_squared(slopes)
+print(f"\nR2 of the fixed effects {explained.marginal:.3f}, with the subjects' own lines {explained.conditional:.3f}")
 print(*slope_distribution(slopes)["in_words"], sep="\n")
