@@ -19,6 +19,7 @@ from ._start import SHRINKAGE_FLOOR
 SNAP = (1e-3, 1e-8)  # pivots below this share of a typical one are tried at exactly zero
 MAX_RESTARTS = 3  # attempts to leave a saddle
 NEGLIGIBLE_RISE = 1e-8  # rise of the deviance that an exact zero may cost
+LARGE = 10.0  # of a second start, in units of one over the information of a typical level
 FLAT = 1e-6  # curvature below this share of the largest is none
 
 
@@ -32,7 +33,24 @@ def search(objective, model, start, floors, **options):
     def minimum_from(point):
         return minimize(objective, model, point, **options)
 
-    optimum = _first_minimum(minimum_from, model, start)
+    optimum = _settled(minimum_from, model, _first_minimum(minimum_from, model, start), floors)
+    if not optimum.converged or _is_interior(model, optimum.point):
+        return optimum
+    return _or_beyond(optimum, minimum_from, model, floors)
+
+
+def _or_beyond(optimum, minimum_from, model, floors):
+    """The lower of the minimum found and the one from large variances, if that is one."""
+    again = minimum_from(_large(model, optimum, floors))
+    if np.isfinite(again.evaluation.value):
+        again = _settled(minimum_from, model, again, floors)
+    evaluations = optimum.n_evaluations + again.n_evaluations
+    is_lower = again.converged and again.evaluation.value < optimum.evaluation.value - NEGLIGIBLE_RISE
+    return replace(again if is_lower else optimum, n_evaluations=evaluations)
+
+
+def _settled(minimum_from, model, optimum, floors):
+    """The minimum with zeros made exact and saddles left."""
     for _ in range(MAX_RESTARTS):
         optimum = _snapped(model, optimum, floors)
         escape = _escape(model, optimum, floors)
@@ -43,6 +61,22 @@ def search(objective, model, start, floors, **options):
             return optimum
         optimum = again
     return optimum
+
+
+def _large(model, optimum, floors):
+    """A second start with large variances: with few rows a deviance can have a lower minimum far from zero."""
+    terms = len(model.blocks)
+    large = [
+        b.structure.start(np.diag(LARGE / SHRINKAGE_FLOOR * floors[b.factor][b.window]), floors[b.factor][b.window])
+        for b in model.blocks
+    ]
+    return large + list(optimum.point[terms:])
+
+
+def _is_interior(model, point):
+    """Whether no variance is zero and no correlation one, of the terms that have any."""
+    blocks = zip(model.blocks, point, strict=False)
+    return all(block.structure.is_interior(T) for block, T in blocks if len(block.structure.basis))
 
 
 def _first_minimum(minimum_from, model, start):
@@ -96,7 +130,7 @@ def _is_flat(model, optimum, k):
 def _escape(model, optimum, floors):
     """A point beyond a saddle: a direction without variance in which the deviance would fall, or None."""
     point = list(optimum.point)
-    if all(block.structure.is_interior(T) for block, T in zip(model.blocks, point, strict=False)):
+    if _is_interior(model, point):
         return None
     for k, (block, D) in enumerate(zip(model.blocks, model.split(optimum.evaluation.gradient), strict=True)):
         bump = _descent_at_zero(point[k], D, floors[block.factor][block.window])

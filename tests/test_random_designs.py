@@ -346,3 +346,10 @@ def test_no_residual_variation(y, method):
     np.testing.assert_allclose(model.predict(X, groups=np.arange(8).repeat(5)), y, rtol=1e-6, atol=1e-6)
     assert 0 <= model.scale_ < 1e-6 * max(1.0, np.var(y))
     assert np.isfinite(model.loglik_)
+
+
+@pytest.mark.parametrize(("seed", "loglik"), [(4, -557.6444576), (97, -33.6984736)])
+def test_the_lower_of_two_minima_is_found(seed, loglik):
+    """The deviance of these has another minimum with a variance at zero, where the first search ends."""
+    design = random_design(seed)
+    assert quiet_fit(design.model, design.X, design.y, **design.options).loglik_ == pytest.approx(loglik, rel=1e-8)
