@@ -606,8 +606,15 @@ class MixedModel(BaseEstimator):
         drawn = np.einsum("nq,nsq->ns", self._predictor.varying(rows, f), b[level])
         return np.where((codes >= 0)[:, None], 0.0, drawn)
 
-    def variance_components(self, level: float = 0.95) -> pd.DataFrame:
+    def variance_components(self, level: float = 0.95, method: str = "wald", **options) -> pd.DataFrame:
         """Variances and covariances as a table.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Of the confidence limits.
+        method : {"wald", "profile", "bootstrap"}, default="wald"
+            How the limits are found, with its options, as in :meth:`skmixed.results.MixedResults.variance_table`.
 
         Returns
         -------
@@ -615,7 +622,7 @@ class MixedModel(BaseEstimator):
             ``factor, effect, effect2, estimate, sd_or_corr, std_error, ci_low, ci_high``; a residual comes last.
         """
         check_is_fitted(self)
-        return self.results_.variance_table(level=level)
+        return self.results_.variance_table(method, level, **options)
 
     def _random_effects_table(self) -> pd.DataFrame:
         """Conditional modes of the random effects as a table.

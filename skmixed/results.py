@@ -157,7 +157,8 @@ class MixedResults:
         df : {"normal", "residual", "satterthwaite", "kenward-roger"}, default="normal"
             Degrees of freedom: infinitely many; observations less coefficients; ``2 v^2 / Var(v)`` with v the estimated
             variance of the coefficient (Satterthwaite; with a robust ``cov`` those of Bell and McCaffrey); or Kenward
-            and Roger's, which also adjust the covariance.  The last two are for the linear model.
+            and Roger's, which also adjust the covariance.  The last two are for the linear model; Kenward and Roger
+            derived theirs for REML, and under ML they are computed at the ML estimates.
         cov : {"model", "CR0", "CR1", "CR2", "CR3"}, default="model"
             Covariance of the coefficients: the model's, or cluster-robust ones: without correction, times m / (m - 1)
             for m clusters, bias-reduced, and the jackknife.  The last two are for the linear model.
