@@ -254,7 +254,7 @@ class CovarianceModel:
         ends = np.cumsum([0] + [len(c.derivatives) for c in charts])
         return Chart(
             derivatives=np.vstack([self.packed(b, c.derivatives) for b, c in zip(self.blocks, charts, strict=True)]),
-            second=lambda D: _block_diagonal([c.second(d) for c, d in zip(charts, self.split(D), strict=True)]),
+            second=lambda D: block_diagonal([c.second(d) for c, d in zip(charts, self.split(D), strict=True)]),
             move=lambda s: [c.move(part) for c, part in zip(charts, np.split(s, ends[1:-1]), strict=True)],
             radius=float(np.linalg.norm([c.radius for c in charts])),
         )
@@ -291,8 +291,8 @@ class JointModel:
         inner, p = self.covariances.chart(point[:-1]), self.n_fixed
         k = len(inner.derivatives)
         return Chart(
-            derivatives=_block_diagonal([inner.derivatives, np.eye(p)]),
-            second=lambda D: _block_diagonal([inner.second(D), np.zeros((p, p))]),
+            derivatives=block_diagonal([inner.derivatives, np.eye(p)]),
+            second=lambda D: block_diagonal([inner.second(D), np.zeros((p, p))]),
             move=lambda s: [*inner.move(s[:k]), point[-1] + s[k:]],
             radius=inner.radius,
         )
@@ -304,7 +304,8 @@ def flat(assembled):
     return np.concatenate([T[lower_triangle(len(T))] for T in factors] + [beta])
 
 
-def _block_diagonal(blocks):
+def block_diagonal(blocks):
+    """One matrix of blocks; each may be without rows or columns."""
     rows, cols = (np.cumsum([0] + [b.shape[axis] for b in blocks]) for axis in (0, 1))
     out = np.zeros((rows[-1], cols[-1]))
     for k, block in enumerate(blocks):

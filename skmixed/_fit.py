@@ -14,7 +14,6 @@ import numpy as np
 from . import _kernels as kernels
 from ._cholesky import Plan
 from ._covariance import pivoted_root
-from ._crossprod import condensed
 from ._fitted import Fitted
 from ._lmm import ProfiledDeviance, State
 from ._optimize import Optimum
@@ -24,16 +23,17 @@ from ._start import moment_start, typical_floors
 
 def fit_linear(design, *, reml, tol, max_iter, report=None):
     """Maximise the (restricted) likelihood of a design; returns a :class:`LinearFit`."""
-    plan, fewer = Plan(design.cross), condensed(design.cross)
+    plan = Plan(design.cross)
     # overflow far from the optimum makes a step unattainable, which is not worth a warning
     with kernels.blas_threads(plan.dense_order), np.errstate(all="ignore"):
         objective = ProfiledDeviance(plan, reml)
         absent = unidentified_factors(design, objective)
         model = design.covariance_model(absent)
-        searched = objective if fewer is None else ProfiledDeviance(Plan(fewer), reml)
+        searched = objective.condensed()
         report = _in_units_of(report, unit_constant(design, objective))
         optimum = _optimum(searched, model, tol=tol, max_iter=max_iter, report=report)
-        state = optimum.evaluation if fewer is None and model.blocks else objective(model.assemble(optimum.point))
+        evaluated = searched is objective and model.blocks
+        state = optimum.evaluation if evaluated else objective(model.assemble(optimum.point))
     return LinearFit(design, objective, model, optimum, tuple(absent), state)
 
 

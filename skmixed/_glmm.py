@@ -18,7 +18,10 @@ linear model otherwise.  ``docs/maths.md`` has the derivation.
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -78,6 +81,13 @@ class GlmmDeviance:
             return State(self, T, beta, near)
         except np.linalg.LinAlgError:
             return Unattainable()
+
+    def with_response(self, y):
+        """The deviance of other responses, block after block."""
+        other, ends = copy(self), np.cumsum([0] + [len(block.y) for block in self.blocks])
+        other.blocks = [replace(b, y=y[lo:hi]) for b, (lo, hi) in zip(self.blocks, pairwise(ends), strict=True)]
+        other.null_deviance = _null_deviance(other.blocks, other.family, other.n)
+        return other
 
 
 def _null_deviance(blocks, family, n):

@@ -209,6 +209,11 @@ def symmetric_directions(S):
     return halves(S.shape[-1]) * (S[..., rows, cols] + S[..., cols, rows])
 
 
+def direction_traces(S):
+    """``tr(S E_a)`` for all packed directions of a packed symmetric matrix: off-diagonal entries count twice."""
+    return 2.0 * halves(order(len(S))) * S
+
+
 @cache
 def _pair_entries(q):
     """Entries (4, K, K) of ``X N'`` that make up :func:`pair_traces`: ``tr(X e_r e_s' N e_t e_u') = X_ur N_st``."""
@@ -223,6 +228,17 @@ def pair_traces(S):
     """``sum_l tr(X_l E_a N_l E_b)`` for all packed directions from ``S = X N'``, X and N packed symmetric (K, m)."""
     left, right, weights = _pair_entries(order(len(S)))
     return S[left, right].sum(axis=0) * weights
+
+
+def crossed_directions(products):
+    """``sum tr(E_a C E_b D')`` for packed directions of two factors, from the sums of ``C_st D_ru`` (s, t, r, u)."""
+    inner = symmetric_directions(products.transpose(2, 0, 1, 3))
+    return symmetric_directions(inner.transpose(2, 0, 1)).T
+
+
+def cross_traces(C, D):
+    """The same from C and D of every pair of levels, (q_f, q_g, pairs)."""
+    return crossed_directions(np.einsum("sti,rui->stru", C, D))
 
 
 def level_sums(codes, values, columns, out):

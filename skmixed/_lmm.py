@@ -22,7 +22,8 @@ import numpy as np
 from scipy.linalg import lapack
 
 from . import _kernels as kernels
-from ._cholesky import Elimination
+from ._cholesky import Elimination, Plan
+from ._crossprod import condensed
 from ._optimize import pack
 
 #: the residual sum of squares is taken as zero below this share of the one without random effects
@@ -105,6 +106,11 @@ class ProfiledDeviance:
             return State(self, T)
         except np.linalg.LinAlgError:
             return Unattainable()
+
+    def condensed(self):
+        """The same function of T from as few levels as it takes; the very same where that is all of them."""
+        fewer = condensed(self.plan.cross)
+        return self if fewer is None else ProfiledDeviance(Plan(fewer), self.reml)
 
 
 class WorkingDeviance(ProfiledDeviance):
@@ -226,7 +232,7 @@ class State:
         outer = self.objective.profiled(self.r2) * np.outer(self.tilt, self.tilt)
         quadratic = self._quadratic_single() if self.exact else self._quadratic()
         if self.exact:
-            return ratio * (2.0 * quadratic - outer) - self._trace_products()
+            return ratio * (2.0 * quadratic - outer) - self.trace_products()
         return ratio * (quadratic - outer)
 
     def _quadratic_single(self):
@@ -240,7 +246,7 @@ class State:
         information = average_information(self.elimination, self.scores)
         return information - along_x.T @ self.fixed.covariance @ along_x
 
-    def _trace_products(self):
+    def trace_products(self):
         """``tr(P V_a P V_b)`` (REML) or ``tr(V^-1 V_a V^-1 V_b)`` (ML) for a single factor."""
         (part,) = self.parts
         traces = kernels.pair_traces(part.N_counted @ part.N.T)

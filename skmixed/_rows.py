@@ -241,6 +241,14 @@ def joined(parts):
     )
 
 
+def block_order(codes, n_levels, n_rows):
+    """Rows in the order in which they are cut into blocks: by the levels of the largest factor."""
+    if not codes:
+        return np.arange(n_rows)
+    largest = int(np.argmax(n_levels))
+    return level_order(codes[largest], n_levels[largest])
+
+
 def make_blocks(x, z, y, m, codes, n_levels):
     """Blocks of rows in the order of the levels.
 
@@ -250,8 +258,7 @@ def make_blocks(x, z, y, m, codes, n_levels):
     if not codes:
         codes, z = [np.arange(len(y)) // ROWS_PER_BLOCK], [np.ones((1, len(y)))]
         n_levels = [int(codes[0][-1]) + 1]
-    largest = int(np.argmax(n_levels))
-    order = level_order(codes[largest], n_levels[largest])
+    order = block_order(codes, n_levels, len(y))
     x, y, m = x.take(order, axis=0), y.take(order), m.take(order) if np.ndim(m) else m
     z, codes = [columns.take(order, axis=1) for columns in z], [c.take(order) for c in codes]
     if len(codes) > 1:

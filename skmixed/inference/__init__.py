@@ -7,20 +7,15 @@ them.
 from __future__ import annotations
 
 from ._bootstrap import BootstrapResult, bootstrap
-from ._boundary import LikelihoodRatioTest
-from ._comparison import HausmanTest, compare, hausman_test, likelihood_ratio_test
+from ._comparison import compare, likelihood_ratio_test
+from ._conditional_aic import ConditionalAIC, conditional_aic
 from ._contrasts import WaldTest
-from ._describe import (
-    ConditionalAIC,
-    RSquared,
-    conditional_aic,
-    design_effect,
-    icc,
-    r_squared,
-    slope_distribution,
-)
+from ._hausman import HausmanTest, hausman_test
+from ._likelihood_ratio import LikelihoodRatioTest
 from ._margins import Margins, average_effects, average_predictions
 from ._profile import profile
+from ._shares import RSquared, design_effect, icc, r_squared
+from ._slopes import slope_distribution
 
 __all__ = [
     "BootstrapResult",

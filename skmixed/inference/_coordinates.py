@@ -1,4 +1,4 @@
-"""Coordinates of a model in which one parameter is a coordinate, so that it can be held while the others move.
+"""Coordinates of a covariance in which one parameter is a coordinate, so that it can be held while the others move.
 
 An unstructured covariance is ``T = G L L' G'`` with L lower block triangular.  Its head is a root of the covariance of
 the one or two effects concerned, the rows below are free.  For one standard deviation s it is ``(s)``; for a
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _kernels as kernels
-from .._covariance import Chart, CovarianceModel, TermBlock, Unstructured, flat, pivoted_root
+from .._covariance import Chart, Unstructured, pivoted_root
 
 
 class StandardDeviation:
@@ -111,9 +111,10 @@ class RootCoordinates:
         below = np.linalg.lstsq(self.head.root(x)[0], S[:h, h:], rcond=1e-12)[0].T
         return self._made(x, below, S[h:, h:] - below @ below.T)
 
-    def _made(self, x, below, rest):
+    @staticmethod
+    def _made(x, below, rest):
         values, vectors = np.linalg.eigh(rest)
-        return Root(x, below, (vectors * np.sqrt(np.maximum(values, 0.0))))
+        return Root(x, below, vectors * np.sqrt(np.maximum(values, 0.0)))
 
     @staticmethod
     def value(state):
@@ -279,83 +280,3 @@ class Shifted:
         v = x[1] ** 2 + np.where(larger, abs(gap), 0.0)
         first = np.array([larger * self.size * np.array([-1.0, 1.0]), [2.0 * x[1]] * 2])
         return v, first, np.array([[[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [2.0, 2.0]]])
-
-
-# All parameters of a model, one of them profiled
-
-
-class Space:
-    """Covariances of the terms and a vector of other parameters, in coordinates one of which is profiled.
-
-    ``term`` is the term whose covariance has coordinates of its own, or None; ``axes`` are the directions in which the
-    vector moves, one per row.  A point is the list of the terms' states, then the vector.
-    """
-
-    def __init__(self, model, axes, coordinates=None, term=None):
-        self.axes, self.term = axes, term
-        blocks = list(model.blocks)
-        counts = [len(block.structure.basis) for block in blocks]
-        self.profiled = sum(counts) if term is None else sum(counts[:term])
-        if term is not None:
-            blocks[term] = TermBlock(coordinates, blocks[term].factor, blocks[term].offset)
-        self.model = CovarianceModel(blocks, model.sizes)
-
-    def reach(self, length):
-        """How far the profiled coordinate may go if the vector is to move by no more than a length."""
-        return length / float(np.linalg.norm(self.axes[0])) if self.term is None else np.inf
-
-    def assemble(self, point):
-        """The matrix of every factor, then the vector."""
-        matrices = list(point[:-1])
-        if self.term is not None:
-            matrices[self.term] = self.model.blocks[self.term].structure.matrix(matrices[self.term])
-        return [*self.model.assemble(matrices), point[-1]]
-
-    def flat(self, point):
-        """The assembled point in one vector."""
-        return flat(self.assemble(point))
-
-    def chart(self, point):
-        """One chart for all coordinates."""
-        inner = self.model.chart(point[:-1]) if self.model.blocks else _NO_COVARIANCES
-        (k, packed), (m, p) = inner.derivatives.shape, self.axes.shape
-        derivatives, second = np.zeros((k + m, packed + p)), np.zeros((k + m, k + m))
-        derivatives[:k, :packed], derivatives[k:, packed:] = inner.derivatives, self.axes
-
-        def curvature(D):
-            second[:k, :k] = inner.second(D)
-            return second.copy()
-
-        return Chart(
-            derivatives, curvature, lambda s: [*inner.move(s[:k]), point[-1] + s[k:] @ self.axes], inner.radius
-        )
-
-    def lifted(self, point, floor):
-        """The point with covariances at the boundary moved inside, so that no saddle holds them there."""
-        out = list(point)
-        for k, block in enumerate(self.model.blocks):
-            if k == self.term:
-                out[k] = block.structure.lifted(point[k], floor)
-            elif not block.structure.is_interior(point[k]):
-                out[k] = block.structure.start(point[k], np.full(block.structure.size, floor))
-        return out
-
-
-_NO_COVARIANCES = Chart(np.zeros((0, 0)), lambda D: np.zeros((0, 0)), lambda step: [], 0.0)
-
-
-class Pinned:
-    """The same space with the profiled coordinate held where it is."""
-
-    def __init__(self, space):
-        self.space, self.assemble, self.flat = space, space.assemble, space.flat
-
-    def chart(self, point):
-        full, i = self.space.chart(point), self.space.profiled
-        keep = np.arange(len(full.derivatives)) != i
-        return Chart(
-            derivatives=full.derivatives[keep],
-            second=lambda D: full.second(D)[np.ix_(keep, keep)],
-            move=lambda step: full.move(np.insert(step, i, 0.0)),
-            radius=full.radius,
-        )

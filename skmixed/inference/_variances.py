@@ -44,7 +44,7 @@ class VarianceEstimates:
 
 def variance_entries(fit):
     """Entries (term, row, column) of the covariances that their structures do not fix at zero, row >= column."""
-    return [(k, r, c) for k, block in enumerate(fit.model.blocks) for r, c in _free_entries(block.structure)]
+    return [(k, r, c) for k, block in enumerate(fit.model.blocks) for r, c in free_entries(block.structure)]
 
 
 def variance_estimates(fit):
@@ -81,7 +81,7 @@ def entry_jacobian(fit, entries):
     return out
 
 
-def _free_entries(structure):
+def free_entries(structure):
     """Entries of the lower triangle that the structure does not fix at zero, variances first."""
     used = np.any(structure.basis != 0, axis=0) | np.eye(structure.size, dtype=bool)
     rows, cols = np.nonzero(np.tril(used))
@@ -185,6 +185,29 @@ def packed_directions(fit, directions):
     """Changes (term, matrix) of the covariances as those of the factors' matrices in packed form, (k, packed)."""
     rows = [fit.model.packed(fit.model.blocks[term], matrix[None]) for term, matrix in directions]
     return np.vstack([np.zeros((0, sum(packed_size(q) for q in fit.model.sizes))), *rows])
+
+
+def covariance_uncertainty(fit):
+    """Directions of the covariance parameters in packed form, and the covariance of their estimates.
+
+    None, and no directions, where nothing is known or nothing may vary.
+    """
+    directions, covariance = (_linear_uncertainty if fit.sigma2 is not None else _joint_uncertainty)(fit)
+    return packed_directions(fit, directions), covariance
+
+
+def _linear_uncertainty(fit):
+    information = variance_information(fit)
+    if information is None or not information.parameters:
+        return [], None
+    return [(p.term, p.matrix) for p in information.parameters], information.covariance[:-1, :-1]
+
+
+def _joint_uncertainty(fit):
+    joint, natural = fit.parameter_covariance, fit.natural_parameters
+    if joint is None or not natural:
+        return [], None
+    return natural, joint[: len(natural), : len(natural)]
 
 
 def _observed_hessian(fit, parameters):
