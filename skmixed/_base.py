@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, NamedTuple, Self
 
@@ -513,16 +513,11 @@ class MixedModel(BaseEstimator):
         self._fit = fit
         self._predictor = LinearPredictor(self.coef_, self.intercept_, fit.effects, self._terms)
 
-    def _refitted(self, fit, y):
-        """A copy of this estimator as it would be after a fit to other responses of the same rows."""
-        again, rows = self._without_results(), self.results_._training()
-        again._store(fit, self.results_._labels, replace(rows, y=y))
-        return again
-
-    def _without_results(self):
-        """A shallow copy that results can hold without a cycle of references."""
+    def _with_fit(self, fit):
+        """A shallow copy without results: they can hold it without a cycle of references."""
         alone = copy(self)
         vars(alone).pop("results_", None)
+        alone._fit = fit
         return alone
 
     def _make_labels(self, rows, codes, weights, response):

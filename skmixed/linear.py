@@ -190,7 +190,7 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         self._store_common(fit)
         self.scale_ = float(fit.sigma2)
         training = replace(training, predictor=self._predictor)
-        self.results_ = MixedResults(fit, labels, training, self._without_results().predict)
+        self.results_ = MixedResults(fit, labels, training, self._with_fit(fit).predict)
 
     def _response(self, y):
         """The response as finite floats."""

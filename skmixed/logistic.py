@@ -229,7 +229,7 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         self._store_common(fit)
         training = replace(training, predictor=self._predictor, mean=FAMILY.mean)
         event = str(self.classes_[1])
-        self.results_ = LogisticResults(fit, labels, training, self._without_results()._mean, event)
+        self.results_ = LogisticResults(fit, labels, training, self._with_fit(fit)._mean, event)
 
     def _response(self, y):
         """Zeros and ones for the two labels."""

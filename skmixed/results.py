@@ -11,9 +11,10 @@ from scipy import stats
 
 from ._summary import exponentiated, linear_summary, logistic_summary
 from .inference._bootstrap import bootstrap_limits
-from .inference._boundary import LikelihoodRatioTest, random_effects_test
+from .inference._boundary import random_effects_test
 from .inference._coefficients import linear_coefficients, logistic_coefficients
 from .inference._contrasts import WaldTest, check_level, wald_chi2
+from .inference._likelihood_ratio import LikelihoodRatioTest
 from .inference._profile import profile_limits
 from .inference._variances import variance_estimates
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import _kernels as kernels
+from .._fitted import inverse_information
 from ._variances import packed_directions, variance_information
 
 ENTRIES_PER_CHUNK = 1 << 22  # of the blocks of right-hand sides
@@ -92,7 +93,10 @@ class KenwardRoger:
     def __init__(self, fit):
         state, sigma2 = fit.state, fit.state.sigma2
         P, Q, traces = _with_residual(fit, *_components(fit))
-        self._weights = _inverse(traces / 2.0) * sigma2**2
+        inverse = inverse_information(traces)
+        if inverse is None:
+            raise ValueError(f"df='kenward-roger': {NO_INFORMATION}")
+        self._weights = inverse * sigma2**2
         self._model, self._P = sigma2 * state.fixed.covariance, P / sigma2**2
         Phi, Q = self._model, Q / sigma2**3
         crossed = np.einsum("rpi,ij,sjq->rspq", self._P, Phi, self._P)
@@ -165,15 +169,6 @@ def _with_residual(fit, Phi, Q, traces, single, tau):
     return -np.concatenate([Phi, (S - Phi_tau)[None]]), out, table
 
 
-def _inverse(information):
-    """Inverse of the expected information, brought to unit diagonal first."""
-    scale = 1.0 / np.sqrt(np.maximum(np.diag(information), np.finfo(float).tiny))
-    standardised = information * np.outer(scale, scale)
-    if not np.all(np.isfinite(standardised)) or np.linalg.eigvalsh(standardised)[0] < 1e-12:
-        raise ValueError(f"df='kenward-roger': {NO_INFORMATION}")
-    return np.linalg.inv(standardised) * np.outer(scale, scale)
-
-
 def _marginal_products(state, H):
     """``Z'V^-1 Z H`` for effects H, a list over factors of (q, k, m)."""
     return state.elimination.solve(state.objective.plan.multiply(H))[1]
@@ -203,8 +198,7 @@ def _tilted(F, J):
 def _precision_traces(state):
     """``tr(V^-1 V_a)`` in packed directions of all factors."""
     precisions = state.precisions[0] if state.F else []
-    traces = [2.0 * kernels.halves(kernels.order(len(N))) * N.sum(axis=1) for N in precisions]
-    return np.concatenate([np.zeros(0), *traces])
+    return np.concatenate([np.zeros(0), *(kernels.direction_traces(N.sum(axis=1)) for N in precisions)])
 
 
 def _trace_products(state):
@@ -231,10 +225,5 @@ def _trace_columns(state, g):
         for f, N in enumerate(_marginal_products(state, H)):
             flat = N.reshape(sizes[f] * q, -1)  # rows: effect of f, effect of g
             products[f] += flat @ flat.T
-    return np.vstack([_directed(table.reshape(s, q, s, q)) for s, table in zip(sizes, products, strict=True)])
-
-
-def _directed(products):
-    """``sum tr(E_a N E_b N')`` from the sums of ``N_st N_ru`` (s, t, r, u): directions of f by directions of g."""
-    inner = kernels.symmetric_directions(products.transpose(2, 0, 1, 3))
-    return kernels.symmetric_directions(inner.transpose(2, 0, 1)).T
+    tables = [table.reshape(s, q, s, q) for s, table in zip(sizes, products, strict=True)]
+    return np.vstack([kernels.crossed_directions(table) for table in tables])

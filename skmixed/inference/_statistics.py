@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -52,9 +50,8 @@ class OfEstimator:
     """A statistic of a fitted estimator: what a refit gives is put into a copy of it."""
 
     def __init__(self, est, training, statistic):
-        self.statistic, self.training, self.est = statistic, training, copy(est)
-        self.results, self.methods = _template(est.results_, est)
-        self.est._fit = self.est.results_ = None
+        self.statistic, self.training, self.labels = statistic, training, est.results_._labels
+        self.est = est._with_fit(None)
         self.names = None  # known once it was called for the original fit
 
     def __call__(self, fit, y):
@@ -66,27 +63,9 @@ class OfEstimator:
 
     def estimator(self, fit, y):
         """The estimator as it would be after a fit to y."""
-        est, results = copy(self.est), copy(self.results)
-        est._store_common(fit)
-        if fit.sigma2 is not None:
-            est.scale_ = float(fit.sigma2)
-        results._fit, results._rows = fit, replace(self.training, predictor=est._predictor, y=y)
-        for name, method in self.methods.items():
-            setattr(results, name, getattr(est, method))
-        est.results_ = results
+        est = self.est._with_fit(fit)
+        est._store(fit, self.labels, replace(self.training, y=y))
         return est
-
-
-def _template(results, est):
-    """Results without a fit and what was computed from it, and the methods of the estimator that they hold, by name."""
-    kind, made = type(results), {"_fit": None, "_rows": None}
-    methods = {name: value.__name__ for name, value in vars(results).items() if getattr(value, "__self__", None) is est}
-    for name, value in vars(results).items():
-        if name not in methods and not isinstance(getattr(kind, name, None), cached_property):
-            made.setdefault(name, value)
-    template = kind.__new__(kind)
-    vars(template).update(made)
-    return template, methods
 
 
 def _named(value):
