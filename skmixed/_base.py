@@ -102,6 +102,11 @@ class Given(NamedTuple):
     groups: Any
     sample_weight: Any
 
+    @classmethod
+    def now(cls, X, groups, sample_weight):
+        """As it is now: columns assigned to a table later do not count.  Arrays are not copied."""
+        return cls(*(v.copy(deep=False) if isinstance(v, pd.DataFrame) else v for v in (X, groups, sample_weight)))
+
 
 @dataclass(frozen=True)
 class Training:

@@ -182,7 +182,7 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
             design, reml=self.method == "reml", tol=self.tol, max_iter=self.max_iter, report=self._reporter()
         )
         labels = self._make_labels(rows, codes, weights, getattr(y, "name", None))
-        self._store(fit, labels, Training(rows, codes, target, weights, Given(X, groups, sample_weight)))
+        self._store(fit, labels, Training(rows, codes, target, weights, Given.now(X, groups, sample_weight)))
         self._warn_about(linear_problems(fit, labels))
         return self
 

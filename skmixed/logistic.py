@@ -221,7 +221,7 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         infinite = infinite_estimates(fit, rows.X[:, : rows.n_fixed], target, self._intercept, codes)
         fit = fit.unbounded() if any(infinite) else fit
         self.classes_ = self._labels
-        self._store(fit, labels, Training(rows, codes, target, weights, Given(X, groups, sample_weight)))
+        self._store(fit, labels, Training(rows, codes, target, weights, Given.now(X, groups, sample_weight)))
         self._warn_about(logistic_problems(fit, labels, infinite))
         return self
 

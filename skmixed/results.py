@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -130,7 +131,9 @@ class MixedResults:
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Normal confidence limits of the fixed effects, columns 0 and 1."""
-        half = stats.norm.ppf(0.5 + check_level(1.0 - alpha) / 2.0) * self.bse
+        if not isinstance(alpha, Real) or not 0 < alpha < 1:
+            raise ValueError(f"alpha={alpha!r} is not a probability.\nUse a number between 0 and 1, such as 0.05.")
+        half = stats.norm.isf(alpha / 2.0) * self.bse
         return pd.DataFrame({0: self.params - half, 1: self.params + half})
 
     @property
@@ -211,7 +214,8 @@ class MixedResults:
         Returns
         -------
         statsmodels.stats.contrast.ContrastResults
-            ``effect``, ``sd``, ``tvalue``, ``pvalue``, ``df_denom``, ``conf_int()``, ``summary_frame()``.
+            ``effect``, ``sd``, ``tvalue``, ``pvalue``, ``conf_int()``, ``summary_frame()``; ``df_denom`` unless
+            ``df="normal"``.
 
         Examples
         --------
@@ -243,7 +247,8 @@ class MixedResults:
         Returns
         -------
         statsmodels.stats.contrast.ContrastResults
-            ``statistic``, ``pvalue``, ``df_num``, ``df_denom``.
+            ``statistic``, ``pvalue``, ``df_num``, ``df_denom``; with ``df="normal"`` the degrees of freedom of the
+            chi-squared are ``df_denom``, as in statsmodels.
         """
         return self._coefficients(df, cov, clusters).wald_test(spec)
 
@@ -253,16 +258,41 @@ class MixedResults:
             raise ValueError("df='normal' leads to a chi-squared statistic.\nUse wald_test, or another df.")
         return self.wald_test(spec, df=df, cov=cov, clusters=clusters)
 
-    def random_effects_test(self, method: Literal["chibar", "exact"] = "chibar", **options) -> LikelihoodRatioTest:
-        """Likelihood-ratio test against the model without random effects, same rows and same criterion."""
-        return random_effects_test(self._fit, method, **options)
+    def random_effects_test(
+        self, method: Literal["chibar", "exact"] = "chibar", *, n_samples: int = 10_000, random_state: int = 0
+    ) -> LikelihoodRatioTest:
+        """Likelihood-ratio test against the model without random effects, same rows and same criterion.
+
+        Parameters
+        ----------
+        method : {"chibar", "exact"}, default="chibar"
+            "chibar": the mixture of chi-squareds that holds for many groups, a variance being no less than zero;
+            "exact": the distribution for these rows, by simulation, for a linear model with a single variance.
+        n_samples : int, default=10_000
+            Draws of the exact test.
+        random_state : int, default=0
+            Seed of the exact test.
+
+        Returns
+        -------
+        LikelihoodRatioTest
+            ``statistic``, ``df``, ``pvalue``, ``null`` (a sentence), ``distribution``, and ``pvalue_chi2``, the
+            conservative one that Stata prints.
+        """
+        return random_effects_test(self._fit, method, n_samples=n_samples, random_state=random_state)
 
     @cached_property
     def _variances(self):
         return variance_estimates(self._fit)
 
     def variance_table(
-        self, method: Literal["wald", "profile", "bootstrap"] = "wald", level: float = 0.95, **options
+        self,
+        method: Literal["wald", "profile", "bootstrap"] = "wald",
+        level: float = 0.95,
+        *,
+        n_samples: int = 1000,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
     ) -> pd.DataFrame:
         """Variances, covariances and the residual variance, one row each, with confidence limits.
 
@@ -273,8 +303,8 @@ class MixedResults:
             where the profile of the (restricted) likelihood has fallen by half a chi-squared quantile; "bootstrap":
             quantiles of a parametric bootstrap, whose standard deviations then are the standard errors.
         level : float, default=0.95
-        **options
-            Of the bootstrap: ``n_samples``, ``random_state``, ``n_jobs``.
+        n_samples, random_state, n_jobs
+            Of the bootstrap, as in :func:`skmixed.inference.bootstrap`.
 
         Returns
         -------
@@ -285,6 +315,7 @@ class MixedResults:
         if method not in VARIANCE_LIMITS:
             raise ValueError(f"method={method!r} is not known.\nUse 'wald', 'profile' or 'bootstrap'.")
         found = self._variances
+        options = {"n_samples": n_samples, "random_state": random_state, "n_jobs": n_jobs}
         std_errors, low, high = VARIANCE_LIMITS[method](self, check_level(level), **options)
         rows = [(*self._labels.entry(k, r, c), self._sd_or_corr(k, r, c)) for k, r, c in found.entries]
         rows += [("Residual", "", "", np.sqrt(self.scale))] * self._has_residual
@@ -365,7 +396,8 @@ class MixedResults:
     def _training(self):
         if self._rows is None:
             raise AttributeError(
-                "The training rows are not kept in a copied or pickled model.\nUse predict on the data instead."
+                "The training rows are not kept in a copied or pickled model.\n"
+                "Ask before pickling, fit again, or use predict on the data instead of fitted values."
             )
         return self._rows
 
@@ -388,12 +420,12 @@ class MixedResults:
         return linear_summary(self, self._fit, self._labels, level, self._coefficients(df, cov, clusters))
 
 
-def _wald_limits(results, level):
+def _wald_limits(results, level, **_):
     found = results._variances
     return found.std_errors, *found.intervals(level)
 
 
-def _profile_limits(results, level):
+def _profile_limits(results, level, **_):
     return results._variances.std_errors, *profile_limits(results._fit, level)
 
 

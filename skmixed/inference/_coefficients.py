@@ -20,8 +20,8 @@ COVARIANCES = ("model", *CORRECTIONS)
 def linear_coefficients(fit, training, labels, df, cov, clusters):
     """Fixed effects of a linear model; ``training`` is a function that returns the rows of the fit."""
     _check(df, cov, clusters)
-    if cov == "model":
-        return _coefficients(fit, labels, fit.y_scale, MODEL_RULES[df](fit), df, MODEL_METHODS[df])
+    if cov == "model" or not fit.rank:
+        return _coefficients(fit, labels, fit.y_scale, _model_rule(fit, df), df, MODEL_METHODS[df])
     if df == "kenward-roger":
         raise ValueError(
             f"df='kenward-roger' adjusts the model's own covariance, not cov={cov!r}.\n"
@@ -31,7 +31,12 @@ def linear_coefficients(fit, training, labels, df, cov, clusters):
     found = find_clusters(fit, rows, clusters, labels.factors)
     robust = cluster_robust(fit, rows, found, cov)
     rule = robust if df == "satterthwaite" else Constant(robust.covariance, _constant_df(fit, df))
-    return _coefficients(fit, labels, fit.y_scale, rule, df, _robust_method(cov, found, df))
+    scale = fit.state.sigma2 * fit.state.fixed.covariance
+    return _coefficients(fit, labels, fit.y_scale, rule, df, _robust_method(cov, found, df), scale)
+
+
+def _model_rule(fit, df):
+    return MODEL_RULES[df if fit.rank else "normal"](fit)
 
 
 MODEL_RULES = {
@@ -68,19 +73,20 @@ def logistic_coefficients(fit, training, labels, df, cov, clusters):
         raise ValueError(
             f"cov={cov!r} corrects residuals of a linear model.\nUse cov='CR0' or 'CR1' for the logistic model."
         )
-    covariance, method = fit.beta_covariance, MODEL_METHODS[df]
-    if cov in SCALES:
+    covariance, method, scale = fit.beta_covariance, MODEL_METHODS[df], None
+    if cov in SCALES and fit.rank:
         rows = training()
         found = find_clusters(fit, rows, clusters, labels.factors)
-        covariance, method = robust_beta_covariance(fit, rows.codes, found, cov), _robust_method(cov, found, df)
-    return _coefficients(fit, labels, 1.0, Constant(covariance, _constant_df(fit, df)), df, method)
+        scale, method = covariance, _robust_method(cov, found, df)
+        covariance = robust_beta_covariance(fit, rows.codes, found, cov)
+    return _coefficients(fit, labels, 1.0, Constant(covariance, _constant_df(fit, df)), df, method, scale)
 
 
-def _coefficients(fit, labels, scale, rule, df, method):
+def _coefficients(fit, labels, unit, rule, df, method, scale=None):
     kept = fit.design.kept
-    transform = scale * fit.design.frame.coefficient_map[np.ix_(kept, kept)]
+    transform = unit * fit.design.frame.coefficient_map[np.ix_(kept, kept)]
     names = [labels.fixed[k] for k in kept]
-    return Coefficients(names, fit.coefficients[kept], transform, rule, df == "normal", method)
+    return Coefficients(names, fit.coefficients[kept], transform, rule, df == "normal", method, scale)
 
 
 def _constant_df(fit, df):

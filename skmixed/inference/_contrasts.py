@@ -5,13 +5,16 @@ A hypothesis is ``L b = c``.  How its statistics are distributed is for a *rule*
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+ROUNDING = 1e-20  # share of the variance it is compared with, below which a variance is rounding
 RANK = 1e-10  # share of the largest eigenvalue, or of a row's length, below which a direction is lost
 
 
@@ -34,7 +37,7 @@ class JointTest(NamedTuple):
 
 def check_level(level):
     """A confidence level between 0 and 1."""
-    if not 0 < level < 1:
+    if not isinstance(level, Real) or not 0 < level < 1:
         raise ValueError(f"level={level!r} is not a probability.\nUse a number between 0 and 1, such as 0.95.")
     return level
 
@@ -64,20 +67,44 @@ def read_hypothesis(spec, names):
     """A hypothesis from a string ("black = other"), a dict (name -> value), a matrix, or a pair (matrix, values)."""
     from formulaic.utils.constraints import LinearConstraints  # slow to import, and only needed here
 
-    if isinstance(spec, pd.DataFrame | pd.Series):
-        spec = _by_name(spec, names)
-    if isinstance(spec, str) and spec in names:  # a name that is no expression, such as "years of school"
-        spec = np.eye(len(names))[names.index(spec)]
+    readable = _as_formulaic(spec, names)
     try:
-        found = LinearConstraints.from_spec(spec, variable_names=names)
+        found = LinearConstraints.from_spec(readable, variable_names=names)
+        L, c = (np.asarray(part, dtype=float) for part in (found.constraint_matrix, found.constraint_values))
     except Exception as error:  # formulaic has several kinds, with coloured messages
-        raise ValueError(
-            f"{spec!r} is no linear hypothesis about the fixed effects.\n"
-            f"Write 'a = b', 'a - 2 * b = 1' or give a matrix; the coefficients are {', '.join(names)}."
-        ) from error
-    return Hypothesis(
-        np.asarray(found.constraint_matrix, dtype=float), np.asarray(found.constraint_values, dtype=float)
+        raise _no_hypothesis(spec, names) from error
+    if L.shape != (len(c), len(names)) or not len(L) or not (np.all(np.isfinite(L)) and np.all(np.isfinite(c))):
+        raise _no_hypothesis(spec, names)
+    if not np.all(np.any(L, axis=1)):
+        raise ValueError("a row of the hypothesis names no coefficient.\nGive every row a number that is not zero.")
+    return Hypothesis(L, c)
+
+
+def _no_hypothesis(spec, names):
+    given = repr(spec) if isinstance(spec, str | dict | list) and len(repr(spec)) < 80 else f"a {type(spec).__name__}"
+    return ValueError(
+        f"{given} is no linear hypothesis about the fixed effects.\n"
+        f"Write 'a = b', 'a - 2 * b = 1' or give a matrix with one column for each of {', '.join(map(str, names))}."
     )
+
+
+def _as_formulaic(spec, names):
+    """The hypothesis with names that are no identifiers, such as "years of school" or "a:b", in backticks."""
+    if isinstance(spec, pd.DataFrame | pd.Series):
+        return _by_name(spec, names)
+    if isinstance(spec, str):
+        return _quoted(spec, names)
+    if isinstance(spec, dict):
+        return {_quoted(key, names): value for key, value in spec.items()}
+    if isinstance(spec, list) and all(isinstance(part, str) for part in spec):
+        return [_quoted(part, names) for part in spec]
+    return spec
+
+
+def _quoted(text, names):
+    unusual = sorted((name for name in names if not name.isidentifier()), key=len, reverse=True)
+    pattern = "|".join(["`[^`]*`", *(rf"(?<!\w){re.escape(name)}(?!\w)" for name in unusual)])
+    return re.sub(pattern, lambda found: f"`{found[0].strip('`')}`", text)
 
 
 def _by_name(spec, names):
@@ -95,7 +122,8 @@ def _by_name(spec, names):
 class Coefficients:
     """Fixed effects with a rule for the distribution of their contrasts.
 
-    The rule works in other units: there a contrast L is ``L transform``.
+    The rule works in other units: there a contrast L is ``L transform``.  A variance that is nothing beside that of
+    ``scale`` is rounding, as where clusters determine a coefficient, and counts as unknown.
     """
 
     names: list
@@ -104,6 +132,7 @@ class Coefficients:
     rule: Any
     is_normal: bool = True  # z and chi-squared rather than t and F
     method: str = ""  # how it was done, in a sentence, where that is not the default
+    scale: Any = None  # a covariance to compare with; None: whatever the rule says is believed
 
     @property
     def covariance(self):
@@ -112,10 +141,13 @@ class Coefficients:
             return self.transform @ self.rule.covariance @ self.transform.T
 
     def std_errors(self, L):
-        """Standard errors of the rows of ``L b``."""
+        """Standard errors of the rows of ``L b``; NaN where the variance is nothing but rounding."""
         rows = L @ self.transform
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.sqrt(np.maximum(np.einsum("lp,pr,lr->l", rows, self.rule.covariance, rows), 0.0))
+            variances = np.maximum(_forms(rows, self.rule.covariance), 0.0)
+            if self.scale is not None:
+                variances = np.where(variances > ROUNDING * _forms(rows, self.scale), variances, np.nan)
+            return np.sqrt(variances)
 
     def df(self, L):
         """Degrees of freedom of the rows of ``L b``."""
@@ -180,6 +212,8 @@ class Coefficients:
         NaN where the covariance of the rows is singular or leaves no degrees of freedom.
         """
         L, c = _independent(L, c, self.std_errors(np.eye(L.shape[1])))
+        if np.any(np.isnan(self.std_errors(L))):
+            return np.nan, len(L), np.nan
         rest, covariance = L @ self.estimates - c, L @ self.covariance @ L.T
         with np.errstate(all="ignore"):
             sd = np.sqrt(np.diag(covariance))
@@ -191,20 +225,24 @@ class Coefficients:
             return np.nan, len(L), np.nan
         scale, df = self.rule.joint(L @ self.transform)
         quadratic = np.sum((vectors.T @ (rest / sd)) ** 2 / values)
-        return (float(scale * quadratic / len(L)) if df > 0 else np.nan), len(L), df
+        return (float(scale * quadratic / len(L)) if df > 0 else np.nan), len(L), df  # NaN is not above zero
+
+
+def _forms(rows, covariance):
+    """``l'Vl`` of every row."""
+    return np.einsum("lp,pr,lr->l", rows, covariance, rows)
 
 
 def _independent(L, c, std_errors):
     """Rows of a hypothesis that do not follow from those before; contradictory ones are an error."""
-    scaled, kept, Q = L * std_errors, [], np.zeros((0, L.shape[1]))
+    units = np.where(np.isfinite(std_errors) & (std_errors > 0), std_errors, 1.0)
+    scaled, kept, Q = L * units, [], np.zeros((0, L.shape[1]))
     for k, row in enumerate(scaled):
         rest = row - Q.T @ (Q @ row)
         rest -= Q.T @ (Q @ rest)
         if np.linalg.norm(rest) > RANK * np.linalg.norm(row):
             kept.append(k)
             Q = np.vstack([Q, rest / np.linalg.norm(rest)])
-    if not kept:
-        raise ValueError("the hypothesis names no coefficient.\nGive at least one row with a number that is not zero.")
     shares = np.linalg.lstsq(L[kept].T, L.T, rcond=None)[0].T
     if not np.allclose(shares @ c[kept], c, rtol=1e-8, atol=1e-8 * np.max(np.abs(c), initial=0.0)):
         raise ValueError("the rows of the hypothesis contradict each other.\nDrop one of those that say the same.")

@@ -92,9 +92,10 @@ class KenwardRoger:
 
     def __init__(self, fit):
         state, sigma2 = fit.state, fit.state.sigma2
-        P, Q, traces = _with_residual(fit, *_components(fit))
-        inverse = inverse_information(traces)
-        if inverse is None:
+        with np.errstate(all="ignore"):
+            P, Q, traces = _with_residual(fit, *_components(fit))
+            inverse = inverse_information(traces)
+        if inverse is None or sigma2 <= 0:
             raise ValueError(f"df='kenward-roger': {NO_INFORMATION}")
         self._weights = inverse * sigma2**2
         self._model, self._P = sigma2 * state.fixed.covariance, P / sigma2**2
@@ -115,19 +116,20 @@ class KenwardRoger:
         traces = np.trace(tilted, axis1=1, axis2=2)
         A1 = traces @ self._weights @ traces
         A2 = np.sum(self._weights * np.einsum("rpq,sqp->rs", tilted, tilted))
-        return _matched(rows, A1, A2)
+        return (1.0, float(2.0 / A2)) if rows == 1 else _matched(rows, A1, A2)
 
 
 def _matched(l, A1, A2):
-    """Scale and denominator degrees of freedom (Kenward and Roger 1997, section 3)."""
+    """Scale and denominator degrees of freedom (Kenward and Roger 1997, section 3); for one row 1 and ``2 / A2``."""
     B = (A1 + 6.0 * A2) / (2.0 * l)
     g = ((l + 1) * A1 - (l + 4) * A2) / ((l + 2) * A2)
     c1, c2, c3 = np.array([g, l - g, l + 2 - g]) / (3.0 * l + 2.0 * (1.0 - g))
     V0, V1, V2 = 1.0 + c1 * B, 1.0 - c2 * B, 1.0 - c3 * B
     V0 = 0.0 if abs(V0) < 1e-10 else V0
-    rho = ((1.0 - A2 / l) / V1) ** 2 * V0 / V2 / l
-    df = 4.0 + (l + 2.0) / (l * rho - 1.0)
-    return float(df * (1.0 - A2 / l) / (df - 2.0)), float(df)
+    with np.errstate(all="ignore"):
+        rho = ((1.0 - A2 / l) / V1) ** 2 * V0 / V2 / l
+        df = 4.0 + (l + 2.0) / (l * rho - 1.0)
+        return float(df * (1.0 - A2 / l) / (df - 2.0)), float(df)
 
 
 def _components(fit):

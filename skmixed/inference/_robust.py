@@ -46,8 +46,8 @@ class Clusters:
 def find_clusters(fit, training, clusters, names):
     """The clusters by name or labels; by default the outermost factor.  Every level must lie within one cluster."""
     if clusters is None:
-        return _outermost(training.codes, names)
-    if isinstance(clusters, str) and clusters in names:
+        found = _outermost(training.codes, names)
+    elif isinstance(clusters, str) and clusters in names:
         found = _of_factor(training.codes, names.index(clusters), names)
     else:
         found = _of_labels(training, clusters)
@@ -57,6 +57,8 @@ def find_clusters(fit, training, clusters, names):
                 f"clusters: levels of {name!r} have rows in several clusters, which are then not independent.\n"
                 "Use clusters that hold every level of every grouping factor."
             )
+    if found.n < 2:
+        raise ValueError(f"clusters: {found.name!r} has a single level.\nRobust covariances need several clusters.")
     return found
 
 
@@ -138,15 +140,21 @@ class ClusterRobust:
     def joint(self, L):
         """Hotelling's T^2 with that many degrees of freedom (Tipton and Pustejovsky 2015)."""
         q, df = len(L), self._joint_df(L)
-        rest = df - q + 1.0
-        return max(rest, 0.0) / df, max(rest, 0.0)
+        rest = max(df - q + 1.0, 0.0)
+        return rest / df, rest
 
     def _joint_df(self, L):
-        """``q (q + 1) / sum_st Var(D_st)`` for the estimated covariance D of L b, brought to expectation one."""
+        """``q (q + 1) / sum_st Var(D_st)`` for the estimated covariance D of L b, brought to expectation one.
+
+        NaN where that expectation is singular: the clusters determine a row.
+        """
         own, shared = self._moments
         LC = L @ self.C
-        expected = np.einsum("sp,mpr,tr->st", LC, own, LC) - self._overlap(shared @ LC.T)
+        total = np.einsum("sp,mpr,tr->st", LC, own, LC)
+        expected = total - self._overlap(shared @ LC.T)
         values, vectors = np.linalg.eigh((expected + expected.T) / 2)
+        if not values[0] > RANK * np.max(np.abs(np.diag(total)), initial=0.0):
+            return np.nan
         LC = (vectors / np.sqrt(values)).T @ LC
         v = np.einsum("sp,mpr,tr->mst", LC, own, LC)
         h = shared @ LC.T  # (m, p, q)
@@ -154,7 +162,7 @@ class ClusterRobust:
         G = np.einsum("mps,mrt->stpr", h, h)
         pairs = [(s, t) for s in range(len(L)) for t in range(len(L))]
         total = sum(self._product(v, hh, G, (s, s), (t, t)) + self._product(v, hh, G, (s, t), (t, s)) for s, t in pairs)
-        return len(L) * (len(L) + 1.0) / total
+        return len(L) * (len(L) + 1.0) / total if total > 0 else np.nan
 
     def _overlap(self, h):
         """``sum_c h_c'C h_c``, (q, q)."""
@@ -204,8 +212,6 @@ CORRECTIONS = {"CR0": _uncorrected, "CR1": _scaled, "CR2": _bias_reduced, "CR3":
 
 def cluster_robust(fit, training, clusters, kind):
     """The robust rule of a linear fit."""
-    if clusters.n < 2:
-        raise ValueError(f"clusters: {clusters.name!r} has a single level.\nRobust covariances need several clusters.")
     single = len(training.codes) == 1 and clusters.factor == 0
     batches = _from_sums(fit, training, clusters) if single else _from_rows(fit, training, clusters)
     return ClusterRobust(fit, batches, clusters.n, CORRECTIONS[kind])
