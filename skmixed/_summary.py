@@ -94,7 +94,7 @@ def exponentiated(table):
 
 def _summary(results, fit, labels, level, heading, coefficients, fixed_table, notes=()):
     # only printing needs statsmodels: importing it here keeps `import skmixed` short
-    from statsmodels.iolib.summary import Summary
+    from ._printed import PrintedSummary
 
     blocks = [_header(results, labels, heading, coefficients)]
     if len(labels.factors) > 1:
@@ -103,12 +103,8 @@ def _summary(results, fit, labels, level, heading, coefficients, fixed_table, no
         blocks.append(fixed_table)
     if len(results.variance_table()):
         blocks.append(_variance_table(results, labels, level))
-    width = max(WIDTH, *(block.width for block in blocks))
-    summary = Summary()
-    summary.tables = [block.as_wide_as(width) for block in blocks]
     method = [coefficients.method] if coefficients.method else []
-    summary.add_extra_txt([*method, *_notes(results, fit, labels, heading), *notes])
-    return summary
+    return PrintedSummary(blocks, [*method, *_notes(results, fit, labels, heading), *notes], WIDTH)
 
 
 @dataclass(frozen=True)

@@ -250,6 +250,18 @@ def test_summaries_in_html_and_latex(choice):
     assert len(widths) == 1
 
 
+def test_names_are_safe_in_html_and_latex():
+    X, y = make_mixed_regression(random_state=0)
+    X = X.rename(columns={"x0": "<b>_&", "group": "group_<id>"})
+    summary = MixedLinearRegressor(groups="group_<id>").fit(X, y).summary(cov="CR1")
+    assert "<b>" not in summary.as_html()
+    assert "clusters of group_&lt;id&gt;" in summary.as_html()
+    latex = summary.as_latex()
+    assert r"clusters of group\_$<$id$>$" in latex
+    assert r"\textbf{Mixed-effects REML regression}" in latex
+    assert "_" not in latex.replace(r"\_", "")
+
+
 def test_a_pickled_copy_has_all_but_the_robust_ones():
     results = sleepstudy()
     copy = pickle.loads(pickle.dumps(results))

@@ -1,0 +1,54 @@
+"""A statsmodels Summary whose names and notes are safe in HTML and LaTeX."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html import escape
+
+from statsmodels.iolib.summary import Summary
+
+LATEX = str.maketrans(
+    {c: f"\\{c}" for c in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": "$<$", ">": "$>$", "|": "$|$"}
+)
+
+
+class PrintedSummary(Summary):
+    """Tables of one width, and notes below them."""
+
+    def __init__(self, blocks, notes, least_width):
+        super().__init__()
+        width = max(least_width, *(block.width for block in blocks))
+        self.tables = [block.as_wide_as(width) for block in blocks]
+        self.add_extra_txt(notes)
+        self._blocks = blocks
+
+    def as_html(self):
+        """Tables as HTML."""
+        plain = Summary()
+        plain.tables = [_escaped(block).table() for block in self._blocks]
+        plain.extra_txt = escape(self.extra_txt, quote=False)
+        return plain.as_html()
+
+    def as_latex(self):
+        """Tables as LaTeX, the title above them."""
+        plain = Summary()
+        plain.tables, plain.extra_txt = self.tables, self.extra_txt.translate(LATEX)
+        start, title = "\\begin{center}\n", self._blocks[0].title.translate(LATEX)
+        return plain.as_latex().replace(start, f"{start}\\textbf{{{title}}}\n\n", 1)
+
+
+def _escaped(block):
+    """The same block with what HTML would read as tags written out."""
+
+    def each(cells):
+        return cells and [escape(cell, quote=False) for cell in cells]
+
+    return replace(
+        block,
+        data=[each(row) for row in block.data],
+        stubs=each(block.stubs),
+        headers=each(block.headers),
+        title=block.title and escape(block.title, quote=False),
+    )
