@@ -101,10 +101,19 @@ def _summary(results, fit, labels, level, heading, coefficients, fixed_table, no
         blocks.append(_group_table(labels))
     if len(results.params):
         blocks.append(fixed_table)
-    if len(results.variance_table()):
+    if len(results._variances.estimates):
         blocks.append(_variance_table(results, labels, level))
-    method = [coefficients.method] if coefficients.method else []
-    return PrintedSummary(blocks, [*method, *_notes(results, fit, labels, heading), *notes], WIDTH)
+    return PrintedSummary(
+        blocks, [*_methods(results, coefficients), *_notes(results, fit, labels, heading), *notes], WIDTH
+    )
+
+
+def _methods(results, coefficients):
+    """How the fixed effects were tested, where that is not the default."""
+    lines = [coefficients.method] if coefficients.method else []
+    if lines and results._slopes and not _joint_rows(results, coefficients):
+        lines.append("No joint test: it needs more clusters, or degrees of freedom, than coefficients.")
+    return lines
 
 
 @dataclass(frozen=True)
@@ -151,7 +160,7 @@ def _data_rows(results, labels):
     if len(labels.factors) == 1:
         left += [("Group variable:", labels.factors[0]), ("No. of groups:", f"{len(labels.sizes[0])}")]
         return left, right + _size_rows(labels.sizes[0])
-    return left, [*right, ("No. of grouping factors:", f"{len(labels.factors)}")]
+    return left, right + [("No. of grouping factors:", f"{len(labels.factors)}")] * bool(labels.factors)
 
 
 def _fit_rows(results, likelihood, coefficients):
@@ -170,6 +179,8 @@ def _joint_rows(results, coefficients):
     if not results._slopes:
         return []
     test = coefficients.joint_test(results._slopes)
+    if np.isnan(test.statistic):
+        return []
     name = "Wald chi2" if coefficients.is_normal else "F"
     degrees = f"{test.df}" if coefficients.is_normal else f"{test.df}, {test.df_denom:.1f}"
     return _test_rows(f"{name}({degrees}):", name.split()[-1], test.statistic, test.pvalue)

@@ -44,6 +44,7 @@ class MixedResults:
     """
 
     _has_residual = True
+    _fingerprint = ()
     _read_coefficients = staticmethod(linear_coefficients)
 
     def __init__(self, fit, labels, rows=None, predict=None):
@@ -54,7 +55,12 @@ class MixedResults:
 
     def __getstate__(self):
         # the data are not part of the result: a pickled model stays small
-        return vars(self) | {"_rows": None}
+        return vars(self) | {"_rows": None, "_fingerprint": self.fingerprint}
+
+    @property
+    def fingerprint(self) -> tuple:
+        """Sums that tell the rows and responses of one fit from those of another; a pickled model keeps them."""
+        return self._fingerprint if self._rows is None else self._rows.sums()
 
     @property
     def nobs(self) -> float:
@@ -290,6 +296,7 @@ class MixedResults:
         method: Literal["wald", "profile", "bootstrap"] = "wald",
         level: float = 0.95,
         *,
+        scale: Literal["variance", "sd"] = "variance",
         n_samples: int = 1000,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
@@ -303,6 +310,10 @@ class MixedResults:
             where the profile of the (restricted) likelihood has fallen by half a chi-squared quantile; "bootstrap":
             quantiles of a parametric bootstrap, whose standard deviations then are the standard errors.
         level : float, default=0.95
+        scale : {"variance", "sd"}, default="variance"
+            "sd" has standard deviations and correlations in the place of variances and covariances, with Wald limits
+            on the log scale and by Fisher's z.  Profile limits of correlations are in
+            :func:`skmixed.inference.profile`.
         n_samples, random_state, n_jobs
             Of the bootstrap, as in :func:`skmixed.inference.bootstrap`.
 
@@ -312,15 +323,24 @@ class MixedResults:
             ``factor, effect, effect2, estimate, sd_or_corr, std_error, ci_low, ci_high``; a residual comes last.  At
             the boundary there is no Wald standard error.
         """
+        check_level(level)
         if method not in VARIANCE_LIMITS:
             raise ValueError(f"method={method!r} is not known.\nUse 'wald', 'profile' or 'bootstrap'.")
+        if scale not in ("variance", "sd") or (scale == "sd" and method != "wald"):
+            raise ValueError(
+                f"scale={scale!r} with method={method!r} is not known.\n"
+                "Use scale='variance', or 'sd' with method='wald' (skmixed.inference.profile has correlations)."
+            )
         found = self._variances
-        options = {"n_samples": n_samples, "random_state": random_state, "n_jobs": n_jobs}
-        std_errors, low, high = VARIANCE_LIMITS[method](self, check_level(level), **options)
+        if scale == "sd":
+            (estimates, std_errors), (low, high) = found.deviations(), found.deviation_intervals(level)
+        else:
+            options = {"n_samples": n_samples, "random_state": random_state, "n_jobs": n_jobs}
+            estimates, (std_errors, low, high) = found.estimates, VARIANCE_LIMITS[method](self, level, **options)
         rows = [(*self._labels.entry(k, r, c), self._sd_or_corr(k, r, c)) for k, r, c in found.entries]
         rows += [("Residual", "", "", np.sqrt(self.scale))] * self._has_residual
         table = pd.DataFrame(rows, columns=["factor", "effect", "effect2", "sd_or_corr"])
-        table.insert(3, "estimate", found.estimates)
+        table.insert(3, "estimate", estimates)
         return table.assign(std_error=std_errors, ci_low=low, ci_high=high)
 
     def _sd_or_corr(self, term, row, col):
@@ -472,11 +492,12 @@ class LogisticResults(MixedResults):
         Returns
         -------
         DataFrame
-            ``odds_ratio, std_err, z, p_value, ci_low, ci_high`` by coefficient; z and p are those of ``params``.  The
-            row of the intercept holds the odds where all columns and random effects are zero.
+            ``odds_ratio, std_err, z, p_value, ci_low, ci_high`` by coefficient, ``df, t`` in the place of z unless
+            ``df="normal"``; z, t and p are those of ``params``.  The row of the intercept holds the odds where all
+            columns and random effects are zero.
         """
-        table = exponentiated(self.coef_table(df, cov, clusters, level))
-        return table.drop(columns="df").rename(columns={"coef": "odds_ratio", "t": "z"})
+        table = exponentiated(self.coef_table(df, cov, clusters, level)).rename(columns={"coef": "odds_ratio"})
+        return table.drop(columns="df").rename(columns={"t": "z"}) if df == "normal" else table
 
     def summary(
         self,

@@ -236,6 +236,23 @@ def compare_variance_errors(fit):
             half_width = math.log(high / estimate)
             ours = [row["ci_low"], row["ci_high"]]
             yield Difference("limits of variances", _log_distance(ours, [low, high], half_width), name)
+    if "sdcor" in stored:
+        yield from _compare_deviations(fit, stored)
+
+
+def _compare_deviations(fit, stored):
+    """Standard errors of standard deviations and correlations, and the correlations' limits by Fisher's z."""
+    table = fit.results.variance_table(scale="sd").to_dict("records")
+    ours = {component_key(row["factor"], row["effect"], row["effect2"]): row for row in table}
+    names = [
+        component_key(entry["group"], entry["terms"][i], entry["terms"][j])
+        for entry in fit.reference["varcomp"]
+        for j, i in zip(*np.triu_indices(len(entry["terms"])), strict=True)
+    ]
+    rows = [ours[name] for name in names + ["Residual"] * ("Residual" in ours)]
+    for row, name, value, se in zip(rows, stored["sdcor_names"], stored["sdcor"], stored["sdcor_se"], strict=True):
+        yield Difference("standard deviations", relative(row["estimate"], value, 1e-3), name)
+        yield Difference("se of variance parameters", relative(row["std_error"], se), name)
 
 
 def _log_distance(ours, theirs, scale):

@@ -104,6 +104,9 @@ def test_the_default_is_normal_and_says_nothing():
         ("2 * age - ttl_exp = 1", [[0, -1, 0, 0, 2]], [1]),
         ("black, other", [[0, 0, 1, 0, 0], [0, 0, 0, 1, 0]], [0, 0]),
         (["black = 1", "other = 2"], [[0, 0, 1, 0, 0], [0, 0, 0, 1, 0]], [1, 2]),
+        ("black = other = 0", [[0, 0, 1, -1, 0], [0, 0, 0, 1, 0]], [0, 0]),
+        ("black = -0.5, age = -1e-3 * other", [[0, 0, 1, 0, 0], [0, 0, 0, 1e-3, 1]], [-0.5, 0]),
+        ("black = -other", [[0, 0, 1, 1, 0]], [0]),
         ({"black": 1, "age": 0}, [[0, 0, 1, 0, 0], [0, 0, 0, 0, 1]], [1, 0]),
         (np.eye(5)[2], [[0, 0, 1, 0, 0]], [0]),
         ((np.eye(5)[1:3], [3.0, 4.0]), [[0, 1, 0, 0, 0], [0, 0, 1, 0, 0]], [3, 4]),
@@ -126,7 +129,7 @@ def test_names_that_are_no_expressions():
     X, y = make_mixed_regression(random_state=0)
     results = MixedLinearRegressor(groups="group").fit(X.rename(columns={"x0": "years of school"}), y).results_
     assert np.allclose(results.t_test("years of school").effect, results.params["years of school"])
-    assert np.allclose(results.t_test("`years of school` - x1").effect, results.params.iloc[1:] @ [1, -1])
+    assert np.allclose(results.t_test("years of school - x1").effect, results.params.iloc[1:] @ [1, -1])
 
 
 def test_rows_that_follow_from_others_do_not_count_twice():
@@ -235,7 +238,9 @@ def test_more_rows_than_clusters_is_an_error_in_words():
     results = MixedLinearRegressor(groups="group").fit(X, y).results_
     with pytest.raises(ValueError, match="fewer rows"):
         results.wald_test("x0, x1, x2, x3", cov="CR0")
-    assert "nan" in str(results.summary(cov="CR0"))
+    text = str(results.summary(cov="CR0"))
+    assert "nan" not in text
+    assert "No joint test" in text
 
 
 @pytest.mark.parametrize("choice", [{}, {"df": "satterthwaite", "cov": "CR2"}, {"df": "kenward-roger"}])

@@ -5,7 +5,6 @@ A hypothesis is ``L b = c``.  How its statistics are distributed is for a *rule*
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NamedTuple
@@ -64,14 +63,17 @@ class Hypothesis(NamedTuple):
 
 
 def read_hypothesis(spec, names):
-    """A hypothesis from a string ("black = other"), a dict (name -> value), a matrix, or a pair (matrix, values)."""
-    from formulaic.utils.constraints import LinearConstraints  # slow to import, and only needed here
+    """A hypothesis from a string ("black = other"), a dict (name -> value), a matrix, or a pair (matrix, values).
 
-    readable = _as_formulaic(spec, names)
+    Strings are read as statsmodels reads them.
+    """
+    from patsy import DesignInfo  # only needed here
+
+    readable = _by_name(spec, names) if isinstance(spec, pd.DataFrame | pd.Series) else spec
     try:
-        found = LinearConstraints.from_spec(readable, variable_names=names)
-        L, c = (np.asarray(part, dtype=float) for part in (found.constraint_matrix, found.constraint_values))
-    except Exception as error:  # formulaic has several kinds, with coloured messages
+        found = DesignInfo(names).linear_constraint(readable)
+        L, c = np.asarray(found.coefs, dtype=float), np.ravel(np.asarray(found.constants, dtype=float))
+    except Exception as error:  # patsy raises several kinds, with messages of several lines
         raise _no_hypothesis(spec, names) from error
     if L.shape != (len(c), len(names)) or not len(L) or not (np.all(np.isfinite(L)) and np.all(np.isfinite(c))):
         raise _no_hypothesis(spec, names)
@@ -86,25 +88,6 @@ def _no_hypothesis(spec, names):
         f"{given} is no linear hypothesis about the fixed effects.\n"
         f"Write 'a = b', 'a - 2 * b = 1' or give a matrix with one column for each of {', '.join(map(str, names))}."
     )
-
-
-def _as_formulaic(spec, names):
-    """The hypothesis with names that are no identifiers, such as "years of school" or "a:b", in backticks."""
-    if isinstance(spec, pd.DataFrame | pd.Series):
-        return _by_name(spec, names)
-    if isinstance(spec, str):
-        return _quoted(spec, names)
-    if isinstance(spec, dict):
-        return {_quoted(key, names): value for key, value in spec.items()}
-    if isinstance(spec, list) and all(isinstance(part, str) for part in spec):
-        return [_quoted(part, names) for part in spec]
-    return spec
-
-
-def _quoted(text, names):
-    unusual = sorted((name for name in names if not name.isidentifier()), key=len, reverse=True)
-    pattern = "|".join(["`[^`]*`", *(rf"(?<!\w){re.escape(name)}(?!\w)" for name in unusual)])
-    return re.sub(pattern, lambda found: f"`{found[0].strip('`')}`", text)
 
 
 def _by_name(spec, names):

@@ -128,13 +128,12 @@ class ByName(Pair):
 
     @property
     def same_data(self):
-        sums = [_response_sums(est._fit) for est in self.both]
-        return np.allclose(*sums, rtol=1e-10, atol=0.0)
+        return np.allclose(*(est.results_.fingerprint for est in self.both), rtol=1e-10, atol=0.0)
 
     @cached_property
     def fixed(self):
-        first, second = (list(est.results_.params.index) for est in self.both)
-        return _selection(first, second)
+        """Columns of one name are the same where their means and deviations are."""
+        return _selection(*(_moments(est) for est in self.both))
 
     def factor(self, f):
         first, second = (labels.factors for labels in self.labels)
@@ -159,6 +158,13 @@ def combination(columns, others):
     return A if np.all(left <= CONTAINED * np.linalg.norm(columns, axis=0)) else None
 
 
+def _moments(est):
+    """Names of the fixed effects with the mean and standard deviation of their columns, to nine digits."""
+    candidates, kept = est._fit.design.frame.candidates, est._fit.design.kept
+    numbers = zip(est.results_.params.index, candidates.shifts[kept], candidates.scales[kept], strict=True)
+    return [(name, f"{shift:.9g}", f"{scale:.9g}") for name, shift, scale in numbers]
+
+
 def _selection(names, others):
     """The same for columns that are known by name."""
     if not set(names) <= set(others):
@@ -166,13 +172,3 @@ def _selection(names, others):
     A = np.zeros((len(others), len(names)))
     A[[list(others).index(name) for name in names], np.arange(len(names))] = 1.0
     return A
-
-
-def _response_sums(fit):
-    """Number of observations, and for a linear model the sum of squares of the response."""
-    if fit.sigma2 is None:
-        return np.array([fit.n])
-    frame, gram = fit.design.frame, fit.design.cross.gram
-    y = np.append(frame.pilot, frame.y_scale)
-    columns = np.append(frame.fixed, frame.response)
-    return np.array([fit.n, y @ gram[np.ix_(columns, columns)] @ y])

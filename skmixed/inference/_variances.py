@@ -21,25 +21,70 @@ DIFFERENCE = 1e-4  # step of numerical derivatives of the gradient, as a share o
 
 @dataclass(frozen=True)
 class VarianceEstimates:
-    """Entries of the covariance matrices with their standard errors.
+    """Entries of the covariance matrices with the covariance of their estimates.
 
-    ``entries`` are (term, row, column) with row >= column; a residual variance comes last, without an entry.
+    ``entries`` are (term, row, column) with row >= column; a residual variance comes last, without an entry.  What has
+    no standard error has NaN in its row and column of ``covariance``.
     """
 
     entries: list
     estimates: np.ndarray
-    std_errors: np.ndarray
+    covariance: np.ndarray
+
+    @property
+    def std_errors(self):
+        return _roots(np.diag(self.covariance))
+
+    @property
+    def on_diagonal(self):
+        """Which are variances rather than covariances."""
+        residual = len(self.estimates) - len(self.entries)
+        return np.array([row == col for _, row, col in self.entries] + [True] * residual, dtype=bool)
 
     def intervals(self, level=0.95):
         """Confidence limits: on the log scale for variances, symmetric for covariances."""
-        z = stats.norm.ppf(0.5 + check_level(level) / 2)
-        low, high = self.estimates - z * self.std_errors, self.estimates + z * self.std_errors
-        residual = len(self.estimates) - len(self.entries)
-        variances = np.array([row == col for _, row, col in self.entries] + [True] * residual, dtype=bool)
+        half = _normal_quantile(level) * self.std_errors
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            width = np.exp(z * self.std_errors / self.estimates)
-            low = np.where(variances, self.estimates / width, low)
-            return low, np.where(variances, self.estimates * width, high)
+            width = np.exp(half / self.estimates)
+            low = np.where(self.on_diagonal, self.estimates / width, self.estimates - half)
+            return low, np.where(self.on_diagonal, self.estimates * width, self.estimates + half)
+
+    def deviations(self):
+        """Standard deviations and correlations with their standard errors by the delta method."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            J = np.diag(np.where(self.on_diagonal, 0.5 / np.sqrt(self.estimates), 0.0))
+            values = np.where(self.on_diagonal, np.sqrt(self.estimates), np.nan)
+            for e, (term, row, col) in enumerate(self.entries):
+                if row != col:
+                    first, second = self.entries.index((term, row, row)), self.entries.index((term, col, col))
+                    scale = np.sqrt(self.estimates[first] * self.estimates[second])
+                    values[e] = self.estimates[e] / scale
+                    J[e, e] = 1.0 / scale
+                    J[e, [first, second]] = -0.5 * values[e] / self.estimates[[first, second]]
+            return values, _roots(_delta_variances(J, self.covariance))
+
+    def deviation_intervals(self, level=0.95):
+        """Confidence limits: on the log scale for standard deviations, Fisher's z for correlations."""
+        values, std_errors = self.deviations()
+        half = _normal_quantile(level) * std_errors
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            width, z, spread = np.exp(half / values), np.arctanh(values), half / (1.0 - values**2)
+            low = np.where(self.on_diagonal, values / width, np.tanh(z - spread))
+            return low, np.where(self.on_diagonal, values * width, np.tanh(z + spread))
+
+
+def _normal_quantile(level):
+    return stats.norm.ppf(0.5 + check_level(level) / 2.0)
+
+
+def _roots(variances):
+    """Standard errors; NaN where there is no variance."""
+    return np.sqrt(np.where(variances > 0, variances, np.nan))
+
+
+def _delta_variances(J, covariance):
+    """``diag(J Cov J')``, where entries that a row does not involve may be NaN."""
+    return np.array([row[row != 0] @ covariance[np.ix_(row != 0, row != 0)] @ row[row != 0] for row in J])
 
 
 def variance_entries(fit):
@@ -57,19 +102,23 @@ def variance_estimates(fit):
     entries = variance_entries(fit)
     estimates = [fit.covariances[k][r, c] for k, r, c in entries]
     if fit.sigma2 is None:
-        return VarianceEstimates(entries, np.array(estimates), _joint_standard_errors(fit, entries))
-    return VarianceEstimates(entries, np.array([*estimates, fit.sigma2]), _standard_errors(fit, entries))
+        return VarianceEstimates(entries, np.array(estimates), _joint_covariance(fit, entries))
+    return VarianceEstimates(entries, np.array([*estimates, fit.sigma2]), _covariance(fit, entries))
 
 
-def _joint_standard_errors(fit, entries):
+def _joint_covariance(fit, entries):
     """From the joint information of (natural parameters, beta): entries are linear in the parameters, ``R T R'``."""
     if fit.parameter_covariance is None:
-        return np.full(len(entries), np.nan)
+        return np.full((len(entries), len(entries)), np.nan)
     jacobian = entry_jacobian(fit, entries)
     k = jacobian.shape[1]
-    variances = np.einsum("ek,kl,el->e", jacobian, fit.parameter_covariance[:k, :k], jacobian)
-    known = [fit.interior[term] for term, _, _ in entries]
-    return np.where(known, np.sqrt(np.maximum(variances, 0.0)), np.nan)
+    found = jacobian @ fit.parameter_covariance[:k, :k] @ jacobian.T
+    return _where_known(found, [fit.interior[term] for term, _, _ in entries])
+
+
+def _where_known(covariance, known):
+    known = np.array(known, dtype=bool)
+    return np.where(known[:, None] & known, covariance, np.nan)
 
 
 def entry_jacobian(fit, entries):
@@ -88,15 +137,14 @@ def free_entries(structure):
     return sorted(zip(rows.tolist(), cols.tolist(), strict=True), key=lambda rc: (rc[0] != rc[1], rc))
 
 
-def _standard_errors(fit, entries):
+def _covariance(fit, entries):
     information = variance_information(fit)
     if information is None:
-        return np.full(len(entries) + 1, np.nan)
+        return np.full((len(entries) + 1, len(entries) + 1), np.nan)
     jacobian = linear_entry_jacobian(fit, information.parameters, entries)
-    variances = np.einsum("ek,kl,el->e", jacobian, information.covariance, jacobian)
     interior = [b.structure.is_interior(T) for b, T in zip(fit.model.blocks, fit.optimum.point, strict=True)]
     known = [interior[k] for k, _, _ in entries] + [True]
-    return np.where(known & (variances > 0), np.sqrt(np.maximum(variances, 0.0)), np.nan)
+    return _where_known(jacobian @ information.covariance @ jacobian.T, known)
 
 
 def linear_entry_jacobian(fit, parameters, entries):
