@@ -376,7 +376,10 @@ class MixedResults:
 
     @property
     def random_effects_cov(self) -> dict[str, np.ndarray]:
-        """Covariances of the conditional modes given the parameters, (levels, q, q) per factor."""
+        """Covariances of the conditional modes given the parameters: per factor an array (levels, q, q).
+
+        Levels and effects are in the order of the rows and columns of ``random_effects``.
+        """
         return {name: self._fit.effect_covariances(f) for f, name in enumerate(self._labels.factors)}
 
     def effects_table(self) -> pd.DataFrame:

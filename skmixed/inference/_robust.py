@@ -150,19 +150,26 @@ class ClusterRobust:
         """
         own, shared = self._moments
         LC = L @ self.C
-        total = np.einsum("sp,mpr,tr->st", LC, own, LC)
-        expected = total - self._overlap(shared @ LC.T)
+        within = np.einsum("sp,mpr,tr->st", LC, own, LC)
+        expected = within - self._overlap(shared @ LC.T)
         values, vectors = np.linalg.eigh((expected + expected.T) / 2)
-        if not values[0] > RANK * np.max(np.abs(np.diag(total)), initial=0.0):
+        if not values[0] > RANK * np.max(np.abs(np.diag(within)), initial=0.0):
             return np.nan
-        LC = (vectors / np.sqrt(values)).T @ LC
+        variances = self._sum_of_variances((vectors / np.sqrt(values)).T @ LC)
+        return len(L) * (len(L) + 1.0) / variances if variances > 0 else np.nan
+
+    def _sum_of_variances(self, LC):
+        """``sum_st Var(D_st)`` for contrasts ``LC`` of the scores."""
+        own, shared = self._moments
         v = np.einsum("sp,mpr,tr->mst", LC, own, LC)
         h = shared @ LC.T  # (m, p, q)
         hh = np.einsum("mps,pr,mrt->mst", h, self.C, h)
         G = np.einsum("mps,mrt->stpr", h, h)
-        pairs = [(s, t) for s in range(len(L)) for t in range(len(L))]
-        total = sum(self._product(v, hh, G, (s, s), (t, t)) + self._product(v, hh, G, (s, t), (t, s)) for s, t in pairs)
-        return len(L) * (len(L) + 1.0) / total if total > 0 else np.nan
+        return sum(
+            self._product(v, hh, G, (s, s), (t, t)) + self._product(v, hh, G, (s, t), (t, s))
+            for s in range(len(LC))
+            for t in range(len(LC))
+        )
 
     def _overlap(self, h):
         """``sum_c h_c'C h_c``, (q, q)."""
