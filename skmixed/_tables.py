@@ -86,6 +86,8 @@ def unknown_column(role, name, names):
     else:
         near = difflib.get_close_matches(str(name), [str(n) for n in names], n=1)
         advice = f"Did you mean {near[0]!r}?" if near else "Give the name of one of these columns."
+    if not names:
+        return ValueError(f"{role}: no column {name!r}, for there are none at all.\nLeave {role} out.")
     shown = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
     return ValueError(f"{role}: no column {name!r} among {shown}.\n{advice}")
 

@@ -189,6 +189,11 @@ class FittedFormula:
         return list(self._groups)
 
     @property
+    def fixed_columns(self):
+        """Columns that the fixed effects are computed from."""
+        return {str(v) for v in self._specifications[0].required_variables}
+
+    @property
     def categorical(self):
         """Columns that enter as categories, whatever they hold."""
         return {

@@ -452,3 +452,35 @@ def test_separated_samples_are_one_warning(weighted):
     assert [w.category for w in caught] == [ConvergenceWarning]
     assert found.n_unconverged > 0
     assert found.n_failed == found.samples.isna().all(axis=1).sum()
+
+
+@pytest.mark.parametrize("share", [0.5, 0.999])
+def test_fractions_of_rows_cannot_be_drawn(share):
+    est, _ = fitted_linear("intercept", np.full(ROWS, share))
+    for ask in (bootstrap, lambda est, **options: est.results_.variance_table("bootstrap", **options)):
+        with pytest.raises(ValueError, match=r"sample_weight: the weights count .* in 400 rows.*\n.*repetitions"):
+            ask(est, n_samples=2)
+
+
+def test_fractions_may_be_made_up_for_by_other_rows():
+    weights = np.tile([0.5, 2.5], ROWS // 2)
+    est, _ = fitted_linear("intercept", weights)
+    found = bootstrap(est, n_samples=200, random_state=0).table().set_index("name").loc["var(Residual)"]
+    assert abs(found["bias"]) < 0.3 * found["std_error"]
+
+
+@pytest.mark.parametrize("n_samples", [0, -3, 1.5, None, "many", True])
+def test_numbers_of_samples(sleepstudy, n_samples):
+    est, _ = sleepstudy
+    for ask in (bootstrap, lambda est, **options: est.results_.variance_table("bootstrap", **options)):
+        with pytest.raises((ValueError, TypeError), match=f"n_samples={n_samples!r} is not .*\\n"):
+            ask(est, n_samples=n_samples)
+
+
+def test_results_are_readable(sleepstudy):
+    est, _ = sleepstudy
+    found = bootstrap(est, n_samples=5, random_state=0, level=0.9)
+    *lines, last = repr(found).split("\n")
+    assert lines[0].split() == ["name", "estimate", "bias", "std_error", "ci_low", "ci_high"]
+    assert len(lines) == 7
+    assert last == "Bootstrap: 5 samples, 0 failed, 0 not converged; 90 % limits"

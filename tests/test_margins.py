@@ -19,6 +19,7 @@ from skmixed import (
     GroupsWarning,
     MixedLinearRegressor,
     MixedLogisticClassifier,
+    RandomEffect,
     RankDeficiencyWarning,
     SingularFitWarning,
 )
@@ -559,7 +560,7 @@ def test_tables_of_any_kind(outcomes, slopes, kind):
         found = average_effects(model, at={1: [4, 6]}, kind=kind)
         plain = MixedLogisticClassifier(groups="group").fit(X, y)
         theirs = average_effects(plain, at={"x1": [4, 6]}, kind=kind)
-        assert found["term"].to_list() == [0, 0, 1, 1]
+        assert found["term"].to_list() == ["x0", "x0", "x1", "x1"]
         np.testing.assert_allclose(found["estimate"], theirs["estimate"], rtol=1e-9)
         np.testing.assert_allclose(found.cov_params(), theirs.cov_params(), rtol=1e-8)
 
@@ -677,6 +678,7 @@ MISTAKES = {
     "at is no dict": ({"at": ["x0"]}, TypeError, "at=.*expected a dict"),
     "at and by": ({"at": {"x0": 1}, "by": "x0"}, ValueError, "at and by both name 'x0'"),
     "unknown by": ({"by": ["x0", "x9"]}, ValueError, "by: no column 'x9'"),
+    "no variables": ({"variables": []}, ValueError, "variables: no columns are named"),
     "groups alone": ({"groups": [1, 2]}, ValueError, "groups was passed without X"),
     "short weights": ({"sample_weight": [1.0, 2.0]}, ValueError, "sample_weight: expected 1000 numbers"),
     "zero weights": ({"sample_weight": np.zeros(1000)}, ValueError, "sample_weight: expected 1000 numbers"),
@@ -692,6 +694,69 @@ def test_mistakes_are_named(intercepts, mistake):
     with pytest.raises(error, match=message) as found:
         average_effects(intercepts, **arguments)
     assert len(str(found.value).splitlines()) == 2
+
+
+@pytest.fixture(scope="module")
+def array_fit(two_factors):
+    """An array X, and two factors that are passed beside it."""
+    X, _, y = two_factors
+    terms = [RandomEffect(0, (0,)), RandomEffect(1)]
+    return MixedLinearRegressor(random_effects=terms).fit(X[["x0", "x1"]].to_numpy(), y, groups=X[["group", "site"]])
+
+
+def test_factors_beside_an_array_are_none_of_its_columns(array_fit, crossed_linear):
+    for kind in KINDS:
+        found, expected = average_effects(array_fit, kind=kind), average_effects(crossed_linear, kind=kind)
+        assert found["term"].to_list() == ["x0", "x1"]
+        pd.testing.assert_frame_equal(found, expected, rtol=1e-6)
+
+
+def test_columns_of_arrays_by_name_and_position(array_fit, crossed_linear):
+    expected = average_effects(crossed_linear, variables="x0", at={"x1": [4, 6]})
+    for first, second in ((0, 1), ("x0", "x1"), (-2, -1)):
+        found = average_effects(array_fit, variables=first, at={second: [4, 6]})
+        pd.testing.assert_frame_equal(found, expected, rtol=1e-6)
+        contrast = average_effects(array_fit, variables={first: [0, 1]})
+        assert contrast["term"].to_list() == ["x0"]
+    with pytest.raises(ValueError, match="variables: no column 'x2' among 'x0', 'x1'"):
+        average_effects(array_fit, variables="x2")
+    with pytest.raises(ValueError, match="at and by both name 'x1'"):
+        average_effects(array_fit, at={1: 0.0}, by="x1")
+
+
+def test_by_the_names_of_factors_beside_x(array_fit, crossed_linear):
+    """They are called as in the results."""
+    names = dict(zip(array_fit.results_.random_effects, ("group", "site"), strict=True))
+    for by in (["groups1"], ["groups1", "groups0"]):
+        found = average_predictions(array_fit, by=by, kind="conditional").rename(columns=names)
+        expected = average_predictions(crossed_linear, by=[names[name] for name in by], kind="conditional")
+        pd.testing.assert_frame_equal(found, expected, rtol=1e-6, check_frame_type=False)
+    with pytest.raises(ValueError, match="by: no column 'school' among 'x0', 'x1', 'groups0', 'groups1'"):
+        average_predictions(array_fit, by="school")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_trend_over_the_levels_of_a_factor(two_factors, kind):
+    """A fixed column that is a grouping factor too: its coefficient, the levels staying as they are."""
+    X, _, y = two_factors
+    model = MixedLinearRegressor(formula="x0 + site + (1 | group) + (1 | site)").fit(X, y)
+    found = average_effects(model, kind=kind)
+    assert found["term"].to_list() == ["x0", "site"]
+    assert found.loc[1, "contrast"] == "dy/dx"
+    np.testing.assert_allclose(found["estimate"], model.coef_, rtol=1e-8)
+    np.testing.assert_allclose(found["std_error"], model.results_.bse.iloc[1:], rtol=1e-6)
+
+
+def test_a_fixed_column_within_an_interaction_of_factors():
+    """As service in lme4's InstEval: ``service + (1 | dept:service)``."""
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"service": np.tile([0, 1], 300), "dept": np.repeat(np.arange(30), 20)})
+    cell = rng.normal(size=(30, 2))[data["dept"], data["service"]]
+    y = 0.3 * data["service"] + cell + rng.normal(size=600)
+    model = MixedLinearRegressor(formula="service + (1 | dept:service)").fit(data, y)
+    found = average_effects(model)
+    assert found[["term", "contrast"]].to_numpy().tolist() == [["service", "1 - 0"]]
+    assert found.loc[0, "estimate"] == pytest.approx(model.coef_[0], rel=1e-9)
 
 
 def test_what_has_no_averages(outcomes, contraception):

@@ -1,6 +1,7 @@
 """Profile limits against lme4's figures, and against constrained minima of the dense deviances."""
 
 import pickle
+import time
 import warnings
 
 import numpy as np
@@ -23,12 +24,15 @@ from skmixed import (
 from skmixed._covariance import exchangeable
 from skmixed._optimize import local_model
 from skmixed.inference._coordinates import HEADS, Polar, RootCoordinates, Shifted, SpectralCoordinates, Squares
+from skmixed.inference._limits import limits
 from skmixed.inference._profile import profile, profile_limits
 from skmixed.inference._profilers import make_profiler
 from skmixed.inference._spaces import Pinned, Space
 from skmixed.inference._variances import variance_estimates
 
 from . import reference_glmm, reference_models
+from . import test_random_designs as random_designs
+from . import test_random_designs_logistic as random_designs_logistic
 from .dense import gls, term_design
 from .dense_logistic import laplace_deviance, quadrature_deviance
 
@@ -663,3 +667,71 @@ def test_separated_data_have_infinite_limits():
         model = MixedLogisticClassifier(groups=["g", "h"], random_effects="(1 | g)").fit(X, y)
     row = profile(model, "x1").iloc[0]
     assert np.isfinite(row.ci_low) and row.ci_high == np.inf
+
+
+@pytest.mark.parametrize("parameters", [1, 1.5, {"x0": 1}, True])
+def test_parameters_are_names(sleepstudy_fit, parameters):
+    with pytest.raises(TypeError, match=r"parameters=.* are no names of fixed effects\.\n"):
+        profile(sleepstudy_fit, parameters)
+
+
+class Endless:
+    """A profile that never leaves the deviance of the fit, at a price of ten evaluations for each value."""
+
+    phi, unit, low, high, n_evaluations = 0.0, 1.0, -np.inf, np.inf, 0
+
+    def __init__(self, reach):
+        self.reach = reach
+
+    def __call__(self, phi):
+        self.n_evaluations += 10
+        return np.sin(phi), 1.0
+
+
+class Overflowing(Endless):
+    def __call__(self, phi):
+        raise np.linalg.LinAlgError("Eigenvalues did not converge")
+
+
+class Flat(Endless):
+    def __call__(self, phi):
+        return 0.0, 0.0
+
+
+@pytest.mark.parametrize(("path", "end"), [(Endless, np.nan), (Overflowing, np.nan), (Flat, np.inf)])
+def test_limits_that_cannot_be_found(path, end):
+    """NaN where the work is too much or the numbers overflow, the end of the range where the deviance is flat."""
+    found = limits(path, 0.0, 0.95, max_evaluations=30)
+    np.testing.assert_array_equal([found.low, found.high], [-end, end])
+
+
+def test_limits_that_are_given_up_are_said():
+    X, y, _ = simulated(4, 60)
+    model = MixedLinearRegressor(random_effects="(1 + x0 | g)", groups=["g", "h"]).fit(X, y)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skmixed.inference._profilers.MAX_EVALUATIONS", {True: 3, False: 3})
+        with pytest.warns(ConvergenceWarning, match="limits that could not be found") as caught:
+            table = profile(model)
+    assert len(caught) == 1
+    assert table[LIMITS].isna().any(axis=None)
+
+
+DIFFICULT = {  # seeds of random designs whose profiles meet overflow, points out of reach, or endless valleys
+    "overflow": (random_designs, 527),
+    "out of reach": (random_designs, 543),
+    "not converged": (random_designs, 257),
+    "separated": (random_designs_logistic, 60),
+}
+
+
+@pytest.mark.parametrize("name", DIFFICULT)
+def test_difficult_profiles_end_soon(name):
+    module, seed = DIFFICULT[name]
+    design = module.random_design(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SkmixedWarning)
+        model = design.model.fit(design.X, design.y, **design.options)
+        start = time.process_time()
+        table = profile(model)
+        assert time.process_time() - start < 30.0
+    assert not (table["ci_low"] > table["ci_high"]).any()

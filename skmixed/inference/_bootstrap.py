@@ -17,10 +17,10 @@ from joblib import effective_n_jobs
 from scipy import stats
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted
 
 from .. import _kernels as kernels
 from ..exceptions import ConvergenceWarning
+from ._arguments import check_estimator, check_n_samples
 from ._contrasts import check_level
 from ._resampling import resampler
 from ._statistics import AllParameters, OfEstimator, VarianceEntries
@@ -72,7 +72,9 @@ def bootstrap(
     AttributeError
         Where the training rows are not kept.
     TypeError
-        Where ``statistic`` returns something that is not made of numbers.
+        Where ``statistic`` returns something that is not made of numbers, or ``n_samples`` is not a whole number.
+    ValueError
+        Where the weights of a linear model add up to less than one observation per row.
 
     Warns
     -----
@@ -90,10 +92,9 @@ def bootstrap(
     >>> found.table().columns.to_list()
     ['name', 'estimate', 'bias', 'std_error', 'ci_low', 'ci_high']
     """
-    check_is_fitted(est)
+    check_estimator(est)
     check_level(level)
-    if n_samples < 1:
-        raise ValueError(f"n_samples={n_samples!r} is not a number of samples.\nUse at least 1, such as 1000.")
+    n_samples = check_n_samples(n_samples)
     training, fit = est.results_._training(), est._fit
     function = AllParameters.of(est) if statistic is None else OfEstimator(est, training, statistic)
     estimate = function(fit, training.y)
@@ -102,7 +103,7 @@ def bootstrap(
     return _result(found, function.names, estimate, level)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BootstrapResult:
     """What :func:`bootstrap` found: the samples, and what follows from them.
 
@@ -125,6 +126,13 @@ class BootstrapResult:
     level: float
     n_failed: int
     n_unconverged: int
+
+    def __repr__(self):
+        return (
+            f"{self.table().to_string(index=False, max_rows=40)}\n"
+            f"Bootstrap: {len(self.samples):,} samples, {self.n_failed} failed, {self.n_unconverged} not converged; "
+            f"{100.0 * self.level:g} % limits"
+        )
 
     @property
     def std_error(self) -> pd.Series:
@@ -180,7 +188,7 @@ def bootstrap_limits(fit, training, level=0.95, *, n_samples=1000, n_jobs=None, 
 
     Returns (low, high, std_errors); ``options`` are ``tol`` and ``max_iter`` of the refits.
     """
-    statistic = VarianceEntries(variance_entries(fit))
+    n_samples, statistic = check_n_samples(n_samples), VarianceEntries(variance_entries(fit))
     estimate, source = statistic(fit), resampler(fit, training, **options)
     found = replicates(source, statistic, n_samples, n_jobs=n_jobs, random_state=random_state)
     names = list(range(len(estimate)))

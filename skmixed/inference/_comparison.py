@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
+from ._arguments import check_estimator
 from ._cones import mixture_weights
 from ._likelihood_ratio import LikelihoodRatioTest, likelihood_ratio, mixture_test
 from ._nesting import Embedding, NotNested
@@ -121,8 +121,7 @@ def compare(models: Sequence | Mapping[str, Any], names: Sequence[str] | None = 
 
 
 def _n_params(est):
-    check_is_fitted(est)
-    return est.results_.n_params
+    return check_estimator(est, "models").results_.n_params
 
 
 def _named(models, names):

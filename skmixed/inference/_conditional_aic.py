@@ -13,6 +13,7 @@ import numpy as np
 from .. import _kernels as kernels
 from .._lmm import working_variates
 from .._optimize import pack
+from ._arguments import check_estimator
 from ._variances import covariance_uncertainty
 
 
@@ -47,7 +48,9 @@ def conditional_aic(est: Any) -> ConditionalAIC:
     Returns
     -------
     ConditionalAIC
-        ``caic, loglik, df, df_given``; NaN where the likelihood is flat along some variance.
+        ``caic, loglik, df, df_given``.  For a linear model df and caic are NaN where the likelihood is flat along some
+        variance, or the search did not converge: the covariances of such a fit do not follow the responses in any known
+        way.
 
     Raises
     ------
@@ -74,11 +77,11 @@ def conditional_aic(est: Any) -> ConditionalAIC:
     >>> conditional_aic(plain).caic > conditional_aic(slopes).caic
     True
     """
-    fit = est._fit
+    fit = check_estimator(est)._fit
     if fit.sigma2 is None:
         est.results_._training()
         return _logistic_caic(fit)
-    if fit.sigma2 <= 0 or fit.state.degenerate:
+    if fit.sigma2 <= 0 or fit.state.degenerate or fit.is_degenerate:
         raise ValueError("conditional_aic: no residual variance is left.\nDrop columns or random effects.")
     with kernels.blas_threads(), np.errstate(all="ignore"):
         given = _hat_trace(fit.state, fit.rank)
@@ -121,6 +124,8 @@ def _conditional_loglik(fit):
 
 def _moving_covariances(fit):
     """What the covariances add to the derivatives of the fitted values, because they follow the responses."""
+    if not fit.optimum.converged:
+        return np.nan  # they follow the responses in this way from a minimum of the deviance only
     J, covariance = covariance_uncertainty(fit)
     if not len(J):
         return 0.0 if _all_zero(fit) else np.nan

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import _kernels as kernels
 from .._lmm import FixedEffects
+from ._arguments import check_n_samples
 from ._likelihood_ratio import LikelihoodRatioTest
 
 MAX_DENSE_EIGENVALUES = 3000
@@ -17,10 +18,15 @@ GRID = np.concatenate([[0.0], np.exp(np.arange(-10.0, 12.0, 0.2))])  # variance 
 
 
 def exact_test(fit, statistic, n_samples, random_state):
-    """The test of one variance against the simulated distribution of its statistic for these rows."""
+    """The test of one variance against the simulated distribution of its statistic for these rows.
+
+    The p-value is ``(1 + draws at least as large) / (1 + draws)``: the observed statistic is one more draw under the
+    null, so that the test holds its level for any number of draws, and is never zero (Davison and Hinkley 1997, 4.2).
+    """
     _check(fit)
+    n_samples = check_n_samples(n_samples)
     draws = simulated_statistics(fit, n_samples, random_state)
-    pvalue = float(np.mean(draws >= statistic)) if statistic > 0 else 1.0
+    pvalue = float(1 + np.sum(draws >= statistic)) / (1 + n_samples) if statistic > 0 else 1.0
     null = f"the random-effect variance is zero; {n_samples:,} draws of the statistic for these rows"
     return LikelihoodRatioTest(float(statistic), 1, pvalue, null, "RLRT" if fit.reml else "LRT")
 

@@ -13,12 +13,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from scipy.linalg import block_diag
-from sklearn.utils.validation import check_is_fitted
 
 from .. import _kernels as kernels
 from .._design import independent_columns
+from ._arguments import check_estimator
 
 CONSTANT_WITHIN = 1e-10  # share of the sum of squares of a column, within levels, below which it does not vary there
+
+
+AGREE = "both estimates of the coefficients agree exactly, as in balanced data, so that there is nothing to test"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class HausmanTest:
         The null hypothesis in words.
     table : DataFrame
         By coefficient: ``fixed, random, difference, std_err`` (of the difference).
+
+    In balanced data both estimates may be the same numbers: then ``df`` is 0, ``pvalue`` NaN, and ``null`` says so.
     """
 
     statistic: float
@@ -71,7 +76,8 @@ def hausman_test(est: Any, scale: Literal["random", "own"] = "random") -> Hausma
     Raises
     ------
     ValueError
-        For a classifier, several grouping factors, or none; where nothing varies within levels, or no residual is left.
+        For a classifier, several grouping factors, or none; where nothing varies within levels beyond what their own
+        slopes explain, or no residual is left.
 
     References
     ----------
@@ -87,12 +93,10 @@ def hausman_test(est: Any, scale: Literal["random", "own"] = "random") -> Hausma
     >>> test.table.index.to_list()
     ['x0', 'x1']
     """
-    check_is_fitted(est)
-    fit = est._fit
+    fit = check_estimator(est)._fit
     _check(fit, scale)
     within = Within.of(fit)
-    if not len(within.places):
-        raise ValueError("no fixed effect varies within levels.\nThere is no fixed-effects estimator to compare with.")
+    _check_within(within, est.results_._labels.effects[0], scale)
     random = fit.coefficients[fit.design.kept][within.places]
     V = fit.coefficient_covariance[np.ix_(within.places, within.places)]
     sigma2 = fit.sigma2 if scale == "random" else within.sigma2
@@ -102,7 +106,8 @@ def hausman_test(est: Any, scale: Literal["random", "own"] = "random") -> Hausma
     errors = np.sqrt(_without_rounding(np.diag(spread), size))
     columns = {"fixed": within.coefficients, "random": random, "difference": difference, "std_err": errors}
     names = [est.results_.params.index[k] for k in within.places]
-    null = f"random effects are uncorrelated with the columns; chi-squared with {df} degree{'s' * (df != 1)} of freedom"
+    null = "random effects are uncorrelated with the columns; "
+    null += f"chi-squared with {df} degree{'s' * (df > 1)} of freedom" if df else AGREE
     pvalue = float(stats.chi2.sf(statistic, df)) if df else np.nan
     return HausmanTest(statistic, df, pvalue, null, pd.DataFrame(columns, index=names))
 
@@ -118,6 +123,21 @@ def _check(fit, scale):
         raise ValueError(
             f"the Hausman test needs a single grouping factor, the model has {len(fit.model.sizes)}.\n"
             "Fit a model with the factor in question."
+        )
+
+
+def _check_within(within, effects, scale):
+    if not len(within.places) and (slopes := [name for name in effects if name != "Intercept"]):
+        raise ValueError(
+            f"no coefficient is left to compare: levels with slopes of {', '.join(slopes)} of their own say nothing "
+            "of the common one.\nTest the model with random intercepts only."
+        )
+    if not len(within.places):
+        raise ValueError("no fixed effect varies within levels.\nThere is no fixed-effects estimator to compare with.")
+    if scale == "own" and np.isnan(within.sigma2):
+        raise ValueError(
+            "scale='own': the fixed-effects model reproduces the response and has no residual variance.\n"
+            "Use scale='random'."
         )
 
 
@@ -141,7 +161,7 @@ class Within:
     places: np.ndarray  # among the kept coefficients
     coefficients: np.ndarray
     covariance: np.ndarray  # in units of the residual variance
-    sigma2: float
+    sigma2: float  # NaN where no degrees of freedom are left
 
     @classmethod
     def of(cls, fit):
@@ -155,7 +175,8 @@ class Within:
         inverse = np.linalg.inv(S[np.ix_(found, found)])
         beta = frame.y_scale * inverse @ S[found, -1] + inverse @ S[found, :-1] @ mixing @ frame.pilot[kept]
         rss = S[-1, -1] - S[found, -1] @ inverse @ S[found, -1]
-        sigma2 = frame.y_scale**2 * rss / max(fit.n - rank - len(found), np.finfo(float).tiny)
+        left = fit.n - rank - len(found)
+        sigma2 = frame.y_scale**2 * rss / left if left > 0 else np.nan
         units, slopes = 1.0 / frame.candidates.scales[kept[found]], found >= frame.fit_intercept
         covariance = (np.outer(units, units) * inverse)[np.ix_(slopes, slopes)]
         return cls(found[slopes], (units * beta)[slopes], covariance, float(sigma2))

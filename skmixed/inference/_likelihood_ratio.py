@@ -10,7 +10,7 @@ from scipy import special, stats
 ROUNDING = 1e-9  # a difference of log-likelihoods below this share of them is none
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LikelihoodRatioTest:
     """A likelihood-ratio test; ``null`` says in words what was tested.
 
@@ -36,10 +36,21 @@ class LikelihoodRatioTest:
     distribution: str
     weights: tuple = ()
 
+    def __repr__(self):
+        mixture = f", weights {', '.join(f'{w:.3g}' for w in self.weights)}" * (len(self.weights) > 1)
+        return (
+            f"Likelihood-ratio test: {self.null}\n"
+            f"{self.distribution} = {self.statistic:.4g}, df = {self.df}, {_p_value(self.pvalue)}{mixture}"
+        )
+
     @property
     def pvalue_chi2(self) -> float:
         """From the chi-squared with ``df`` degrees of freedom: too large where variances are tested."""
         return float(stats.chi2.sf(self.statistic, self.df)) if self.df else np.nan
+
+
+def _p_value(p):
+    return "p < 0.0001" if p < 1e-4 else f"p = {p:.4f}"
 
 
 def likelihood_ratio(larger, smaller):

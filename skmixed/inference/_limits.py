@@ -16,26 +16,28 @@ MAX_POINTS = 60
 NARROW, NARROW_FAILURE = 1e-7, 0.1  # bracket as a share of the distance from the estimate; below a failure
 LONGEST_STEP = 4.0  # factor by which the distance from the estimate may grow in one step
 FARTHEST = 1e4  # times the first step, where a profile that has not risen by enough never will
+FAR, FLAT = 1e2, 0.1  # times the first step, where one whose zeta is still below this share of its target never will
 MAX_FAILURES = 4  # attempts to come closer to values of a parameter without a constrained minimum
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits in the coordinate, and the lowest deviance met on the way to them."""
+    """Limits in the coordinate, NaN where the search was given up, and the lowest deviance met on the way to them."""
 
     low: float
     high: float
     lowest: float
 
 
-def limits(path, deviance, level):
-    """Both limits of the coordinate of a path; a function makes one for each side from the deviance to be reached."""
+def limits(path, deviance, level, max_evaluations):
+    """Both limits of the coordinate of a path; a function makes one for each side from the deviance to be reached.
+
+    A side takes no more than about ``max_evaluations`` of the deviance.
+    """
     target, found, lowest = stats.norm.ppf(0.5 + level / 2.0), [], np.inf
     for side in (-1, 1):
-        fresh = path(deviance + target**2)
-        crossing = Crossing(fresh, deviance, target, side)
-        at_end = fresh.phi == crossing.end
-        found.append(fresh.phi if at_end else crossing.find(_first(fresh, side, target)))
+        crossing = Crossing(path(deviance + target**2), deviance, target, side, max_evaluations)
+        found.append(crossing.limit())
         lowest = min(lowest, crossing.lowest)
     return Limits(*found, lowest)
 
@@ -86,28 +88,44 @@ class Bracket(NamedTuple):
 class Crossing:
     """Where zeta reaches its target on one side of the estimate."""
 
-    def __init__(self, path, deviance, target, side):
+    def __init__(self, path, deviance, target, side, max_evaluations):
         self.path, self.deviance, self.target, self.side = path, deviance, target, side
+        self.max_evaluations = max_evaluations
         self.end = path.high if side > 0 else path.low
         self.lowest = np.inf
+
+    def limit(self):
+        """Where it is, NaN where the numbers on the way are not finite or the evaluations are used up."""
+        if self.path.phi == self.end:
+            return self.end
+        try:
+            return self.find(_first(self.path, self.side, self.target))
+        except np.linalg.LinAlgError:
+            return np.nan
 
     def find(self, first):
         """The value of the coordinate; the end of its range where the target is not reached."""
         estimate, phi = self.path.phi, first
-        bracket, farthest = Bracket(estimate, estimate, self.end), FARTHEST * abs(first - estimate)
+        bracket, step = Bracket(estimate, estimate, self.end), abs(first - estimate)
         for _ in range(MAX_POINTS):
             phi = self.end if self.side * (phi - self.end) >= 0 else phi
             gap, newton = self._evaluate(phi)
             if abs(gap) < CLOSE:
                 return newton if _is_between(newton, estimate, self.end) else phi
-            is_low = gap < 0 and (phi == self.end or abs(phi - estimate) > farthest)
-            if is_low or bracket.failures > MAX_FAILURES:
+            if self._is_low(phi, gap, step) or bracket.failures > MAX_FAILURES:
                 return self.end
+            if self.path.n_evaluations > self.max_evaluations:
+                return np.nan
             bracket = bracket.narrowed(phi, gap)
             if bracket.is_narrow:
                 break
             phi = bracket.next(phi, newton)
         return self.end if bracket.is_failure else bracket.outside
+
+    def _is_low(self, phi, gap, step):
+        """Whether the target is not reached anywhere, by a value as far out as this."""
+        distance, is_flat = abs(phi - self.path.phi), gap < (FLAT - 1.0) * self.target
+        return gap < 0 and (phi == self.end or distance > (FAR if is_flat else FARTHEST) * step)
 
     def _evaluate(self, phi):
         """Distance of zeta from its target, and where Newton's method goes from here."""

@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import sparse, stats
-from sklearn.utils.validation import check_is_fitted
 
 from .. import _tables as tables
 from .._prediction import Kind, Uncertainty, stacked
+from ._arguments import check_estimator
 from ._contrasts import check_level
 
 __all__ = ["Margins", "average_effects", "average_predictions"]
@@ -80,9 +80,9 @@ def average_predictions(
         Weights of the rows in the averages.  None: those of the fit with its rows, else all equal.
     at : dict, default=None
         Column -> value or list of values that every row is given; one average for each combination.  Columns of arrays
-        are named by position.
+        are called "x0", "x1", ... as in ``results_.params``, or given by position.
     by : column or list of columns, default=None
-        One average for each combination of their values.
+        One average for each combination of their values; also the names of factors that were passed as ``groups``.
     kind : {"marginal", "population", "conditional"}, default="marginal"
         "marginal" integrates over all random effects: the average over levels; "population" sets them to zero: a
         typical level; "conditional" takes the estimated effects of known levels and integrates over those of new ones.
@@ -154,8 +154,9 @@ def average_effects(
     X : table or array of shape (n_rows, n_columns), default=None
         As for ``est.predict``.  None: the rows of the fit with their groups and weights.
     variables : column, list of columns, or dict, default=None
-        Columns to change.  None: all that the model uses but the grouping factors.  A dict maps columns to lists of
-        values whose contrasts with the first one are wanted, such as ``{"age": [30, 40]}``.
+        Columns to change.  None: all that the model uses but the grouping factors; a column that is a grouping factor
+        and a fixed effect of a formula as well is among them.  A dict maps columns to lists of values whose contrasts
+        with the first one are wanted, such as ``{"age": [30, 40]}``.
     groups : array-like, default=None
         Labels, where they were passed to ``fit`` as well.
     sample_weight : array-like of shape (n_rows,), default=None
@@ -230,7 +231,13 @@ class _Sample:
         return self.uncertainty.combined(self.weights, self._predictions(changes))
 
     def _predictions(self, changes):
-        rows, codes = self.est._read_for_prediction(_changed(self.table, changes), self.groups, self.kind)
+        return self._predicted(*self._read(changes))
+
+    def _read(self, changes):
+        """Rows of the changed table and their levels."""
+        return self.est._read_for_prediction(_changed(self.table, changes), self.groups, self.kind)
+
+    def _predicted(self, rows, codes):
         return self.est._linearised(rows, codes, self.kind)
 
     def effects(self, name, values, setting):
@@ -241,9 +248,11 @@ class _Sample:
         return [(f"{b} - {values[0]}", other - first) for b, other in zip(values[1:], others, strict=True)]
 
     def _slope(self, name, setting):
+        """The levels stay where the column is a grouping factor too."""
         x = np.asarray(_column(_changed(self.table, setting), name), dtype=np.float64)
         steps = _steps(x, np.asarray(self.column(name), dtype=np.float64))
-        moved = [self._predictions(setting | {name: x + k * steps}) for k in range(3)]
+        _, codes = self._read(setting)
+        moved = [self._predicted(self._read(setting | {name: x + k * steps})[0], codes) for k in range(3)]
         return self.uncertainty.combined(self.weights.multiply(0.5 / steps).tocsr(), *moved, combination=_rise)
 
 
@@ -266,26 +275,16 @@ def _steps(x, column):
 
 def _read(est, X, groups, sample_weight, at, by, kind):
     """The sample, and the settings of ``at``."""
-    _check_estimator(est)
+    check_estimator(est)
     if X is None:
         X, groups, sample_weight = _training(est, groups, sample_weight)
     table, rows = _plain(X), est.results_._rows
-    at, by = _settings(table, at), _listed(by)
-    _check_columns("by", by, table)
+    at, by = _settings(table, at), _by_values(est, table, groups, _listed(by))
     if both := [name for name in by if name in at[0]]:
         raise ValueError(f"at and by both name {both[0]!r}.\nAverage at given values of it, or within its values.")
     fitted = table if rows is None else _plain(rows.given.X)
-    cells, weights = _cells(table, by, _row_weights(sample_weight, len(table)))
+    cells, weights = _cells(by, _row_weights(sample_weight, len(table)))
     return _Sample(est, kind, table, groups, fitted, cells, weights, est._uncertainty), at
-
-
-def _check_estimator(est):
-    if not hasattr(est, "_linearised"):
-        raise TypeError(
-            f"est: expected a mixed model, got {type(est).__name__}.\n"
-            "Pass the model itself (of a pipeline the last step, and X as it arrives there)."
-        )
-    check_is_fitted(est, "results_")
 
 
 def _training(est, groups, sample_weight):
@@ -302,8 +301,7 @@ def _settings(table, at):
     """All combinations of the values of ``at``, one dict each."""
     if at is not None and not isinstance(at, dict):
         raise TypeError(f"at={at!r}: expected a dict.\nWrite at={{'age': [30, 40]}}.")
-    at = {name: _listed(values) for name, values in (at or {}).items()}
-    _check_columns("at", at, table)
+    at = _known_keys("at", at or {}, table)
     if empty := [name for name, values in at.items() if not values]:
         raise ValueError(f"at: no values for {empty[0]!r}.\nGive a value or a list of values.")
     return [dict(zip(at, values, strict=True)) for values in product(*at.values())]
@@ -327,40 +325,55 @@ def _row_weights(sample_weight, n):
     return weights
 
 
-def _cells(table, by, row_weights):
+def _by_values(est, table, groups, by):
+    """Values of the columns ``by``: those of the table, or labels that came as ``groups``."""
+    passed = {} if not by or groups is None else est._read_for_prediction(table, groups, "population")[0].labels
+    passed = {est._label(key): labels for key, labels in passed.items()}
+    columns = {}
+    for column in by:
+        name = _name(column, table)
+        if name not in _names(table) and name not in passed:
+            raise tables.unknown_column("by", name, [*_names(table), *passed])
+        columns[name] = tables.labels(_column(table, name)) if name in _names(table) else passed[name]
+    return columns
+
+
+def _cells(by, row_weights):
     """Values of the columns ``by`` that occur, and per combination the weights of the rows, which sum to one."""
     used = np.flatnonzero(row_weights)
-    columns = pd.DataFrame({name: tables.labels(_column(table, name)) for name in by}, index=range(len(table)))
-    columns = columns.iloc[used].reset_index(drop=True)
+    columns = pd.DataFrame(by, index=range(len(row_weights))).iloc[used].reset_index(drop=True)
+    by = list(by)
     codes = columns.groupby(by, sort=True, observed=True, dropna=False).ngroup() if by else np.zeros(len(used), int)
     _, first, codes = np.unique(codes, return_index=True, return_inverse=True)
     shares = row_weights[used] / np.bincount(codes, row_weights[used])[codes]
-    weights = sparse.csr_matrix((shares, (codes, used)), shape=(len(first), len(table)))
+    weights = sparse.csr_matrix((shares, (codes, used)), shape=(len(first), len(row_weights)))
     return columns.iloc[first].reset_index(drop=True), weights
 
 
 def _compared(est, sample, variables):
     """Columns to change, with the values to compare; None for slopes."""
     if isinstance(variables, dict):
-        given = {name: _listed(values) for name, values in variables.items()}
-        _check_columns("variables", given, sample.table)
+        given = _known_keys("variables", variables, sample.table)
         if short := [name for name, values in given.items() if len(values) < 2]:
             raise ValueError(f"variables: one value of {short[0]!r} has no contrast.\nGive two or more.")
         return given
     grouping, categorical = _roles(est, sample.table)
     names = _used(est, sample.table, grouping) if variables is None else _listed(variables)
-    _check_columns("variables", names, sample.table)
-    if not names:
+    names = _known_columns("variables", names, sample.table)
+    if not names and variables is None:
         raise ValueError("variables: X has no columns besides the grouping factors.\nThere is nothing to change.")
+    if not names:
+        raise ValueError("variables: no columns are named.\nName at least one, or leave variables out for all.")
     return {name: _values(sample.column(name), name, name in grouping | categorical) for name in names}
 
 
 def _roles(est, table):
-    """Grouping columns, and columns that a formula codes as categories."""
+    """Columns that are grouping factors and no fixed effects, and columns that a formula codes as categories."""
     if est.formula is not None:
-        return set(est._formula.groups), est._formula.categorical
-    names = _names(table)
-    return {names[c] if isinstance(c, Integral) else c for c in est._group_columns()}, set()
+        return set(est._formula.groups) - est._formula.fixed_columns, est._formula.categorical
+    if est._argument_style or len(_names(table)) < est.n_features_in_:  # the factors are no columns of this table
+        return set(), set()
+    return {_name(c, table) for c in est._group_columns()}, set()
 
 
 def _used(est, table, grouping):
@@ -403,11 +416,19 @@ def _plain(X):
 
 
 def _names(table):
-    return list(table.columns) if isinstance(table, pd.DataFrame) else list(range(table.shape[1]))
+    """Names of the columns; those of an array are called as its coefficients are."""
+    return list(table.columns) if isinstance(table, pd.DataFrame) else [f"x{j}" for j in range(table.shape[1])]
+
+
+def _name(column, table):
+    """The name of a column that may be given by its position in an array or in a table without such a name."""
+    names = _names(table)
+    is_position = isinstance(column, Integral) and column not in names and -len(names) <= column < len(names)
+    return names[column] if is_position else column
 
 
 def _column(table, name):
-    return table[name] if isinstance(table, pd.DataFrame) else table[:, name]
+    return table[name] if isinstance(table, pd.DataFrame) else table[:, _names(table).index(name)]
 
 
 def _changed(table, changes):
@@ -418,16 +439,25 @@ def _changed(table, changes):
             out[name] = values
         return out
     out = table.astype(np.float64 if table.dtype.kind == "f" else object)  # labels are not for rounding
-    for position, values in changes.items():
-        out[:, position] = values
+    for name, values in changes.items():
+        out[:, _names(table).index(name)] = values
     return out
 
 
-def _check_columns(role, wanted, table):
-    names = _names(table)
-    for name in wanted:
+def _known_columns(role, wanted, table):
+    """The names of columns, which all exist."""
+    names, found = _names(table), [_name(column, table) for column in wanted]
+    for name in found:
         if name not in names:
             raise tables.unknown_column(role, name, names)
+    return found
+
+
+def _known_keys(role, wanted, table):
+    """The same for the keys of a dict of values."""
+    return {
+        name: _listed(values) for name, values in zip(_known_columns(role, wanted, table), wanted.values(), strict=True)
+    }
 
 
 # ------------------------------------------------------------------------------------------------------- the answer

@@ -39,10 +39,12 @@ class Path:
     def __init__(self, space, estimate, floor, reach, low=-np.inf, high=np.inf):
         self.space, self.visits, self.floor, self.reach = space, [estimate], floor, reach
         self.phi, self.low, self.high = estimate.phi, low, high
+        self.n_evaluations = 0
 
     def __call__(self, phi):
         """``d_p`` and its slope; infinite where no minimum is found."""
         found = self._minimum(phi)
+        self.n_evaluations += found.n_evaluations
         value = found.evaluation.value
         if not (found.converged or value < self.reach + UNCERTAIN):
             return np.inf, np.nan
@@ -96,6 +98,7 @@ class CoefficientPath:
 
     def __init__(self, objective, model, optimum, direction, reach):
         self.objective, self.model, self.a, self.reach = objective, model, direction, reach
+        self.n_evaluations = 0
         self.start, state = optimum.point, optimum.evaluation
         others = np.linalg.qr(direction[:, None], mode="complete")[0][:, 1:]
         p = len(direction)
@@ -109,11 +112,13 @@ class CoefficientPath:
         columns = self.columns.copy()
         columns[:-1, -1] = -phi * self.a / (self.a @ self.a)
         found = self._minimum(PinnedColumns(self.objective, columns))
-        if not np.isfinite(found.evaluation.value):
+        self.n_evaluations += found.n_evaluations
+        free = self.objective(self.model.assemble(found.point))
+        if not (np.isfinite(found.evaluation.value) and np.isfinite(free.value)):
             return np.inf, np.nan
         if found.evaluation.value < self.reach:
             self.start = found.point
-        fixed = self.objective(self.model.assemble(found.point)).fixed
+        fixed = free.fixed
         gap = (phi - self.a @ fixed.beta) / (self.a @ fixed.covariance @ self.a)
         r2 = fixed.r2 + gap * (phi - self.a @ fixed.beta)
         return found.evaluation.value, float(2.0 * self.objective.nu * gap / r2)

@@ -19,6 +19,7 @@ import pandas as pd
 from .. import _kernels as kernels
 from .._tables import unknown_column
 from ..exceptions import ConvergenceWarning
+from ._arguments import check_estimator
 from ._profilers import make_profiler
 from ._variances import variance_entries
 
@@ -55,17 +56,21 @@ def profile(est, parameters=None, *, level=0.95):
         or "residual variance"), ``factor``, ``effect`` and ``effect2`` which, ``estimate`` what the fit says;
         ``ci_low`` and ``ci_high`` are the limits, in the units of the data.  Where the deviance never rises by enough
         the limit is the end of the range: 0 for a variance, -1 or 1 for a correlation, infinity above.  NaN where the
-        data say nothing: factors with a single level, responses without residual variation.
+        data say nothing: factors with a single level, responses without residual variation; and where the search for a
+        limit was given up.
 
     Raises
     ------
     ValueError
         For a level that is not a probability and for unknown names.
+    TypeError
+        For parameters that are no names.
 
     Warns
     -----
     ConvergenceWarning
-        If a profile finds a better fit than the estimate.
+        If a profile finds a better fit than the estimate, or limits could not be found: then the random effects are
+        more than the data determine.
 
     References
     ----------
@@ -84,7 +89,7 @@ def profile(est, parameters=None, *, level=0.95):
     0     group      0.88    0.52     1.49
     1  Residual      1.38    1.14     1.69
     """
-    fit, labels = est._fit, est.results_._labels
+    fit, labels = check_estimator(est)._fit, est.results_._labels
     names = [labels.fixed[k] for k in fit.design.kept]
     fixed, variances = _selected(parameters, names)
     profiler = make_profiler(fit, level)
@@ -116,6 +121,11 @@ def _selected(parameters, names):
     """Positions of the fixed effects asked for, and whether those of the covariances are."""
     if parameters is None or (isinstance(parameters, str) and parameters in ("fixed", "variances")):
         return range(len(names)) if parameters != "variances" else (), parameters != "fixed"
+    if not isinstance(parameters, str | list | tuple | pd.Index):
+        raise TypeError(
+            f"parameters={parameters!r} are no names of fixed effects.\n"
+            "Give one name, a list of names, 'fixed', 'variances', or None for all."
+        )
     wanted = [parameters] if isinstance(parameters, str) else list(parameters)
     for name in wanted:
         if name not in names:
@@ -153,6 +163,13 @@ def _computing(fit):
 
 
 def _warn_about(profiler):
+    if profiler.given_up:
+        warnings.warn(
+            "Profile limits that could not be found are NaN: the deviance overflows on the way to them, or has no "
+            "clear minimum.\nSimplify the random effects, or look at the Wald limits.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
     if profiler.lowest_gap < -NEGLIGIBLE_FALL:
         warnings.warn(
             f"On the way to the profile limits the deviance fell {-profiler.lowest_gap:.3g} below that of the fit: "

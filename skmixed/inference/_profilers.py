@@ -18,6 +18,8 @@ from ._objectives import absolute_state, full_likelihood
 from ._paths import LIFT, MAX_ITER, CoefficientPath, Path, Visit
 from ._spaces import Space
 
+MAX_EVALUATIONS = {True: 300, False: 60}  # until a limit of a fit that converged, or did not, is given up
+
 
 def make_profiler(fit, level):
     """The profiles of a fit."""
@@ -30,13 +32,15 @@ class Profiler:
     def __init__(self, fit, level):
         self.fit, self.level = fit, check_level(level)
         self.lowest_gap = 0.0  # of the deviance below that of the fit
+        self.given_up = 0  # limits that were not found
         self._known = {}
 
     def limits(self, key, path, deviance):
         """The limits of a path, remembered under a key."""
         if key not in self._known:
-            found = limits(path, deviance, self.level)
+            found = limits(path, deviance, self.level, MAX_EVALUATIONS[self.fit.optimum.converged])
             self.lowest_gap = min(self.lowest_gap, found.lowest - deviance)
+            self.given_up += int(np.isnan(found.low)) + int(np.isnan(found.high))
             self._known[key] = found
         return self._known[key]
 
@@ -72,12 +76,15 @@ class Profiler:
         return tuple((ends * lengths[0]) ** 2 if row == col else ends * self.y_scale * np.prod(lengths))
 
     def correlation(self, term, row, col):
-        """Limits of a correlation: all of its range where one of the variances may be zero."""
+        """Limits of a correlation: all of its range where one of the variances may be zero, NaN where none is known."""
         if not self.is_known(term):
             return np.nan, np.nan
         structure = self.fit.model.blocks[term].structure
         lowest = -1.0 if isinstance(structure, Unstructured) else -1.0 / (structure.size - 1)
-        if any(self._covariance_limits(term, k, k, "variance").low == 0.0 for k in (row, col)):
+        lows = [self._covariance_limits(term, k, k, "variance").low for k in (row, col)]
+        if np.any(np.isnan(lows)):
+            return np.nan, np.nan
+        if 0.0 in lows:
             return lowest, 1.0
         found = self._covariance_limits(term, row, col, "correlation")
         ends = np.sin([found.low, found.high])

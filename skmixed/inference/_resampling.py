@@ -3,7 +3,8 @@
     eta = X beta + Z b,    b ~ N(0, Sigma),    y ~ N(eta, sigma^2 / w)  or  Binomial(w, mu(eta)) / w,
 
 with new effects b for every level.  A row of weight w stands for w observations: y is their mean, and the squares
-within rows add ``sigma^2 chi2`` with ``sum w - n_rows`` degrees of freedom to ``y'Wy`` of a linear model.
+within rows add ``sigma^2 chi2`` with ``sum w - n_rows`` degrees of freedom to ``y'Wy`` of a linear model, which
+therefore needs weights that add up to one per row or more.
 
 Only what depends on y is made anew.  A linear model keeps its frame, its plan and all cross-products but those with y;
 a logistic one keeps its blocks of rows.  The search starts at the fitted covariances.
@@ -76,7 +77,7 @@ class LinearResampler:
         n = len(training.y)
         w = np.ones(n) if self.weights is None else self.weights
         self.spread = np.sqrt(self.sigma2 / w)
-        self.within_rows = max(float(np.sum(w)) - n, 0.0)
+        self.within_rows = _within_rows(float(np.sum(w)), n)
         pool = self.design.frame.pool(training.rows.X, np.zeros(n))
         self.pilot, self.w = pool[:, -1].copy(), w
         self.weighted_pool = np.ascontiguousarray((w[:, None] * pool[:, :-1]).T)
@@ -124,6 +125,16 @@ class LinearResampler:
         for s, to_levels in zip(sums, self.to_levels, strict=True):
             s[:, -1] = (to_levels @ y).reshape(len(s), -1)
         return replace(cross, gram=gram, sums=tuple(sums))
+
+
+def _within_rows(total, n_rows):
+    """Number of observations beyond one per row."""
+    if total < n_rows * (1.0 - 1e-12):
+        raise ValueError(
+            f"sample_weight: the weights count {total:g} observations in {n_rows} rows, and of a row no less than one "
+            "can be drawn.\nFit with weights that count repetitions, or without any, before a bootstrap."
+        )
+    return max(total - n_rows, 0.0)
 
 
 def _level_sums(codes, columns, levels):

@@ -24,6 +24,7 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from .. import _kernels as kernels
+from ._arguments import check_estimator
 from ._contrasts import check_level
 from ._variances import covariance_uncertainty
 
@@ -62,6 +63,7 @@ def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
             icc  std_error  ci_low  ci_high
     group  0.53       0.04    0.45     0.61
     """
+    check_estimator(est)
     check_level(level)
     fit, found = est._fit, shares(est)
     members = _containing(fit)
@@ -120,7 +122,7 @@ def design_effect(est: Any) -> pd.DataFrame:
            levels  size  icc  design_effect  effective_n
     group     100  10.0  0.5            5.8        172.3
     """
-    labels = est.results_._labels
+    labels = check_estimator(est).results_._labels
     _check_intercepts(labels)
     table = icc(est)[["icc"]]
     sizes = [labels.sizes[labels.factors.index(name)] for name in table.index]
@@ -184,7 +186,7 @@ def r_squared(est: Any, residual: Literal["theoretical", "delta"] = "theoretical
     """
     if residual not in RESIDUALS:
         raise ValueError(f"residual={residual!r} is not known.\nUse 'theoretical' or 'delta'.")
-    fit = est._fit
+    fit = check_estimator(est)._fit
     random = float(np.sum(_mean_variances(fit, _moments(est))))
     if fit.sigma2 is None:
         return _r_squared(_fixed_variance(est), random, _residual_variance(est, residual))

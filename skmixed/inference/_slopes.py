@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ._arguments import check_estimator
 from ._contrasts import check_level
 from ._variances import entry_jacobian, linear_entry_jacobian, variance_information
 
@@ -42,6 +43,7 @@ def slope_distribution(est: Any, level: float = 0.95) -> pd.DataFrame:
     >>> print(slope_distribution(MixedLinearRegressor(random_effects="(1 + x0 | group)").fit(X, y))["in_words"][0])
     96 % of the levels of group have a slope of x0 above zero; 95 % of the slopes lie between -0.15 and 2.34.
     """
+    check_estimator(est)
     check_level(level)
     fit, slopes = est._fit, [(k, r) for k, term in enumerate(est._terms) for r in _slopes(term)]
     information = variance_information(fit) if slopes and fit.sigma2 is not None else None
@@ -70,16 +72,17 @@ def _slope_row(est, information, k, r, level):
 def _slope_words(factor, effect, mean, sd, share, level, half):
     if sd == 0:
         return f"All levels of {factor} have the same slope of {effect}, {mean:.3g}."
-    low, high = _rounded_alike(mean - half, mean + half)
+    low, high = rounded_alike(mean - half, mean + half)
     return (
         f"{_percent(share)} of the levels of {factor} have a slope of {effect} above zero; "
         f"{_percent(level)} of the slopes lie between {low} and {high}."
     )
 
 
-def _rounded_alike(low, high):
+def rounded_alike(low, high):
     """Two limits with as many decimals as tell them apart by three digits."""
-    decimals = int(np.clip(2 - np.floor(np.log10(high - low)), 0, 12))
+    apart = high - low or max(abs(low), 1.0)  # a spread below the rounding of the mean
+    decimals = int(np.clip(2 - np.floor(np.log10(apart)), 0, 12))
     return f"{low:.{decimals}f}", f"{high:.{decimals}f}"
 
 
