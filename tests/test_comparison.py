@@ -453,3 +453,9 @@ def test_five_percent_are_rejected_when_a_slope_is_added():
             pair = [MixedLinearRegressor(random_effects=[RandomEffect(1, c)]).fit(X, y) for c in ((), (0,))]
             rejected += likelihood_ratio_test(*pair).pvalue <= 0.05
     assert 0.04 <= rejected / 4000 <= 0.06
+
+
+@pytest.mark.parametrize("given", [[], {}, "one"])
+def test_compare_wants_models(given, models):
+    with pytest.raises((TypeError, ValueError), match=r"\n"):
+        compare(models["intercepts"] if given == "one" else given)

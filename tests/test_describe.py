@@ -254,7 +254,7 @@ CAIC = {
 }
 
 
-@pytest.mark.parametrize("name", CAIC)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "crossed")) for name in CAIC])
 def test_effective_parameters_by_fitting_again(name):
     est, X, w = fitted(**CAIC[name])
     found = conditional_aic(est)

@@ -126,8 +126,9 @@ def _n_params(est):
 
 def _named(models, names):
     if isinstance(models, Mapping):
-        return list(models.items())
-    models = list(models)
+        models, names = list(models.values()), list(models)
+    if not isinstance(models, Sequence):
+        raise TypeError(f"models: expected a list or a dict, got {type(models).__name__}.\nWrite compare([m1, m2]).")
     names = [f"model {k + 1}" for k in range(len(models))] if names is None else list(names)
     if not models or len(names) != len(models):
         raise ValueError(
