@@ -23,17 +23,19 @@ DIFFERENCE = 1e-4  # step of numerical derivatives of the gradient, as a share o
 class VarianceEstimates:
     """Entries of the covariance matrices with the covariance of their estimates.
 
-    ``entries`` are (term, row, column) with row >= column; a residual variance comes last, without an entry.  What has
-    no standard error has NaN in its row and column of ``covariance``.
+    ``entries`` are (term, row, column) with row >= column; a residual variance comes last, without an entry.
+    ``covariance`` is that of ``estimates / unit``, which does not overflow; what has no standard error has NaN in its
+    row and column.
     """
 
     entries: list
     estimates: np.ndarray
     covariance: np.ndarray
+    unit: float = 1.0
 
     @property
     def std_errors(self):
-        return _roots(np.diag(self.covariance))
+        return self.unit * _roots(np.diag(self.covariance))
 
     @property
     def on_diagonal(self):
@@ -51,17 +53,18 @@ class VarianceEstimates:
 
     def deviations(self):
         """Standard deviations and correlations with their standard errors by the delta method."""
+        v = self.estimates / self.unit
         with np.errstate(invalid="ignore", divide="ignore"):
-            J = np.diag(np.where(self.on_diagonal, 0.5 / np.sqrt(self.estimates), 0.0))
-            values = np.where(self.on_diagonal, np.sqrt(self.estimates), np.nan)
+            J = np.diag(np.where(self.on_diagonal, 0.5 / np.sqrt(v), 0.0))
+            values = np.where(self.on_diagonal, np.sqrt(v), np.nan)
             for e, (term, row, col) in enumerate(self.entries):
                 if row != col:
-                    first, second = self.entries.index((term, row, row)), self.entries.index((term, col, col))
-                    scale = np.sqrt(self.estimates[first] * self.estimates[second])
-                    values[e] = self.estimates[e] / scale
-                    J[e, e] = 1.0 / scale
-                    J[e, [first, second]] = -0.5 * values[e] / self.estimates[[first, second]]
-            return values, _roots(_delta_variances(J, self.covariance))
+                    pair = [self.entries.index((term, row, row)), self.entries.index((term, col, col))]
+                    scale = np.sqrt(np.prod(v[pair]))
+                    values[e], J[e, e] = v[e] / scale, 1.0 / scale
+                    J[e, pair] = -0.5 * values[e] / v[pair]
+            units = np.where(self.on_diagonal, np.sqrt(self.unit), 1.0)
+            return units * values, units * _roots(_delta_variances(J, self.covariance))
 
     def deviation_intervals(self, level=0.95):
         """Confidence limits: on the log scale for standard deviations, Fisher's z for correlations."""
@@ -103,7 +106,7 @@ def variance_estimates(fit):
     estimates = [fit.covariances[k][r, c] for k, r, c in entries]
     if fit.sigma2 is None:
         return VarianceEstimates(entries, np.array(estimates), _joint_covariance(fit, entries))
-    return VarianceEstimates(entries, np.array([*estimates, fit.sigma2]), _covariance(fit, entries))
+    return VarianceEstimates(entries, np.array([*estimates, fit.sigma2]), _covariance(fit, entries), fit.y_scale**2)
 
 
 def _joint_covariance(fit, entries):
@@ -138,10 +141,11 @@ def free_entries(structure):
 
 
 def _covariance(fit, entries):
+    """Of entries and residual variance in units of the squared scale of y."""
     information = variance_information(fit)
     if information is None:
         return np.full((len(entries) + 1, len(entries) + 1), np.nan)
-    jacobian = linear_entry_jacobian(fit, information.parameters, entries)
+    jacobian = linear_entry_jacobian(fit, information.parameters, entries) / fit.y_scale**2
     interior = [b.structure.is_interior(T) for b, T in zip(fit.model.blocks, fit.optimum.point, strict=True)]
     known = [interior[k] for k, _, _ in entries] + [True]
     return _where_known(jacobian @ information.covariance @ jacobian.T, known)
