@@ -96,22 +96,22 @@ def _summary(results, fit, labels, level, heading, coefficients, fixed_table, no
     # only printing needs statsmodels: importing it here keeps `import skmixed` short
     from ._printed import PrintedSummary
 
-    blocks = [_header(results, labels, heading, coefficients)]
+    tests = _joint_rows(results, coefficients)
+    blocks = [_header(results, labels, heading, tests)]
     if len(labels.factors) > 1:
         blocks.append(_group_table(labels))
     if len(results.params):
         blocks.append(fixed_table)
     if len(results._variances.estimates):
         blocks.append(_variance_table(results, labels, level))
-    return PrintedSummary(
-        blocks, [*_methods(results, coefficients), *_notes(results, fit, labels, heading), *notes], WIDTH
-    )
+    methods = _methods(coefficients, has_test=bool(tests) or not results._slopes)
+    return PrintedSummary(blocks, [*methods, *_notes(results, fit, labels, heading), *notes], WIDTH)
 
 
-def _methods(results, coefficients):
+def _methods(coefficients, has_test):
     """How the fixed effects were tested, where that is not the default."""
     lines = [coefficients.method] if coefficients.method else []
-    if lines and results._slopes and not _joint_rows(results, coefficients):
+    if lines and not has_test:
         lines.append("No joint test: it needs more clusters, or degrees of freedom, than coefficients.")
     return lines
 
@@ -143,10 +143,10 @@ class Block:
         return self.table(max(map(len, self.stubs)) + width - self.width)
 
 
-def _header(results, labels, heading, coefficients):
+def _header(results, labels, heading, tests):
     left, right = _data_rows(results, labels)
     left += heading.details
-    for row in _fit_rows(results, heading.likelihood, coefficients):
+    for row in _fit_rows(results, heading.likelihood, tests):
         (left if len(left) <= len(right) else right).append(row)
     right += [("", "")] * (len(left) - len(right))
     left += [("", "")] * (len(right) - len(left))
@@ -163,11 +163,10 @@ def _data_rows(results, labels):
     return left, right + [("No. of grouping factors:", f"{len(labels.factors)}")] * bool(labels.factors)
 
 
-def _fit_rows(results, likelihood, coefficients):
-    """Criteria and the test of all slopes, to be dealt out left and right."""
+def _fit_rows(results, likelihood, tests):
+    """Criteria and the test of all slopes, if there is one, to be dealt out left and right."""
     criteria = [(likelihood, results.llf), ("AIC:", results.aic), ("BIC:", results.bic)]
     criteria = [(name, f"{value:.3f}") for name, value in criteria]
-    tests = _joint_rows(results, coefficients)
     return [criteria[0], tests[0], criteria[1], tests[1], criteria[2]] if tests else criteria
 
 

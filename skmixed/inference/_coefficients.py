@@ -28,25 +28,24 @@ def linear_coefficients(fit, training, labels, df, cov, clusters):
             "Use df='satterthwaite', which is Bell and McCaffrey's there, or cov='model'."
         )
     rows = training()
-    found = find_clusters(fit, rows, clusters, labels.factors)
+    found = find_clusters(rows, clusters, labels.factors)
     robust = cluster_robust(fit, rows, found, cov)
     rule = robust if df == "satterthwaite" else Constant(robust.covariance, _constant_df(fit, df))
-    scale = fit.state.sigma2 * fit.state.fixed.covariance
-    return _coefficients(fit, labels, fit.y_scale, rule, df, _robust_method(cov, found, df), scale)
+    method = _robust_method(cov, found, df)
+    return _coefficients(fit, labels, fit.y_scale, rule, df, method, _model_covariance(fit))
 
 
 def _model_rule(fit, df):
+    """Without coefficients there is nothing to have degrees of freedom."""
     return MODEL_RULES[df if fit.rank else "normal"](fit)
 
 
 MODEL_RULES = {
-    "normal": lambda fit: Constant(fit.state.sigma2 * fit.state.fixed.covariance, np.inf),
-    "residual": lambda fit: Constant(fit.state.sigma2 * fit.state.fixed.covariance, max(fit.df_resid, 1.0)),
+    "normal": lambda fit: Constant(_model_covariance(fit), _constant_df(fit, "normal")),
+    "residual": lambda fit: Constant(_model_covariance(fit), _constant_df(fit, "residual")),
     "satterthwaite": Satterthwaite,
     "kenward-roger": KenwardRoger,
 }
-
-
 MODEL_METHODS = {
     "normal": "",
     "residual": "Degrees of freedom: observations less coefficients.",
@@ -76,7 +75,7 @@ def logistic_coefficients(fit, training, labels, df, cov, clusters):
     covariance, method, scale = fit.beta_covariance, MODEL_METHODS[df], None
     if cov in SCALES and fit.rank:
         rows = training()
-        found = find_clusters(fit, rows, clusters, labels.factors)
+        found = find_clusters(rows, clusters, labels.factors)
         scale, method = covariance, _robust_method(cov, found, df)
         covariance = robust_beta_covariance(fit, rows.codes, found, cov)
     return _coefficients(fit, labels, 1.0, Constant(covariance, _constant_df(fit, df)), df, method, scale)
@@ -87,6 +86,11 @@ def _coefficients(fit, labels, unit, rule, df, method, scale=None):
     transform = unit * fit.design.frame.coefficient_map[np.ix_(kept, kept)]
     names = [labels.fixed[k] for k in kept]
     return Coefficients(names, fit.coefficients[kept], transform, rule, df == "normal", method, scale)
+
+
+def _model_covariance(fit):
+    """``sigma^2 (X'V^-1X)^-1`` in the frame's units."""
+    return fit.state.sigma2 * fit.state.fixed.covariance
 
 
 def _constant_df(fit, df):

@@ -43,7 +43,7 @@ class Clusters:
     name: str = "clusters"
 
 
-def find_clusters(fit, training, clusters, names):
+def find_clusters(training, clusters, names):
     """The clusters by name or labels; by default the outermost factor.  Every level must lie within one cluster."""
     if clusters is None:
         found = _outermost(training.codes, names)
@@ -83,14 +83,21 @@ def _of_factor(codes, f, names):
 def _of_labels(training, clusters):
     """Clusters from a column of X or from labels, without the rows of weight zero."""
     name = clusters if isinstance(clusters, str) else getattr(clusters, "name", None)
-    if isinstance(clusters, str):
-        columns = tables.column_names(training.given.X) or []
-        if clusters not in columns:
-            raise tables.unknown_column("clusters", clusters, columns)
-        clusters = tables.column(training.given.X, clusters)
-    labels = tables.labels(clusters)
+    labels = tables.labels(_column(training.given.X, clusters) if isinstance(clusters, str) else clusters)
     weights = training.given.sample_weight
-    n = len(training.y) if weights is None else len(weights)
+    _check_labels(labels, len(training.y) if weights is None else len(weights))
+    codes, levels = encode(labels if weights is None else labels[np.asarray(weights) > 0])
+    return Clusters(codes, len(levels), None, str(name) if name else "clusters")
+
+
+def _column(X, name):
+    columns = tables.column_names(X) or []
+    if name not in columns:
+        raise tables.unknown_column("clusters", name, columns)
+    return tables.column(X, name)
+
+
+def _check_labels(labels, n):
     if labels.shape != (n,):
         raise ValueError(
             f"clusters: expected {n} labels, one per row of the fit, got shape {labels.shape}.\n"
@@ -100,8 +107,6 @@ def _of_labels(training, clusters):
         raise ValueError(
             f"clusters: {int(np.sum(missing))} labels are missing.\nGive these rows a cluster of their own."
         )
-    codes, levels = encode(labels if weights is None else labels[np.asarray(weights) > 0])
-    return Clusters(codes, len(levels), None, str(name) if name else "clusters")
 
 
 def _is_within(inner, outer):
