@@ -82,7 +82,11 @@ def fit_mixedlm_logistic(case, frame):
 
 def arrange_gpboost(case, frame):
     """Arrays: the design, the response, a column of labels per factor."""
-    return design(case, frame), frame[case.response].to_numpy(), frame[list(case.factors)].to_numpy()
+    return (
+        design(case, frame),
+        frame[case.response].to_numpy(),
+        frame[list(case.factors)].to_numpy(),
+    )
 
 
 def gpboost_model(likelihood, inversion, groups):
@@ -99,8 +103,13 @@ def fit_gpboost(likelihood, inversion, case, X, y, groups):
 
 def loglik_gpboost(likelihood, model, X, y, groups):
     """Evaluate at the estimates without the random numbers in the value that `fit` reports by default."""
-    mean, variances = X @ model.get_coef().to_numpy().ravel(), model.get_cov_pars().to_numpy().ravel()
-    return -gpboost_model(likelihood, "cholesky", groups).neg_log_likelihood(variances, y, fixed_effects=mean)
+    mean, variances = (
+        X @ model.get_coef().to_numpy().ravel(),
+        model.get_cov_pars().to_numpy().ravel(),
+    )
+    return -gpboost_model(likelihood, "cholesky", groups).neg_log_likelihood(
+        variances, y, fixed_effects=mean
+    )
 
 
 def gpboost(likelihood, inversion) -> Adapter:
@@ -140,12 +149,18 @@ def loglik_statsmodels(model, *arguments):
 
 ADAPTERS = {
     ("skmixed", "gaussian"): Adapter("skmixed", arrange_skmixed, fit_skmixed, loglik_skmixed),
-    ("skmixed", "binomial"): Adapter("skmixed", arrange_skmixed, fit_skmixed_logistic, loglik_skmixed),
+    ("skmixed", "binomial"): Adapter(
+        "skmixed", arrange_skmixed, fit_skmixed_logistic, loglik_skmixed
+    ),
     ("mixedlm", "gaussian"): Adapter("mixedlm", arrange_mixedlm, fit_mixedlm, loglik_mixedlm),
-    ("mixedlm", "binomial"): Adapter("mixedlm", arrange_mixedlm, fit_mixedlm_logistic, loglik_mixedlm),
+    ("mixedlm", "binomial"): Adapter(
+        "mixedlm", arrange_mixedlm, fit_mixedlm_logistic, loglik_mixedlm
+    ),
     ("gpboost", "gaussian"): gpboost("gaussian", "default"),
     ("gpboost", "binomial"): gpboost("bernoulli_logit", "default"),
     ("gpboost_cholesky", "gaussian"): gpboost("gaussian", "cholesky"),
     ("gpboost_cholesky", "binomial"): gpboost("bernoulli_logit", "cholesky"),
-    ("statsmodels", "gaussian"): Adapter("statsmodels", arrange_statsmodels, fit_statsmodels, loglik_statsmodels),
+    ("statsmodels", "gaussian"): Adapter(
+        "statsmodels", arrange_statsmodels, fit_statsmodels, loglik_statsmodels
+    ),
 }

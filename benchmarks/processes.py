@@ -22,7 +22,11 @@ class Worker:
     """A process that answers lines of JSON with lines of JSON."""
 
     def __init__(self, command):
-        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        streams = {
+            "stdin": subprocess.PIPE,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.DEVNULL,
+        }
         self.process = subprocess.Popen(command, cwd=HERE.parent, text=True, **streams)
         self.lines = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
@@ -49,7 +53,9 @@ class Worker:
         """Return the largest resident memory so far, where the system tells (Linux)."""
         status = Path(f"/proc/{self.process.pid}/status")
         lines = status.read_text().splitlines() if status.exists() else []
-        return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), None)
+        return next(
+            (int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), None
+        )
 
     def close(self) -> None:
         """End the process."""

@@ -20,7 +20,9 @@ def names(known) -> type:
         wanted = text.split(",")
         unknown = [name for name in wanted if name not in known]
         if unknown:
-            raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
+            raise argparse.ArgumentTypeError(
+                f"unknown: {', '.join(unknown)}; known: {', '.join(known)}"
+            )
         return wanted
 
     return parse
@@ -29,14 +31,26 @@ def names(known) -> type:
 def arguments(argv=None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
-    parser.add_argument("--cases", type=names(CASES), default=list(CASES), help="comma-separated, default all")
-    parser.add_argument("--engines", type=names(ENGINES), default=list(ENGINES), help="comma-separated, default all")
+    parser.add_argument(
+        "--cases", type=names(CASES), default=list(CASES), help="comma-separated, default all"
+    )
+    parser.add_argument(
+        "--engines", type=names(ENGINES), default=list(ENGINES), help="comma-separated, default all"
+    )
     parser.add_argument("--repeats", type=int, default=5, help="timed fits per engine")
-    parser.add_argument("--long-repeats", type=int, default=2, help="the same for fits over 20 seconds")
-    parser.add_argument("--limit", type=float, default=300, help="seconds after which a fit is given up")
-    parser.add_argument("--peers-python", default=sys.executable, help="the interpreter with the Python peers")
+    parser.add_argument(
+        "--long-repeats", type=int, default=2, help="the same for fits over 20 seconds"
+    )
+    parser.add_argument(
+        "--limit", type=float, default=300, help="seconds after which a fit is given up"
+    )
+    parser.add_argument(
+        "--peers-python", default=sys.executable, help="the interpreter with the Python peers"
+    )
     parser.add_argument("--rscript", default="Rscript")
-    parser.add_argument("--output", type=Path, default=Path("benchmark"), help="written as .md and .csv")
+    parser.add_argument(
+        "--output", type=Path, default=Path("benchmark"), help="written as .md and .csv"
+    )
     return parser.parse_args(argv)
 
 
@@ -78,8 +92,12 @@ def main(argv=None) -> int:
 
 def report(rows, surroundings: str, output: Path) -> None:
     """Write the table and the CSV, after every case so that nothing is lost."""
-    problems = "\n".join(f"- {line}" for line in table.disagreements(rows)) or "All log-likelihoods agree."
-    output.with_suffix(".md").write_text("\n".join([table.markdown(rows), problems, "", surroundings]))
+    problems = (
+        "\n".join(f"- {line}" for line in table.disagreements(rows)) or "All log-likelihoods agree."
+    )
+    output.with_suffix(".md").write_text(
+        "\n".join([table.markdown(rows), problems, "", surroundings])
+    )
     table.write_csv(rows, output.with_suffix(".csv"))
 
 

@@ -42,10 +42,11 @@ def stopwatch(module, name, seconds: Counter):
 
 def split_fit(X, y) -> dict:
     """Fit once and return the seconds of the parts and the number of evaluations."""
-    from skmixed import MixedLinearRegressor, _design, linear
+    from skmixed import MixedLinearRegressor, linear
+    from skmixed._sums import onepass
 
     model, seconds = MixedLinearRegressor(random_effects="(1 + x1 | g)", method="ml"), Counter()
-    with stopwatch(_design, "cross_products", seconds), stopwatch(linear, "fit_linear", seconds):
+    with stopwatch(onepass, "cross_products", seconds), stopwatch(linear, "fit_linear", seconds):
         start = time.perf_counter()
         model.fit(X, y)
         total = time.perf_counter() - start
@@ -61,7 +62,9 @@ def measure(rows: int, groups: int, repeats: int) -> dict:
     frame = correlated_slopes(np.random.default_rng(SEED), rows, groups)
     X, y = frame[["x1", "x2", "g"]], frame["y"]
     fits = [split_fit(X, y) for _ in range(repeats + 1)][1:]
-    return {"rows": rows, "groups": groups} | {name: median_low(fit[name] for fit in fits) for name in fits[0]}
+    return {"rows": rows, "groups": groups} | {
+        name: median_low(fit[name] for fit in fits) for name in fits[0]
+    }
 
 
 def line(row: dict) -> str:
@@ -72,8 +75,14 @@ def line(row: dict) -> str:
 
 def main(argv=None) -> None:
     """Print the table, and write it as CSV when asked to."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=lambda text: [int(float(n)) for n in text.split(",")], default="1e4,1e5,1e6,1e7")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scaling", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--rows",
+        type=lambda text: [int(float(n)) for n in text.split(",")],
+        default="1e4,1e5,1e6,1e7",
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--output", type=Path, help="a CSV file")
     options = parser.parse_args(argv)

@@ -35,8 +35,12 @@ print("1. Better than chance?")
 wald = results.wald_chi2
 empty = MixedLogisticClassifier(groups="district", n_quadrature=7).fit(X[["district"]], y)
 statistic = 2 * (model.loglik_ - empty.loglik_)
-print(f"   Wald test of all six slopes: chi2({wald.df}) = {wald.statistic:.1f}, p = {wald.pvalue:.2g}")
-print(f"   Likelihood ratio against districts alone: {statistic:.1f}, p = {chi2.sf(statistic, wald.df):.2g}")
+print(
+    f"   Wald test of all six slopes: chi2({wald.df}) = {wald.statistic:.1f}, p = {wald.pvalue:.2g}"
+)
+print(
+    f"   Likelihood ratio against districts alone: {statistic:.1f}, p = {chi2.sf(statistic, wald.df):.2g}"
+)
 
 print("\n2. What raises the odds?\n")
 print(model.summary(odds_ratios=True))
@@ -52,7 +56,9 @@ found = f"{test.distribution} = {test.statistic:.1f}, p = {test.pvalue:.2g}"
 print(f"   LR test against plain logistic regression: {found}")
 print(f"   One standard deviation between districts multiplies the odds by {np.exp(sd):.2f}.")
 
-print("\n4. How good are the probabilities?  Ten folds of women of known districts, and of whole districts:\n")
+print(
+    "\n4. How good are the probabilities?  Ten folds of women of known districts, and of whole districts:\n"
+)
 plain = LogisticRegression(C=np.inf, max_iter=1000)
 women = StratifiedKFold(10, shuffle=True, random_state=0)
 districts = list(GroupKFold(10).split(X, y, groups=X["district"]))
@@ -72,11 +78,15 @@ forecasts = {
 }
 print(f"   {'':24} {'ROC AUC':>8} {'Brier':>8} {'log loss':>9}")
 for name, p in forecasts.items():
-    print(f"   {name:24} {roc_auc_score(uses, p):8.3f} {brier_score_loss(uses, p):8.4f} {log_loss(uses, p):9.4f}")
+    print(
+        f"   {name:24} {roc_auc_score(uses, p):8.3f} {brier_score_loss(uses, p):8.4f} {log_loss(uses, p):9.4f}"
+    )
 
 p = forecasts["mixed, known districts"]
 false_alarms, hits, _ = roc_curve(uses, p)
-print(f"\n   ROC curve: {np.interp(0.2, false_alarms, hits):.0%} of users are found at 20 % false alarms.")
+print(
+    f"\n   ROC curve: {np.interp(0.2, false_alarms, hits):.0%} of users are found at 20 % false alarms."
+)
 print("   Calibration in fifths of the forecasts:")
 observed, forecast = calibration_curve(uses, p, n_bins=5, strategy="quantile")
 print("     forecast " + "  ".join(f"{v:.2f}" for v in forecast))

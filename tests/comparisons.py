@@ -69,7 +69,9 @@ def plain(effect):
 
 
 def component_key(factor, *effects):
-    return factor if factor == "Residual" else (factor, frozenset(plain(effect) for effect in effects))
+    return (
+        factor if factor == "Residual" else (factor, frozenset(plain(effect) for effect in effects))
+    )
 
 
 def level_name(level):
@@ -127,7 +129,9 @@ def moments(values, stored, sd):
     if len(values) != n:
         return math.inf
     ours = [np.mean(values), np.sqrt(np.mean(np.square(values))), np.min(values), np.max(values)]
-    return against(ours, [stored["sum"] / n, math.sqrt(stored["sumsq"] / n), stored["min"], stored["max"]], sd)
+    return against(
+        ours, [stored["sum"] / n, math.sqrt(stored["sumsq"] / n), stored["min"], stored["max"]], sd
+    )
 
 
 def checksum(values, stored, when_constant):
@@ -140,9 +144,13 @@ def checksum(values, stored, when_constant):
 def compare_log_likelihood(fit, name="loglik"):
     theirs = fit.reference[name]
     shortfall = theirs - (fit.estimator.loglik_ + fit.model.loglik_shift)
-    yield Difference("log-likelihood, below", worst(max(shortfall, 0.0) / max(abs(theirs), FLOOR)), name)
+    yield Difference(
+        "log-likelihood, below", worst(max(shortfall, 0.0) / max(abs(theirs), FLOOR)), name
+    )
     yield Difference("log-likelihood, above", worst(min(shortfall, 0.0) / abs(theirs)), name)
-    yield Difference("log-likelihood, below", relative(fit.results.llf, fit.estimator.loglik_, FLOOR), "llf")
+    yield Difference(
+        "log-likelihood, below", relative(fit.results.llf, fit.estimator.loglik_, FLOOR), "llf"
+    )
 
 
 def compare_criteria(fit):
@@ -153,19 +161,30 @@ def compare_criteria(fit):
 
 def compare_fixed_effects(fit):
     theirs, names = fit.reference["fixef"], fit.model.parameters
-    errors = list(fit.reference["se"].values()) if "se" in fit.reference else fit.results.bse[names].to_numpy()
+    errors = (
+        list(fit.reference["se"].values())
+        if "se" in fit.reference
+        else fit.results.bse[names].to_numpy()
+    )
     ours = fit.results.params[names]
     yield Difference("fixed effects", against(ours, list(theirs.values()), errors), "params")
     columns = fit.model.X.columns.drop(fit.model.group_columns)
-    coefficients = {"Intercept": fit.estimator.intercept_, **dict(zip(columns, fit.estimator.coef_, strict=True))}
+    coefficients = {
+        "Intercept": fit.estimator.intercept_,
+        **dict(zip(columns, fit.estimator.coef_, strict=True)),
+    }
     direct = [coefficients[name] for name in names]
-    yield Difference("fixed effects", against(direct, list(theirs.values()), errors), "coef_, intercept_")
+    yield Difference(
+        "fixed effects", against(direct, list(theirs.values()), errors), "coef_, intercept_"
+    )
 
 
 def compare_standard_errors(fit):
     names, theirs = fit.model.parameters, fit.reference
     ours = fit.results.cov_params().loc[names, names]
-    yield Difference("standard errors", relative(fit.results.bse[names], list(theirs["se"].values())), "bse")
+    yield Difference(
+        "standard errors", relative(fit.results.bse[names], list(theirs["se"].values())), "bse"
+    )
     yield Difference("vcov of fixed effects", relative_matrix(ours, theirs["vcov"]), "cov_params()")
 
 
@@ -173,11 +192,15 @@ def compare_wald(fit):
     names, theirs = fit.model.parameters, fit.reference["wald"]
     errors = list(fit.reference["se"].values())
     limits = fit.results.conf_int().loc[names].to_numpy()
-    yield Difference("Wald z", relative(fit.results.tvalues[names], list(theirs["z"].values()), 1), "tvalues")
+    yield Difference(
+        "Wald z", relative(fit.results.tvalues[names], list(theirs["z"].values()), 1), "tvalues"
+    )
     for ours, p in zip(fit.results.pvalues[names], theirs["p"].values(), strict=True):
         yield Difference("p-values", log_p(ours, p), "pvalues")
     for side, name in enumerate(("ci95_lower", "ci95_upper")):
-        yield Difference("Wald limits", against(limits[:, side], list(theirs[name].values()), errors), name)
+        yield Difference(
+            "Wald limits", against(limits[:, side], list(theirs[name].values()), errors), name
+        )
 
 
 def compare_wald_chi2(fit):
@@ -206,7 +229,9 @@ def _compare_entry(ours, theirs, on_diagonal, sigma2, what):
     if theirs == 0:
         yield Difference("variances of zero", against(ours, theirs, sigma2), what)
     else:
-        yield Difference("variances" if on_diagonal else "covariances", relative(ours, theirs), what)
+        yield Difference(
+            "variances" if on_diagonal else "covariances", relative(ours, theirs), what
+        )
 
 
 def _compare_sd_or_corr(ours, stored, i, j, what):
@@ -229,13 +254,18 @@ def compare_variance_errors(fit):
     residual = [fit.components["Residual"]] if "Residual|var" in stored["names"] else []
     for row, name, se in zip(rows + residual, stored["names"], stored["se"], strict=True):
         yield Difference("se of variance parameters", relative(row["std_error"], se), name)
-    limits = [stored.get(f"ci95_{side}_logscale", [None] * len(stored["names"])) for side in ("lower", "upper")]
+    limits = [
+        stored.get(f"ci95_{side}_logscale", [None] * len(stored["names"]))
+        for side in ("lower", "upper")
+    ]
     theirs = zip(stored["names"], stored["estimate"], *limits, strict=True)
     for row, (name, estimate, low, high) in zip(rows + residual, theirs, strict=True):
         if low is not None:  # covariances have none
             half_width = math.log(high / estimate)
             ours = [row["ci_low"], row["ci_high"]]
-            yield Difference("limits of variances", _log_distance(ours, [low, high], half_width), name)
+            yield Difference(
+                "limits of variances", _log_distance(ours, [low, high], half_width), name
+            )
     if "sdcor" in stored:
         yield from _compare_deviations(fit, stored)
 
@@ -250,7 +280,9 @@ def _compare_deviations(fit, stored):
         for j, i in zip(*np.triu_indices(len(entry["terms"])), strict=True)
     ]
     rows = [ours[name] for name in names + ["Residual"] * ("Residual" in ours)]
-    for row, name, value, se in zip(rows, stored["sdcor_names"], stored["sdcor"], stored["sdcor_se"], strict=True):
+    for row, name, value, se in zip(
+        rows, stored["sdcor_names"], stored["sdcor"], stored["sdcor_se"], strict=True
+    ):
         yield Difference("standard deviations", relative(row["estimate"], value, 1e-3), name)
         yield Difference("se of variance parameters", relative(row["std_error"], se), name)
 
@@ -267,10 +299,18 @@ def compare_random_effects_test(fit, name, quantity):
     ours, theirs = fit.results.random_effects_test(), fit.reference[name]
     deviance = max(2 * abs(fit.reference["loglik"]), 2 * FLOOR)
     single = theirs.get("p_chibar01") is not None
-    p, found = (theirs["p_chibar01"], ours.pvalue) if single else (theirs["p_chi2_df"], ours.pvalue_chi2)
+    p, found = (
+        (theirs["p_chibar01"], ours.pvalue) if single else (theirs["p_chi2_df"], ours.pvalue_chi2)
+    )
     yield Difference(quantity, against(ours.statistic, theirs["chi2"], deviance), "statistic")
-    yield Difference("p-values", log_p(found, p if theirs["chi2"] > 1e-10 else 1.0), "random_effects_test()")
-    yield Difference("p-values", max(0.0, ours.pvalue - ours.pvalue_chi2), "random_effects_test(), at most the chi2")
+    yield Difference(
+        "p-values", log_p(found, p if theirs["chi2"] > 1e-10 else 1.0), "random_effects_test()"
+    )
+    yield Difference(
+        "p-values",
+        max(0.0, ours.pvalue - ours.pvalue_chi2),
+        "random_effects_test(), at most the chi2",
+    )
 
 
 def compare_random_effects(fit):
@@ -279,12 +319,18 @@ def compare_random_effects(fit):
         for k, effect in enumerate(stored["terms"]):
             rows = table[table["effect"].map(plain) == effect]
             ours = dict(zip(rows["level"].map(level_name), rows["estimate"], strict=True))
-            total = {"n": stored["n"]} | {name: stored[name][k] for name in ("sum", "sumsq", "min", "max")}
+            total = {"n": stored["n"]} | {
+                name: stored[name][k] for name in ("sum", "sumsq", "min", "max")
+            }
             sd = spread(total, math.sqrt(fit.sigma2))
             first = [ours.get(level, math.nan) for level in stored["first5"]]
             theirs = [effects[k] for effects in stored["first5"].values()]
-            yield Difference("random effects", against(first, theirs, sd), f"{group}: {effect}, first levels")
-            yield Difference("random effects", moments(list(ours.values()), total, sd), f"{group}: {effect}, all")
+            yield Difference(
+                "random effects", against(first, theirs, sd), f"{group}: {effect}, first levels"
+            )
+            yield Difference(
+                "random effects", moments(list(ours.values()), total, sd), f"{group}: {effect}, all"
+            )
 
 
 def compare_conditional_variances(fit):
@@ -295,7 +341,9 @@ def compare_conditional_variances(fit):
         order = [effects.index(effect) for effect in stored["terms"]]
         levels = fit.model.levels(group)
         for level, theirs in _conditional_matrices(stored):
-            ours = np.asarray(fit.results.random_effects_cov[group][levels.index(level)])[np.ix_(order, order)]
+            ours = np.asarray(fit.results.random_effects_cov[group][levels.index(level)])[
+                np.ix_(order, order)
+            ]
             known = np.isfinite(theirs)
             entries = np.where(known, ours, 0.0), np.where(known, theirs, 0.0)
             size = relative_matrix(*entries, when_zero=fit.sigma2)
@@ -348,11 +396,16 @@ def worst_differences(fits):
 
 
 def markdown_table(table, tolerances):
-    lines = ["| quantity | compared | worst | tolerance | unit | where |", "|---|--:|--:|--:|---|---|"]
+    lines = [
+        "| quantity | compared | worst | tolerance | unit | where |",
+        "|---|--:|--:|--:|---|---|",
+    ]
     for quantity, (limit, unit) in tolerances.items():
         count, size, place = table.get(quantity, (0, math.nan, ""))
         excess = " **(over)**" if size > limit else ""
-        lines.append(f"| {quantity} | {count} | {size:.1e}{excess} | {limit:g} | {unit} | {place} |")
+        lines.append(
+            f"| {quantity} | {count} | {size:.1e}{excess} | {limit:g} | {unit} | {place} |"
+        )
     return "\n".join(lines)
 
 

@@ -63,7 +63,10 @@ def dense_gradient(y, X, Zs, Ts, weights=None, reml=True):
     """One symmetric D per T, d(deviance) = tr(D dT): D_ij = tr(M V_ij) - y'P V_ij P y / sigma2."""
     g = gls(y, X, Zs, Ts, weights, reml)
     K = g.M - np.outer(g.P @ g.y, g.P @ g.y) / g.sigma2
-    corners = [(Z.T @ K @ Z).reshape(-1, len(T), Z.shape[1] // len(T), len(T)) for Z, T in zip(g.Zs, Ts, strict=True)]
+    corners = [
+        (Z.T @ K @ Z).reshape(-1, len(T), Z.shape[1] // len(T), len(T))
+        for Z, T in zip(g.Zs, Ts, strict=True)
+    ]
     return [np.einsum("lilj->ij", corner) for corner in corners]
 
 
@@ -88,14 +91,18 @@ def dense_information(y, X, Zs, Gs, sigma2, weights=None, reml=True):
     g = gls(y, X, Zs, [G / sigma2 for G in Gs], weights, reml)
     g.P, g.M = g.P / sigma2, g.M / sigma2
     _, _, pairs, quads = trace_and_square_forms(g, directions(g.Zs, Gs) + [np.diag(1 / g.weights)])
-    quads[-1, -1] -= (g.weights.sum() - len(g.y)) / sigma2**2 / 2  # the repetitions: (N - n) log sigma2
+    quads[-1, -1] -= (
+        (g.weights.sum() - len(g.y)) / sigma2**2 / 2
+    )  # the repetitions: (N - n) log sigma2
     return quads - pairs / 2
 
 
 def henderson(y, X, Zs, Ts, weights=None, reml=True):
     """Mixed-model equations: beta, b (levels x q per term), cov(b | beta, y), joint covariance of the errors."""
     g = gls(y, X, Zs, Ts, weights, reml)
-    S = block_diag(*[per_level(Z, root(T)) for Z, T in zip(Zs, Ts, strict=True)])  # b = S u, so that T may be singular
+    S = block_diag(
+        *[per_level(Z, root(T)) for Z, T in zip(Zs, Ts, strict=True)]
+    )  # b = S u, so that T may be singular
     p, A = X.shape[1], np.hstack([g.X, np.hstack(g.Zs) @ S])
     left = A.T @ (g.weights[:, None] * A) + np.diag(np.repeat([0.0, 1.0], [p, len(S)]))
     back = block_diag(np.eye(p), S)

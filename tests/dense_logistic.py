@@ -93,7 +93,9 @@ def quadrature_deviance(y, X, labels, columns, beta, T, n, weights=None):
     total, codes = 0.0, np.unique(labels, return_inverse=True)[1]
     for level in range(codes.max() + 1):
         here = codes == level
-        total += level_deviance(y[here], X[here] @ beta, columns[here] @ lower_root(T), weights[here], z, log_omega)
+        total += level_deviance(
+            y[here], X[here] @ beta, columns[here] @ lower_root(T), weights[here], z, log_omega
+        )
     return total
 
 

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmixed._cholesky import Plan
-from skmixed._design import Design, RowDesign, Term
-from skmixed._families import BernoulliLogit
-from skmixed._glmm import GlmmDeviance, Laplace
-from skmixed._lmm import ProfiledDeviance
+from skmixed._algebra.plan import Plan
+from skmixed._likelihood.glmm import GlmmDeviance
+from skmixed._likelihood.laplace import Laplace
+from skmixed._likelihood.linear import ProfiledDeviance
+from skmixed._model.families import BernoulliLogit
+from skmixed._model.terms import Term
+from skmixed._sums.design import Design, RowDesign
 
 ROWS = 240
 
@@ -39,11 +41,27 @@ LAYOUTS = {
     "exchangeable": (["teacher"], [term(0, [0, 1], covariance="exchangeable")], ((0,), ())),
     "identity": (["teacher"], [term(0, [0, 1], covariance="identity")], ((0,), ())),
     "crossed vectors": (["teacher", "item"], [term(0, [0]), term(1, [1, 2])], ((0,), (1,))),
-    "crossed, small factor first": (["item", "teacher"], [term(0, [0]), term(1, [1])], ((1,), (0,))),
+    "crossed, small factor first": (
+        ["item", "teacher"],
+        [term(0, [0]), term(1, [1])],
+        ((1,), (0,)),
+    ),
     "three crossed": (["teacher", "item", "rater"], [term(0), term(1), term(2)], ((0,), (1, 2))),
-    "chain": (["class", "school", "district"], [term(0, [0]), term(1, [1]), term(2)], ((0, 1, 2), ())),
-    "chain, outermost first": (["district", "class", "school"], [term(0), term(1, [1]), term(2)], ((1, 2, 0), ())),
-    "nested and crossed": (["class", "school", "item"], [term(0, [0]), term(1, [1]), term(2, [1])], ((0, 1), (2,))),
+    "chain": (
+        ["class", "school", "district"],
+        [term(0, [0]), term(1, [1]), term(2)],
+        ((0, 1, 2), ()),
+    ),
+    "chain, outermost first": (
+        ["district", "class", "school"],
+        [term(0), term(1, [1]), term(2)],
+        ((1, 2, 0), ()),
+    ),
+    "nested and crossed": (
+        ["class", "school", "item"],
+        [term(0, [0]), term(1, [1]), term(2, [1])],
+        ((0, 1), (2,)),
+    ),
     "nested and two crossed": (
         ["item", "school", "class", "rater"],
         [term(0, [0]), term(1, [1]), term(2, [1]), term(3)],
@@ -85,11 +103,16 @@ def example(name, *, reml=True, weighted=True, seed=0):
     design = Design.from_rows(X, y, weights, codes, levels, terms, True)
     plan, model = Plan(design.cross), design.covariance_model()
     pool = design.frame.pool(X, y)
-    Zs = [_dense(pool[:, list(e)], c, m) for e, c, m in zip(design.frame.effects, codes, levels, strict=True)]
+    Zs = [
+        _dense(pool[:, list(e)], c, m)
+        for e, c, m in zip(design.frame.effects, codes, levels, strict=True)
+    ]
     point = [_random_point(b.structure, rng) for b in model.blocks]
     weights = np.ones(ROWS) if weights is None else weights
     objective = ProfiledDeviance(plan, reml)
-    return Example(design, plan, objective, model, point, pool[:, -1], pool[:, design.frame.fixed], Zs, weights)
+    return Example(
+        design, plan, objective, model, point, pool[:, -1], pool[:, design.frame.fixed], Zs, weights
+    )
 
 
 @dataclass
@@ -120,12 +143,19 @@ def logistic_example(name, *, weighted=True, seed=0):
     codes = [_codes(np.random.default_rng(seed))[f] for f in factors]
     levels = [int(c.max()) + 1 for c in codes]
     X = rng.normal(size=(ROWS, 3)) * [1.0, 10.0, 0.1] + [0.0, 5.0, 1.0]
-    eta = X @ [1.0, 0.1, 2.0] - 2.5 + sum(rng.normal(size=m)[c] for c, m in zip(codes, levels, strict=True))
+    eta = (
+        X @ [1.0, 0.1, 2.0]
+        - 2.5
+        + sum(rng.normal(size=m)[c] for c, m in zip(codes, levels, strict=True))
+    )
     y = (rng.random(ROWS) < 1 / (1 + np.exp(-eta))).astype(float)
     weights = rng.integers(1, 4, ROWS).astype(float) if weighted else None
     design = RowDesign.from_rows(X, y, weights, codes, levels, terms, True)
     pool, model = design.frame.pool(X), design.covariance_model()
-    Zs = [_dense(pool[:, list(e)], c, m) for e, c, m in zip(design.frame.effects, codes, levels, strict=True)]
+    Zs = [
+        _dense(pool[:, list(e)], c, m)
+        for e, c, m in zip(design.frame.effects, codes, levels, strict=True)
+    ]
     point = [_random_point(b.structure, rng) for b in model.blocks]
     weights = np.ones(ROWS) if weights is None else weights
     objective = GlmmDeviance(design.blocks, BernoulliLogit(), Laplace())
@@ -142,4 +172,6 @@ def _dense(columns, codes, levels):
 
 def _random_point(structure, rng):
     root = 0.6 * rng.normal(size=(structure.size, structure.size))
-    return structure.start(root @ root.T + 0.02 * np.eye(structure.size), np.full(structure.size, 0.05))
+    return structure.start(
+        root @ root.T + 0.02 * np.eye(structure.size), np.full(structure.size, 0.05)
+    )

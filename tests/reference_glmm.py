@@ -16,7 +16,9 @@ import pandas as pd
 from . import reference_models
 from .reference_models import Model
 
-SPURIOUS = {"guPrenat_nested_laplace"}  # an artefact of Laplace's approximation: no target for estimates
+SPURIOUS = {
+    "guPrenat_nested_laplace"
+}  # an artefact of Laplace's approximation: no target for estimates
 
 
 # The stored results
@@ -24,7 +26,11 @@ SPURIOUS = {"guPrenat_nested_laplace"}  # an artefact of Laplace's approximation
 def models():
     """id -> (data set, reference entry) of every logistic mixed model."""
     found = reference_models.entries("models", "glmm").items()
-    return {name: (data, restated(entry)) for name, (data, entry) in found if data != "nested_quadrature"}
+    return {
+        name: (data, restated(entry))
+        for name, (data, entry) in found
+        if data != "nested_quadrature"
+    }
 
 
 @functools.cache
@@ -35,7 +41,11 @@ def predictions():
 
 def restated(entry):
     """The entry with `varcomp` and `singular` where they are missing, and without binomial coefficients."""
-    entry = {"varcomp": [stated_in_varpar(entry)], "singular": False, **entry} if "varcomp" not in entry else entry
+    entry = (
+        {"varcomp": [stated_in_varpar(entry)], "singular": False, **entry}
+        if "varcomp" not in entry
+        else entry
+    )
     return as_zeros_and_ones(entry) if entry.get("grouped_binomial") else entry
 
 
@@ -48,7 +58,13 @@ def stated_in_varpar(entry):
         cov[i, j] = cov[j, i] = estimate
     sd = np.sqrt(np.diag(cov))
     group = names[0].partition("|")[0]
-    return {"group": group, "terms": effects, "cov": cov.tolist(), "sd": sd, "corr": cov / np.outer(sd, sd)}
+    return {
+        "group": group,
+        "terms": effects,
+        "cov": cov.tolist(),
+        "sd": sd,
+        "corr": cov / np.outer(sd, sd),
+    }
 
 
 def as_zeros_and_ones(entry):

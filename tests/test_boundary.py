@@ -11,12 +11,16 @@ from scipy import stats
 from scipy.optimize import minimize, nnls
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier, RandomEffect
-from skmixed import _kernels as kernels
-from skmixed.inference import _boundary as boundary
-from skmixed.inference._cones import mixture_weights, standardised
-from skmixed.inference._exact import eigenvalues, projected_eigenvalues, simulated_statistics
-from skmixed.inference._information import information_without_effects
-from skmixed.inference._projections import projected, simulated_weights
+from skmixed._algebra.packed import halves, packed_size
+from skmixed.inference._comparison import boundary
+from skmixed.inference._comparison.cones import mixture_weights, standardised
+from skmixed.inference._comparison.exact import (
+    eigenvalues,
+    projected_eigenvalues,
+    simulated_statistics,
+)
+from skmixed.inference._comparison.information import information_without_effects
+from skmixed.inference._comparison.projections import projected, simulated_weights
 
 from .dense import directions, gls
 from .designs import LAYOUTS, example, logistic_example
@@ -38,7 +42,10 @@ def null():
     """Nine unbalanced groups with little variance: columns and response of a reference by R's RLRsim."""
     rng = np.random.default_rng(5)
     g = np.repeat(np.arange(9), [3, 3, 5, 5, 8, 2, 6, 6, 4])
-    x, e = rng.normal(size=len(g)), [rng.normal(size=9), rng.normal(size=len(g)), rng.normal(size=9)]
+    x, e = (
+        rng.normal(size=len(g)),
+        [rng.normal(size=9), rng.normal(size=len(g)), rng.normal(size=9)],
+    )
     effects, slopes, noise = e[0], rng.normal(size=9), rng.normal(size=len(g))
     y2 = 1 + x + 0.35 * e[2][g] + 0.3 * slopes[g] * x + noise
     return pd.DataFrame({"g": g, "x": x, "y": 1 + x + 0.5 * effects[g] + e[1], "y2": y2})
@@ -77,7 +84,9 @@ def test_information_of_a_condensed_working_model():
     """A logistic model: the working weights are those at the estimates, sigma^2 is known."""
     e = logistic_example("crossed vectors")
     X, y = e.raw, e.y
-    frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "g": e.codes[0], "h": e.codes[1], "y": y.astype(int)})
+    frame = pd.DataFrame(
+        {"a": X[:, 0], "b": X[:, 1], "g": e.codes[0], "h": e.codes[1], "y": y.astype(int)}
+    )
     model = fitted(frame, "y ~ a + b + (1 | g) + (1 | h)", MixedLogisticClassifier)
     mu = model.predict_proba(frame)[:, 1]
     Zs = [(frame[f].to_numpy()[:, None] == np.unique(frame[f])).astype(float) for f in "gh"]
@@ -85,7 +94,9 @@ def test_information_of_a_condensed_working_model():
     g = gls(y, np.ones((len(y), 1)), Zs, zero, mu * (1 - mu), reml=False)
     tangent = boundary.TangentCone.of(model._fit.model)
     np.testing.assert_allclose(
-        boundary.null_information(model._fit, tangent), dense_information(g, Zs, zero, profiled=0), rtol=1e-6
+        boundary.null_information(model._fit, tangent),
+        dense_information(g, Zs, zero, profiled=0),
+        rtol=1e-6,
     )
 
 
@@ -103,19 +114,27 @@ def weights_of(metric, cones):
 
 def frobenius(cones):
     """The metric in which matrices have their Euclidean length."""
-    return np.diag(2.0 * np.concatenate([kernels.halves(order) for order in cones]))
+    return np.diag(2.0 * np.concatenate([halves(order) for order in cones]))
 
 
 def test_orthogonal_variances_are_binomial():
     for k in (1, 2, 3, 4):
         expected = stats.binom.pmf(np.arange(k + 1), k, 0.5)
-        np.testing.assert_allclose(weights_of(np.eye(k), (1,) * k), expected, atol=1e-12 if k < 4 else 0.01)
+        np.testing.assert_allclose(
+            weights_of(np.eye(k), (1,) * k), expected, atol=1e-12 if k < 4 else 0.01
+        )
 
 
 def test_two_variances_by_the_angle():
     """Nearly the same variance twice is one, and opposite ones leave a half-plane."""
-    for rho, expected in ((0.999999, [0.5, 0.5, 0.0]), (-0.999999, [0.0, 0.5, 0.5]), (0.5, [1 / 3, 1 / 2, 1 / 6])):
-        np.testing.assert_allclose(weights_of(np.array([[4.0, 2 * rho], [2 * rho, 1.0]]), (1, 1)), expected, atol=1e-3)
+    for rho, expected in (
+        (0.999999, [0.5, 0.5, 0.0]),
+        (-0.999999, [0.0, 0.5, 0.5]),
+        (0.5, [1 / 3, 1 / 2, 1 / 6]),
+    ):
+        np.testing.assert_allclose(
+            weights_of(np.array([[4.0, 2 * rho], [2 * rho, 1.0]]), (1, 1)), expected, atol=1e-3
+        )
 
 
 def test_a_matrix_in_the_euclidean_metric():
@@ -127,20 +146,26 @@ def test_a_matrix_in_the_euclidean_metric():
 
 def test_orthogonal_cones_convolve():
     single = weights_of(frobenius((2,)), (2,))
-    np.testing.assert_allclose(weights_of(frobenius((2, 2)), (2, 2)), np.convolve(single, single), atol=0.015)
-    np.testing.assert_allclose(weights_of(frobenius((2, 1)), (2, 1)), np.convolve(single, [0.5, 0.5]), atol=0.015)
+    np.testing.assert_allclose(
+        weights_of(frobenius((2, 2)), (2, 2)), np.convolve(single, single), atol=0.015
+    )
+    np.testing.assert_allclose(
+        weights_of(frobenius((2, 1)), (2, 1)), np.convolve(single, [0.5, 0.5]), atol=0.015
+    )
 
 
-@pytest.mark.parametrize(("cones", "seed"), [((1, 1), 0), ((1, 1, 1), 1), ((2,), 2), ((1, 1, 1), 3), ((2,), 4)])
+@pytest.mark.parametrize(
+    ("cones", "seed"), [((1, 1), 0), ((1, 1, 1), 1), ((2,), 2), ((1, 1, 1), 3), ((2,), 4)]
+)
 def test_closed_forms_agree_with_the_simulated_weights(cones, seed):
-    metric = random_metric(sum(map(kernels.packed_size, cones)), seed)
+    metric = random_metric(sum(map(packed_size, cones)), seed)
     simulated = simulated_weights(standardised(metric, cones), cones)
     np.testing.assert_allclose(weights_of(metric, cones), simulated, atol=0.015)
 
 
 @pytest.mark.parametrize("cones", [(1, 2), (3,), (2, 2), (1, 1, 1, 1), (3, 1)])
 def test_simulated_weights_obey_gauss_bonnet(cones):
-    weights = weights_of(random_metric(sum(map(kernels.packed_size, cones)), 5), cones)
+    weights = weights_of(random_metric(sum(map(packed_size, cones)), 5), cones)
     assert np.all(weights >= 0)
     assert weights[::2].sum() == pytest.approx(0.5)
     assert weights[1::2].sum() == pytest.approx(0.5)
@@ -168,13 +193,13 @@ def test_projection_on_an_orthant():
 @pytest.mark.parametrize("cones", [(2,), (2, 1), (3,)])
 def test_projection_on_matrices(cones):
     """Against a general minimiser over the factors of T = RR'."""
-    k = sum(map(kernels.packed_size, cones))
+    k = sum(map(packed_size, cones))
     metric = random_metric(k, 8)
     isometry = 1 / np.sqrt(np.diag(frobenius(cones)))
     scores = np.random.default_rng(1).normal(size=(6, k)) @ np.linalg.cholesky(metric).T
 
     def packed(x):
-        parts, ends = [], np.cumsum([kernels.packed_size(order) for order in cones])
+        parts, ends = [], np.cumsum([packed_size(order) for order in cones])
         for order, part in zip(cones, np.split(x, ends[:-1]), strict=True):
             R = np.zeros((order, order))
             R[np.tril_indices(order)] = part
@@ -183,7 +208,9 @@ def test_projection_on_matrices(cones):
 
     def length(u):
         found = [
-            minimize(lambda x: packed(x) @ metric @ packed(x) - 2 * u @ packed(x), start, tol=1e-12).fun
+            minimize(
+                lambda x: packed(x) @ metric @ packed(x) - 2 * u @ packed(x), start, tol=1e-12
+            ).fun
             for start in np.random.default_rng(2).normal(size=(3, k))
         ]
         return max(0.0, -min(found))
@@ -201,7 +228,9 @@ def test_texts(sleepstudy):
     assert one.null.startswith("the random-effect variance is zero")
     assert one.pvalue == pytest.approx(0.5 * stats.chi2.sf(one.statistic, 1))
     assert one.pvalue_chi2 == pytest.approx(stats.chi2.sf(one.statistic, 1))
-    block = boundary.random_effects_test(fitted(sleepstudy, "Reaction ~ Days + (Days | Subject)")._fit)
+    block = boundary.random_effects_test(
+        fitted(sleepstudy, "Reaction ~ Days + (Days | Subject)")._fit
+    )
     assert (block.distribution, block.df) == ("chibar2(0:3)", 3)
     assert block.pvalue < block.pvalue_chi2
     assert sum(block.weights) == pytest.approx(1.0)
@@ -286,12 +315,16 @@ def test_eigenvalues_against_dense(null, slope):
     data = pd.concat([null] * 3, ignore_index=True)
     data["g"] += 9 * np.repeat([0, 1, 2], len(null))
     model = fitted(data, "y ~ x + (0 + x | g)" if slope else "y ~ x + (1 | g)")
-    Z = (data["g"].to_numpy()[:, None] == np.arange(27)) * (data["x"].to_numpy()[:, None] if slope else 1.0)
+    Z = (data["g"].to_numpy()[:, None] == np.arange(27)) * (
+        data["x"].to_numpy()[:, None] if slope else 1.0
+    )
     (scale,) = model._fit.design.frame.bases[0].ravel()
     theirs = [scale**2 * values for values in dense_eigenvalues(model, data, Z)]
     for ours, dense in zip((projected_eigenvalues, eigenvalues), theirs, strict=True):
         values, copies = ours(model._fit)
-        np.testing.assert_allclose(np.sort(np.repeat(values, copies.astype(int))), dense, atol=1e-12 * dense.max())
+        np.testing.assert_allclose(
+            np.sort(np.repeat(values, copies.astype(int))), dense, atol=1e-12 * dense.max()
+        )
     if not slope:
         assert len(projected_eigenvalues(model._fit)[0]) < 27
 
@@ -302,16 +335,25 @@ def test_eigenvalues_of_a_common_variance(null):
     model = fitted(data, "y ~ x + (x | g)", covariance="identity")
     R = model._fit.design.frame.bases[0]
     Z = np.hstack(
-        [(data["g"].to_numpy() == k)[:, None] * np.column_stack([np.ones(len(data)), data["x"]]) @ R for k in range(9)]
+        [
+            (data["g"].to_numpy() == k)[:, None]
+            * np.column_stack([np.ones(len(data)), data["x"]])
+            @ R
+            for k in range(9)
+        ]
     )
     theirs, _ = dense_eigenvalues(model, data, Z)
     values, copies = projected_eigenvalues(model._fit)
-    np.testing.assert_allclose(np.sort(np.repeat(values, copies.astype(int))), np.maximum(theirs, 0.0), atol=1e-11)
+    np.testing.assert_allclose(
+        np.sort(np.repeat(values, copies.astype(int))), np.maximum(theirs, 0.0), atol=1e-11
+    )
 
 
 def test_weights_of_rows_are_repetitions(null):
     copies = np.random.default_rng(1).integers(1, 4, len(null))
-    weighted = MixedLinearRegressor(formula="x + (1 | g)").fit(null[["x", "g"]], null["y"], sample_weight=copies)
+    weighted = MixedLinearRegressor(formula="x + (1 | g)").fit(
+        null[["x", "g"]], null["y"], sample_weight=copies
+    )
     long = null.loc[np.repeat(null.index, copies)]
     repeated = MixedLinearRegressor(formula="x + (1 | g)").fit(long[["x", "g"]], long["y"])
     for method in ("exact", "chibar"):
@@ -322,7 +364,10 @@ def test_weights_of_rows_are_repetitions(null):
 def test_exact_pvalues_count_the_statistic_itself(sleepstudy):
     model = fitted(sleepstudy, "Reaction ~ Days + (1 | Subject)")
     assert boundary.random_effects_test(model._fit, "exact", n_samples=99).pvalue == 1 / 100
-    noise = fitted(sleepstudy.assign(Reaction=np.random.default_rng(0).normal(size=180)), "Reaction ~ (1 | Subject)")
+    noise = fitted(
+        sleepstudy.assign(Reaction=np.random.default_rng(0).normal(size=180)),
+        "Reaction ~ (1 | Subject)",
+    )
     test = boundary.random_effects_test(noise._fit, "exact", n_samples=500, random_state=3)
     draws = simulated_statistics(noise._fit, 500, 3)
     assert test.statistic > 0
@@ -332,7 +377,9 @@ def test_exact_pvalues_count_the_statistic_itself(sleepstudy):
 def test_tests_are_readable(sleepstudy):
     model = fitted(sleepstudy, "Reaction ~ Days + (Days | Subject)")
     lines = repr(boundary.random_effects_test(model._fit)).split("\n")
-    assert lines[0].startswith("Likelihood-ratio test: all random-effect variances are zero; mixture")
+    assert lines[0].startswith(
+        "Likelihood-ratio test: all random-effect variances are zero; mixture"
+    )
     assert lines[1].startswith("chibar2(0:3) = 150, df = 3, p < 0.0001, weights 0.")
     assert max(map(len, lines)) <= 120
 
@@ -350,12 +397,16 @@ def test_exact_is_reproducible_and_refuses(sleepstudy):
     np.testing.assert_array_equal(draws[0], draws[1])
     assert not np.array_equal(draws[0], draws[2])
     with pytest.raises(ValueError, match="one variance parameter"):
-        boundary.random_effects_test(fitted(sleepstudy, "Reaction ~ Days + (Days | Subject)")._fit, "exact")
+        boundary.random_effects_test(
+            fitted(sleepstudy, "Reaction ~ Days + (Days | Subject)")._fit, "exact"
+        )
     with pytest.raises(ValueError, match="not known"):
         boundary.random_effects_test(model._fit, "score")
     late = sleepstudy.assign(late=(sleepstudy["Reaction"] > 300).astype(int))
     with pytest.raises(ValueError, match="linear models only"):
-        boundary.random_effects_test(fitted(late, "late ~ (1 | Subject)", MixedLogisticClassifier)._fit, "exact")
+        boundary.random_effects_test(
+            fitted(late, "late ~ (1 | Subject)", MixedLogisticClassifier)._fit, "exact"
+        )
 
 
 def test_exact_refuses_thousands_of_different_groups():

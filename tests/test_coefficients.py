@@ -15,7 +15,11 @@ from skmixed.datasets import make_mixed_classification, make_mixed_regression
 
 DEGREES = ("normal", "residual", "satterthwaite", "kenward-roger")
 COVARIANCES = ("model", "CR0", "CR1", "CR2", "CR3")
-CHOICES = [(df, cov) for df, cov in itertools.product(DEGREES, COVARIANCES) if cov == "model" or df != "kenward-roger"]
+CHOICES = [
+    (df, cov)
+    for df, cov in itertools.product(DEGREES, COVARIANCES)
+    if cov == "model" or df != "kenward-roger"
+]
 
 
 @functools.cache
@@ -51,7 +55,10 @@ def test_kenward_roger_is_not_satterthwaite():
     assert np.allclose(kenward_roger["std_err"], [7.510125, 1.530810], rtol=1e-5)
     assert np.allclose(satterthwaite["df"], [16.75873, 16.18621], rtol=5e-5)
     assert np.allclose(kenward_roger["df"], [16.92196, 16.92021], rtol=5e-5)
-    joint = [sleepstudy().wald_test("Intercept, Days", df=df) for df in ("satterthwaite", "kenward-roger")]
+    joint = [
+        sleepstudy().wald_test("Intercept, Days", df=df)
+        for df in ("satterthwaite", "kenward-roger")
+    ]
     assert np.allclose([test.df_denom for test in joint], [16.65946, 15.92646], rtol=5e-5)
     assert np.allclose([test.fvalue for test in joint], [666.8189, 626.9820], rtol=5e-5)
 
@@ -59,7 +66,12 @@ def test_kenward_roger_is_not_satterthwaite():
 def test_wages_are_those_of_clubsandwich():
     """The CR0 standard errors of clubSandwich 0.5.8 for the model of the README."""
     table = wages().coef_table(cov="CR0")
-    expected = {"Intercept": 0.02185658, "ttl_exp": 0.00140678, "black": 0.01163355, "other": 0.06086758}
+    expected = {
+        "Intercept": 0.02185658,
+        "ttl_exp": 0.00140678,
+        "black": 0.01163355,
+        "other": 0.06086758,
+    }
     assert np.allclose(table.loc[list(expected), "std_err"], list(expected.values()), rtol=1e-6)
     ratio = wages().coef_table(cov="CR1")["std_err"] / table["std_err"]
     assert np.allclose(ratio, np.sqrt(4710 / 4709), rtol=1e-12)
@@ -75,7 +87,9 @@ def test_tables_tests_and_summaries_agree(method, df, cov):
     half = stats.t.ppf(0.975, table["df"]) * table["std_err"]
     assert np.allclose(table["ci_high"] - table["coef"], half)
     test = results.t_test("Days", df=df, cov=cov)
-    assert np.allclose(np.ravel([test.effect, test.sd, test.tvalue]), table.loc["Days", ["coef", "std_err", "t"]])
+    assert np.allclose(
+        np.ravel([test.effect, test.sd, test.tvalue]), table.loc["Days", ["coef", "std_err", "t"]]
+    )
     assert np.allclose(np.ravel(test.pvalue), table.loc["Days", "p_value"])
     assert np.allclose(test.conf_int(), table.loc[["Days"], ["ci_low", "ci_high"]])
     joint = results.wald_test("Days", df=df, cov=cov)
@@ -127,9 +141,15 @@ def test_hypotheses_are_read(spec, L, c):
 
 def test_names_that_are_no_expressions():
     X, y = make_mixed_regression(random_state=0)
-    results = MixedLinearRegressor(groups="group").fit(X.rename(columns={"x0": "years of school"}), y).results_
+    results = (
+        MixedLinearRegressor(groups="group")
+        .fit(X.rename(columns={"x0": "years of school"}), y)
+        .results_
+    )
     assert np.allclose(results.t_test("years of school").effect, results.params["years of school"])
-    assert np.allclose(results.t_test("years of school - x1").effect, results.params.iloc[1:] @ [1, -1])
+    assert np.allclose(
+        results.t_test("years of school - x1").effect, results.params.iloc[1:] @ [1, -1]
+    )
 
 
 def test_rows_that_follow_from_others_do_not_count_twice():
@@ -165,7 +185,9 @@ def test_errors_say_what_to_do(call, words):
     assert "\n" in str(caught.value)
 
 
-@pytest.mark.parametrize("choice", [{"df": "satterthwaite"}, {"df": "kenward-roger"}, {"cov": "CR2"}, {"cov": "CR3"}])
+@pytest.mark.parametrize(
+    "choice", [{"df": "satterthwaite"}, {"df": "kenward-roger"}, {"cov": "CR2"}, {"cov": "CR3"}]
+)
 def test_methods_for_linear_models_are_refused_for_the_classifier(choice):
     with pytest.raises(ValueError, match="linear model"):
         logistic().coef_table(**choice)
@@ -201,7 +223,9 @@ def test_clusters_of_groups_by_any_name():
     X["school"] = X["group"] // 4
     model = MixedLinearRegressor(groups=["group", "school"], random_effects="(1 | group)").fit(X, y)
     by_name = model.results_.coef_table(df="satterthwaite", cov="CR2", clusters="school")
-    by_label = model.results_.coef_table(df="satterthwaite", cov="CR2", clusters=X["school"].astype(str))
+    by_label = model.results_.coef_table(
+        df="satterthwaite", cov="CR2", clusters=X["school"].astype(str)
+    )
     assert np.allclose(by_name, by_label)
     assert "6 clusters of school" in str(model.results_.summary(cov="CR2", clusters="school"))
     weights = np.where(np.arange(len(y)) % 7 == 0, 0.0, 2.0)
@@ -234,7 +258,9 @@ def test_without_groups_all_methods_are_those_of_least_squares():
 
 def test_more_rows_than_clusters_is_an_error_in_words():
     X, y = make_mixed_regression(n_groups=3, rows_per_group=20, random_state=3)
-    X = X.assign(x2=np.random.default_rng(0).normal(size=60), x3=np.random.default_rng(1).normal(size=60))
+    X = X.assign(
+        x2=np.random.default_rng(0).normal(size=60), x3=np.random.default_rng(1).normal(size=60)
+    )
     results = MixedLinearRegressor(groups="group").fit(X, y).results_
     with pytest.raises(ValueError, match="fewer rows"):
         results.wald_test("x0, x1, x2, x3", cov="CR0")
@@ -243,7 +269,9 @@ def test_more_rows_than_clusters_is_an_error_in_words():
     assert "No joint test" in text
 
 
-@pytest.mark.parametrize("choice", [{}, {"df": "satterthwaite", "cov": "CR2"}, {"df": "kenward-roger"}])
+@pytest.mark.parametrize(
+    "choice", [{}, {"df": "satterthwaite", "cov": "CR2"}, {"df": "kenward-roger"}]
+)
 def test_summaries_in_html_and_latex(choice):
     summary = sleepstudy().summary(**choice)
     html, latex = summary.as_html(), summary.as_latex()
@@ -251,7 +279,9 @@ def test_summaries_in_html_and_latex(choice):
         assert "Days" in text
         assert ("CR2" in text) == ("cov" in choice)
         assert ("Kenward" in text) == (choice.get("df") == "kenward-roger")
-    widths = {len(line) for line in summary.as_text().splitlines() if set(line) <= {"=", "-"} and line}
+    widths = {
+        len(line) for line in summary.as_text().splitlines() if set(line) <= {"=", "-"} and line
+    }
     assert len(widths) == 1
 
 

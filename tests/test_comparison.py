@@ -12,11 +12,11 @@ from sklearn.exceptions import NotFittedError
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier, RandomEffect, SkmixedWarning
 from skmixed.inference import compare, hausman_test, likelihood_ratio_test
-from skmixed.inference._boundary import random_effects_test
-from skmixed.inference._cones import mixture_weights
-from skmixed.inference._information import expected_information
-from skmixed.inference._nesting import Embedding, NotNested
-from skmixed.inference._pairs import ByRows
+from skmixed.inference._comparison.boundary import random_effects_test
+from skmixed.inference._comparison.cones import mixture_weights
+from skmixed.inference._comparison.information import expected_information
+from skmixed.inference._comparison.nesting import Embedding, NotNested
+from skmixed.inference._comparison.pairs import ByRows
 
 from .dense import directions, gls
 
@@ -51,7 +51,13 @@ def models(sleepstudy):
 def crossed():
     """Unbalanced rows of two crossed factors and two columns."""
     rng = np.random.default_rng(0)
-    data = pd.DataFrame({"g": rng.integers(0, 30, 600), "h": rng.integers(0, 12, 600), "k": rng.integers(0, 10, 600)})
+    data = pd.DataFrame(
+        {
+            "g": rng.integers(0, 30, 600),
+            "h": rng.integers(0, 12, 600),
+            "k": rng.integers(0, 10, 600),
+        }
+    )
     data = data.assign(x=rng.normal(size=600), z=rng.normal(size=600))
     data["y"] = data["x"] + rng.normal(size=30)[data["g"]] + rng.normal(size=600)
     return data.assign(w=(rng.random(600) < 1 / (1 + np.exp(-data["y"]))).astype(int))
@@ -78,7 +84,9 @@ def test_distributions(models, pair):
     (distribution, weights), (smaller, larger) = PAIRS[pair], (models[name] for name in pair)
     test = likelihood_ratio_test(smaller, larger)
     assert test.distribution == distribution
-    assert test.statistic == pytest.approx(max(0.0, 2 * (larger.loglik_ - smaller.loglik_)), abs=1e-8)
+    assert test.statistic == pytest.approx(
+        max(0.0, 2 * (larger.loglik_ - smaller.loglik_)), abs=1e-8
+    )
     assert test.df == larger.results_.n_params - smaller.results_.n_params == len(test.weights) - 1
     if weights is not None:
         np.testing.assert_allclose(test.weights, weights)
@@ -98,7 +106,9 @@ def test_against_no_effects_it_is_the_test_of_random_effects(models, name):
 
 def test_fixed_effects_against_r(sleepstudy):
     """R: anova(lmer(Reaction ~ 1 + (Days | Subject), REML = FALSE), lmer(Reaction ~ Days + (Days | Subject), ...))."""
-    smaller, larger = (fitted(sleepstudy, f"Reaction ~ {x} + (Days | Subject)", method="ml") for x in ("1", "Days"))
+    smaller, larger = (
+        fitted(sleepstudy, f"Reaction ~ {x} + (Days | Subject)", method="ml") for x in ("1", "Days")
+    )
     test = likelihood_ratio_test(smaller, larger)
     assert (test.df, test.distribution) == (1, "chi2(1)")
     assert test.statistic == pytest.approx(SLEEPSTUDY_ANOVA[0], abs=1e-4)
@@ -128,7 +138,10 @@ STRUCTURES = [
 
 @pytest.mark.parametrize(("first", "second", "distribution"), STRUCTURES)
 def test_structures_inside_each_other(sleepstudy, first, second, distribution):
-    pair = [fitted(sleepstudy, "Reaction ~ Days + (Days | Subject)", covariance=c) for c in (first, second)]
+    pair = [
+        fitted(sleepstudy, "Reaction ~ Days + (Days | Subject)", covariance=c)
+        for c in (first, second)
+    ]
     assert likelihood_ratio_test(*pair).distribution == distribution
 
 
@@ -166,7 +179,9 @@ def test_units_and_origins_do_not_matter(sleepstudy, models):
 def test_relabelled_groups_are_the_same_factor(sleepstudy, models):
     data = sleepstudy.assign(Subject=-sleepstudy["Subject"].astype(int))
     test = likelihood_ratio_test(models["intercepts"], fitted(data, SLEEPSTUDY["unstructured"]))
-    assert test.pvalue == pytest.approx(likelihood_ratio_test(models["intercepts"], models["unstructured"]).pvalue)
+    assert test.pvalue == pytest.approx(
+        likelihood_ratio_test(models["intercepts"], models["unstructured"]).pvalue
+    )
 
 
 def test_pickled_models(models):
@@ -183,35 +198,56 @@ def test_pickled_models(models):
 def test_pickled_models_of_other_data_are_refused(sleepstudy, crossed):
     """Other responses of a classifier; and columns of the same name in other units, where REML likelihoods differ."""
     first = fitted(crossed, "w ~ x + (1 | g)", MixedLogisticClassifier)
-    other = fitted(crossed.assign(w=1 - crossed["w"]), "w ~ x + (1 + x | g)", MixedLogisticClassifier)
+    other = fitted(
+        crossed.assign(w=1 - crossed["w"]), "w ~ x + (1 + x | g)", MixedLogisticClassifier
+    )
     scaled = sleepstudy.assign(Days=1000.0 * sleepstudy["Days"])
     pairs = [(first, other, "different rows"), (fitted(sleepstudy, "Reaction ~ Days + (1 | Subject)"),
              fitted(scaled, "Reaction ~ Days + (Days | Subject)"), "method='ml'")]  # fmt: skip
     for smaller, larger, message in pairs:
         with pytest.raises(ValueError, match=message):
-            likelihood_ratio_test(*(pickle.loads(pickle.dumps(model)) for model in (smaller, larger)))
+            likelihood_ratio_test(
+                *(pickle.loads(pickle.dumps(model)) for model in (smaller, larger))
+            )
 
 
 def test_classifiers(crossed):
-    spec = ["w ~ x", "w ~ x + z", "w ~ x + (1 | g)", "w ~ x + (1 | g) + (1 | h)", "w ~ x + (1 + x | g)"]
+    spec = [
+        "w ~ x",
+        "w ~ x + z",
+        "w ~ x + (1 | g)",
+        "w ~ x + (1 | g) + (1 | h)",
+        "w ~ x + (1 + x | g)",
+    ]
     fits = [fitted(crossed, s, MixedLogisticClassifier) for s in spec]
-    expected = {(0, 1): "chi2(1)", (0, 2): "chibar2(01)", (0, 3): "chibar2(0:2)", (2, 4): "chibar2(1:2)"}
+    expected = {
+        (0, 1): "chi2(1)",
+        (0, 2): "chibar2(01)",
+        (0, 3): "chibar2(0:2)",
+        (2, 4): "chibar2(1:2)",
+    }
     for (i, j), distribution in expected.items():
         test = likelihood_ratio_test(fits[i], fits[j])
         assert test.distribution == distribution
-        assert test.statistic == pytest.approx(max(0.0, 2 * (fits[j].loglik_ - fits[i].loglik_)), abs=1e-6)
+        assert test.statistic == pytest.approx(
+            max(0.0, 2 * (fits[j].loglik_ - fits[i].loglik_)), abs=1e-6
+        )
     seven = fitted(crossed, spec[4], MixedLogisticClassifier, n_quadrature=7)
     with pytest.raises(ValueError, match="n_quadrature"):
         likelihood_ratio_test(fits[2], seven)
     assert likelihood_ratio_test(fits[0], seven).distribution == "chibar2(0:3)"
     copies = [pickle.loads(pickle.dumps(fits[k])) for k in (0, 4)]
-    assert likelihood_ratio_test(*copies).pvalue == pytest.approx(likelihood_ratio_test(fits[0], fits[4]).pvalue)
+    assert likelihood_ratio_test(*copies).pvalue == pytest.approx(
+        likelihood_ratio_test(fits[0], fits[4]).pvalue
+    )
 
 
 def test_what_cannot_be_compared(sleepstudy, crossed, models):
     base = models["intercepts"]
     ml = [fitted(sleepstudy, f"Reaction ~ {x} + (1 | Subject)", method="ml") for x in ("1", "Days")]
-    lacking = fitted(sleepstudy.assign(z=np.arange(180) % 7), "Reaction ~ z + (1 | Subject)", method="ml")
+    lacking = fitted(
+        sleepstudy.assign(z=np.arange(180) % 7), "Reaction ~ z + (1 | Subject)", method="ml"
+    )
     cases = [
         (ml[1], base, ValueError, "by REML, the other by ML"),
         (fitted(sleepstudy, "Reaction ~ 1 + (1 | Subject)"), base, ValueError, "method='ml'"),
@@ -234,7 +270,9 @@ def test_what_cannot_be_compared(sleepstudy, crossed, models):
 def test_weights_are_part_of_the_data(sleepstudy):
     X, y = sleepstudy[["Days", "Subject"]], sleepstudy["Reaction"]
     first = MixedLinearRegressor("Subject").fit(X, y)
-    second = MixedLinearRegressor(random_effects="(Days | Subject)").fit(X, y, sample_weight=np.full(180, 2.0))
+    second = MixedLinearRegressor(random_effects="(Days | Subject)").fit(
+        X, y, sample_weight=np.full(180, 2.0)
+    )
     with pytest.raises(ValueError, match="weights"):
         likelihood_ratio_test(first, second)
     for pair in ((first, pickle.loads(pickle.dumps(second))),):
@@ -262,11 +300,15 @@ def test_information_at_the_null_against_dense(crossed, reml):
     Z = np.hstack([effects * (crossed["g"].to_numpy() == level)[:, None] for level in range(30)])
     g = gls(crossed["y"].to_numpy(), pool[:, fit.design.frame.fixed], [Z], null.T, weights, reml)
     found = directions([Z], null.T)
-    order = {pair: k for k, pair in enumerate((i, j) for j, i in zip(*np.triu_indices(3), strict=True))}
+    order = {
+        pair: k for k, pair in enumerate((i, j) for j, i in zip(*np.triu_indices(3), strict=True))
+    }
     V = [found[order[r, c]] for r, c in zip(*np.tril_indices(3), strict=True)]
     MV = [g.M @ v for v in V]
     traces = np.array([np.trace(m) for m in MV])
-    expected = np.array([[np.sum(a * b.T) for b in MV] for a in MV]) - np.outer(traces, traces) / g.dof
+    expected = (
+        np.array([[np.sum(a * b.T) for b in MV] for a in MV]) - np.outer(traces, traces) / g.dof
+    )
     ours = expected_information(fit.objective(null.T))
     np.testing.assert_allclose(ours, expected, atol=1e-10 * np.max(expected))
     # the intercept's variance and its covariances with the slopes are free, the slopes' covariances form a cone
@@ -283,12 +325,16 @@ def test_information_at_the_null_against_dense(crossed, reml):
 
 
 def test_compare(models):
-    table = compare({name: models[name] for name in ("unstructured", "plain", "intercepts", "slopes only")})
+    table = compare(
+        {name: models[name] for name in ("unstructured", "plain", "intercepts", "slopes only")}
+    )
     assert table.index.to_list() == ["plain", "intercepts", "slopes only", "unstructured"]
     assert table["n_params"].to_list() == [3, 4, 4, 6]
     for name, row in table.iterrows():
         results = models[name].results_
-        assert (row["loglik"], row["aic"], row["bic"]) == pytest.approx((results.llf, results.aic, results.bic))
+        assert (row["loglik"], row["aic"], row["bic"]) == pytest.approx(
+            (results.llf, results.aic, results.bic)
+        )
     assert table["delta_aic"].min() == 0
     assert table["weight"].sum() == pytest.approx(1.0)
     assert table["weight"].iloc[0] == pytest.approx(
@@ -296,7 +342,11 @@ def test_compare(models):
     )
     assert table["statistic"].isna().to_list() == [True, False, True, False]
     last = likelihood_ratio_test(models["slopes only"], models["unstructured"])
-    assert table[["statistic", "df", "p_value"]].iloc[-1].to_list() == [last.statistic, last.df, last.pvalue]
+    assert table[["statistic", "df", "p_value"]].iloc[-1].to_list() == [
+        last.statistic,
+        last.df,
+        last.pvalue,
+    ]
 
 
 def test_compare_lists_and_refusals(sleepstudy, models):
@@ -349,10 +399,14 @@ def panel():
 @pytest.mark.parametrize("scale", ["random", "own"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_hausman_against_dummies(panel, scale, weighted):
-    weights = np.random.default_rng(0).integers(1, 4, len(panel)).astype(float) if weighted else None
+    weights = (
+        np.random.default_rng(0).integers(1, 4, len(panel)).astype(float) if weighted else None
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = MixedLinearRegressor(formula="x + b + z + (1 | g)").fit(panel, panel["y"], sample_weight=weights)
+        model = MixedLinearRegressor(formula="x + b + z + (1 | g)").fit(
+            panel, panel["y"], sample_weight=weights
+        )
     test = hausman_test(model, scale)
     beta, V, sigma2 = dense_within(panel, ["x", "z"], "g", weights=weights)
     np.testing.assert_allclose(test.table["fixed"], beta, rtol=1e-9)
@@ -376,19 +430,25 @@ def test_hausman_with_slopes(panel):
     assert test.table.index.to_list() == ["z"]
     np.testing.assert_allclose(test.table["fixed"], beta, rtol=1e-8)
     spread = model.scale_ * V[0, 0] - model.results_.bse["z"] ** 2
-    assert test.statistic == pytest.approx((beta[0] - model.results_.params["z"]) ** 2 / spread, rel=1e-6)
+    assert test.statistic == pytest.approx(
+        (beta[0] - model.results_.params["z"]) ** 2 / spread, rel=1e-6
+    )
 
 
 def test_hausman_of_columns_that_agree_within_levels(panel):
     """x and x + b differ between levels only: one within coefficient, the sum of both."""
     data = panel.assign(c=panel["x"] + panel["b"])
     test = hausman_test(fitted(data, "y ~ x + c + z + (1 | g)"))
-    np.testing.assert_allclose(test.table["fixed"], dense_within(data, ["x", "z"], "g")[0], rtol=1e-7)
+    np.testing.assert_allclose(
+        test.table["fixed"], dense_within(data, ["x", "z"], "g")[0], rtol=1e-7
+    )
 
 
 def test_hausman_is_invariant(panel):
     first = hausman_test(fitted(panel, "y ~ x + z + (1 | g)"))
-    moved = panel.assign(x=1e3 * panel["x"] + 1e6, y=5.0 * panel["y"] - 100.0, g=-panel["g"]).iloc[::-1]
+    moved = panel.assign(x=1e3 * panel["x"] + 1e6, y=5.0 * panel["y"] - 100.0, g=-panel["g"]).iloc[
+        ::-1
+    ]
     second = hausman_test(fitted(moved, "y ~ x + z + (1 | g)"))
     assert second.statistic == pytest.approx(first.statistic, rel=1e-6)
 
@@ -430,7 +490,9 @@ def test_hausman_refuses(sleepstudy, crossed, models):
         hausman_test(models["crossed"])
     with pytest.raises(ValueError, match="single grouping factor"):
         hausman_test(models["plain"])
-    with pytest.raises(ValueError, match=r"slopes of Days of their own.*\n.*random intercepts only"):
+    with pytest.raises(
+        ValueError, match=r"slopes of Days of their own.*\n.*random intercepts only"
+    ):
         hausman_test(models["unstructured"])
     with pytest.raises(ValueError, match="no fixed effect varies"):
         hausman_test(fitted(sleepstudy, "Reaction ~ 1 + (1 | Subject)"))
@@ -450,7 +512,10 @@ def test_five_percent_are_rejected_when_a_slope_is_added():
         for _ in range(4000):
             X = np.column_stack([0.5 + rng.normal(size=len(g)), g])
             y = X[:, 0] + rng.normal(size=100)[g] + rng.normal(size=len(g))
-            pair = [MixedLinearRegressor(random_effects=[RandomEffect(1, c)]).fit(X, y) for c in ((), (0,))]
+            pair = [
+                MixedLinearRegressor(random_effects=[RandomEffect(1, c)]).fit(X, y)
+                for c in ((), (0,))
+            ]
             rejected += likelihood_ratio_test(*pair).pvalue <= 0.05
     assert 0.04 <= rejected / 4000 <= 0.06
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from skmixed._covariance import STRUCTURES, pivoted_root
+from skmixed._algebra.roots import pivoted_root
+from skmixed._model.structures import STRUCTURES
 
 structures = pytest.mark.parametrize("name", sorted(STRUCTURES))
 sizes = pytest.mark.parametrize("size", [1, 2, 4])
@@ -26,7 +27,9 @@ def coordinates(structure, T):
 def test_natural_parameters_are_linear(name, size):
     structure = STRUCTURES[name](size)
     T = random_point(structure)
-    np.testing.assert_allclose(np.einsum("k,kij->ij", coordinates(structure, T), structure.basis), T, atol=1e-12)
+    np.testing.assert_allclose(
+        np.einsum("k,kij->ij", coordinates(structure, T), structure.basis), T, atol=1e-12
+    )
 
 
 @structures
@@ -39,11 +42,22 @@ def test_chart_derivatives(name, size):
     D = D + D.T
     unit = np.eye(len(chart.derivatives))
     for a, E in enumerate(chart.derivatives):
-        np.testing.assert_allclose((chart.move(h * unit[a]) - chart.move(-h * unit[a])) / (2 * h), E, atol=1e-9)
+        np.testing.assert_allclose(
+            (chart.move(h * unit[a]) - chart.move(-h * unit[a])) / (2 * h), E, atol=1e-9
+        )
     second = np.array(
         [
             [
-                np.sum(D * (chart.move(h * (u + v)) - chart.move(h * u) - chart.move(h * v) + chart.move(0 * u))) / h**2
+                np.sum(
+                    D
+                    * (
+                        chart.move(h * (u + v))
+                        - chart.move(h * u)
+                        - chart.move(h * v)
+                        + chart.move(0 * u)
+                    )
+                )
+                / h**2
                 for v in unit
             ]
             for u in unit

@@ -31,7 +31,9 @@ def repeated(y, X, Zs, Ts, weights):
 
 def lower_triangles(Ts):
     """The entries that `dense.directions` moves, as (term, i, j)."""
-    return [(t, i, j) for t, T in enumerate(Ts) for j, i in zip(*np.triu_indices(len(T)), strict=True)]
+    return [
+        (t, i, j) for t, T in enumerate(Ts) for j, i in zip(*np.triu_indices(len(T)), strict=True)
+    ]
 
 
 def moved(Ts, place, step):
@@ -45,7 +47,11 @@ def moved(Ts, place, step):
 
 def flat(value):
     """A number, an array or a list of arrays as one vector."""
-    return np.concatenate([np.ravel(part) for part in value]) if np.iterable(value) else np.array([value])
+    return (
+        np.concatenate([np.ravel(part) for part in value])
+        if np.iterable(value)
+        else np.array([value])
+    )
 
 
 def central(function, Ts, place, step=1e-5):
@@ -114,7 +120,9 @@ def test_information_is_the_curvature_of_the_unprofiled_deviance(problem, reml):
         *Gs, sigma2 = parameters
         g = dense.gls(y, X, Zs, [G / sigma2 for G in Gs], weights, reml)
         quadratic = g.sigma2 * g.dof
-        return g.logdet + (count - reml * X.shape[1]) * np.log(2 * np.pi * sigma2) + quadratic / sigma2
+        return (
+            g.logdet + (count - reml * X.shape[1]) * np.log(2 * np.pi * sigma2) + quadratic / sigma2
+        )
 
     start = [0.7 * T for T in Ts] + [np.array([[0.7]])]
 
@@ -122,7 +130,9 @@ def test_information_is_the_curvature_of_the_unprofiled_deviance(problem, reml):
         return central(lambda Gs: deviance([*Gs[:-1], Gs[-1][0, 0]]), parameters, place, 1e-4)
 
     places = lower_triangles(start)
-    curvature = [[central(lambda Gs, b=b: slope(Gs, b), start, a, 1e-4) for b in places] for a in places]
+    curvature = [
+        [central(lambda Gs, b=b: slope(Gs, b), start, a, 1e-4) for b in places] for a in places
+    ]
     information = dense.dense_information(y, X, Zs, start[:-1], 0.7, weights, reml)
     np.testing.assert_allclose(2 * information, curvature, rtol=2e-5, atol=2e-4)
 
@@ -132,10 +142,14 @@ def test_weights_are_repetitions(reml):
     long = repeated(y, X, Zs, Ts, weights)
     weighted, plain = dense.gls(y, X, Zs, Ts, weights, reml), dense.gls(*long, reml=reml)
     for name in ("beta", "cov_beta", "sigma2", "dof", "logdet"):
-        np.testing.assert_allclose(getattr(weighted, name), getattr(plain, name), rtol=1e-10, err_msg=name)
+        np.testing.assert_allclose(
+            getattr(weighted, name), getattr(plain, name), rtol=1e-10, err_msg=name
+        )
     for function in (dense.dense_deviance, dense.dense_gradient, dense.dense_hessian):
         expected = flat(function(*long, reml=reml))
-        np.testing.assert_allclose(flat(function(y, X, Zs, Ts, weights, reml)), expected, rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(
+            flat(function(y, X, Zs, Ts, weights, reml)), expected, rtol=1e-8, atol=1e-9
+        )
     np.testing.assert_allclose(
         dense.dense_information(y, X, Zs, Ts, 0.9, weights, reml),
         dense.dense_information(*long[:3], Ts, 0.9, reml=reml),
@@ -152,7 +166,9 @@ def test_henderson_agrees_with_gls(problem, reml):
     Z = np.hstack(g.Zs)
     T = dense.block_diag(*[dense.per_level(Z, T) for Z, T in zip(Zs, Ts, strict=True)])
     np.testing.assert_allclose(h.beta, g.beta, rtol=1e-9)
-    np.testing.assert_allclose(np.concatenate([b.ravel() for b in h.b]), T @ Z.T @ g.P @ g.y, rtol=1e-8)
+    np.testing.assert_allclose(
+        np.concatenate([b.ravel() for b in h.b]), T @ Z.T @ g.P @ g.y, rtol=1e-8
+    )
     p = X.shape[1]
     np.testing.assert_allclose(h.joint[:p, :p], g.cov_beta, rtol=1e-9)
     np.testing.assert_allclose(h.joint[p:, p:], g.sigma2 * (T - T @ Z.T @ g.P @ Z @ T), atol=1e-10)
@@ -168,7 +184,9 @@ def test_a_new_level_adds_its_whole_variance():
     row = np.zeros(extended[0].shape[1] + Zs[1].shape[1])
     row[Zs[0].shape[1] : extended[0].shape[1]] = z
     cov_beta = dense.gls(y, X, Zs, Ts).cov_beta
-    assert dense.row_variance(h, x, row)[0] == pytest.approx(x @ cov_beta @ x + h.sigma2 * z @ Ts[0] @ z)
+    assert dense.row_variance(h, x, row)[0] == pytest.approx(
+        x @ cov_beta @ x + h.sigma2 * z @ Ts[0] @ z
+    )
 
 
 def test_a_zero_covariance_is_least_squares():
@@ -184,8 +202,17 @@ def dense_problem(model):
     """y, X, Zs, relative Ts and whether REML, at the reference's estimates."""
     Zs = [dense.term_design(model.labels(term.group), model.columns[list(term.effects)], model.levels(term.group))
           for term in model.terms]  # fmt: skip
-    Ts = [np.array(entry["cov"], dtype=float) / model.reference["sigma2"] for entry in model.varcomp()]
-    return model.y.to_numpy(), model.columns[model.fixef_names].to_numpy(), Zs, Ts, None, model.method == "reml"
+    Ts = [
+        np.array(entry["cov"], dtype=float) / model.reference["sigma2"] for entry in model.varcomp()
+    ]
+    return (
+        model.y.to_numpy(),
+        model.columns[model.fixef_names].to_numpy(),
+        Zs,
+        Ts,
+        None,
+        model.method == "reml",
+    )
 
 
 @functools.cache
@@ -219,7 +246,9 @@ def test_reference_is_the_optimum(name):
     step = np.linalg.solve(observed, along(dense.dense_gradient(*problem)))
     assert np.linalg.eigvalsh(observed).min() > 0
     assert step @ observed @ step < 1e-10
-    np.testing.assert_allclose(average, (observed + expected) / 2, rtol=1e-4, atol=1e-6 * np.abs(average).max())
+    np.testing.assert_allclose(
+        average, (observed + expected) / 2, rtol=1e-4, atol=1e-6 * np.abs(average).max()
+    )
 
 
 @needs_reference
@@ -231,12 +260,17 @@ def test_reference_errors_of_variances(name):
     information = dense.dense_information(y, X, Zs, [sigma2 * T for T in Ts], sigma2, weights, reml)
     errors = np.sqrt(np.diag(np.linalg.inv(information)))
     names = [
-        f"{term.group}|" + (f"var({term.effects[i]})" if i == j else f"cov({term.effects[j]},{term.effects[i]})")
+        f"{term.group}|"
+        + (f"var({term.effects[i]})" if i == j else f"cov({term.effects[j]},{term.effects[i]})")
         for term in model.terms
         for j, i in zip(*np.triu_indices(len(term.effects)), strict=True)
     ]
-    stored = dict(zip(model.reference["varpar"]["names"], model.reference["varpar"]["se"], strict=True))
-    np.testing.assert_allclose(errors, [stored[name] for name in [*names, "Residual|var"]], rtol=1e-5)
+    stored = dict(
+        zip(model.reference["varpar"]["names"], model.reference["varpar"]["se"], strict=True)
+    )
+    np.testing.assert_allclose(
+        errors, [stored[name] for name in [*names, "Residual|var"]], rtol=1e-5
+    )
 
 
 @needs_reference

@@ -47,7 +47,8 @@ def test_quadrature_of_one_effect_is_the_integral():
         )  # fmt: skip
         exact -= 2 * np.log(integral)
     by_points = [
-        twin.quadrature_deviance(y, X, first, X[:, :1], beta, T1, n, weights) - exact for n in (1, 3, 7, 15, 41)
+        twin.quadrature_deviance(y, X, first, X[:, :1], beta, T1, n, weights) - exact
+        for n in (1, 3, 7, 15, 41)
     ]
     assert by_points[-1] == pytest.approx(0, abs=1e-7)
     assert np.all(np.abs(by_points) <= [1, 0.1, 1e-3, 1e-5, 1e-7])
@@ -65,8 +66,12 @@ def test_quadrature_of_two_effects_is_the_integral():
         rows = first == level
         eta = (X[rows] @ beta)[:, None] + X[rows] @ grid.T
         exact -= 2 * np.log(density @ np.exp(twin.log_density(y[rows], eta, weights[rows])))
-    assert twin.quadrature_deviance(y, X, first, X, beta, T2, 25, weights) == pytest.approx(exact, abs=1e-8)
-    assert twin.quadrature_deviance(y, X, first, X, beta, T2, 7, weights) == pytest.approx(exact, abs=1e-3)
+    assert twin.quadrature_deviance(y, X, first, X, beta, T2, 25, weights) == pytest.approx(
+        exact, abs=1e-8
+    )
+    assert twin.quadrature_deviance(y, X, first, X, beta, T2, 7, weights) == pytest.approx(
+        exact, abs=1e-3
+    )
 
 
 def test_laplace_in_the_coordinates_of_the_effects():
@@ -74,7 +79,9 @@ def test_laplace_in_the_coordinates_of_the_effects():
     y, X, first, second, beta, weights = small()
     Zs = [dense.term_design(first, X), dense.term_design(second, np.ones(len(y)))]
     Z = np.hstack(Zs)
-    inverse = np.linalg.inv(dense.block_diag(dense.per_level(Zs[0], T2), dense.per_level(Zs[1], T1)))
+    inverse = np.linalg.inv(
+        dense.block_diag(dense.per_level(Zs[0], T2), dense.per_level(Zs[1], T1))
+    )
 
     def g(b):
         return b @ inverse @ b / 2 - twin.log_density(y, X @ beta + Z @ b, weights)
@@ -98,7 +105,9 @@ def test_laplace_in_the_coordinates_of_the_effects():
 def test_one_point_is_laplace(T, q):
     y, X, first, _, beta, weights = small()
     laplace = twin.laplace_deviance(y, X, [dense.term_design(first, X[:, :q])], beta, [T], weights)
-    assert twin.quadrature_deviance(y, X, first, X[:, :q], beta, T, 1, weights) == pytest.approx(laplace, rel=1e-12)
+    assert twin.quadrature_deviance(y, X, first, X[:, :q], beta, T, 1, weights) == pytest.approx(
+        laplace, rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("n", [1, 7])
@@ -106,7 +115,9 @@ def test_weights_are_repetitions(n):
     y, X, first, second, beta, weights = small()
     rows = np.repeat(np.arange(len(y)), weights.astype(int))
     weighted = twin.quadrature_deviance(y, X, first, X, beta, T2, n, weights)
-    assert weighted == pytest.approx(twin.quadrature_deviance(y[rows], X[rows], first[rows], X[rows], beta, T2, n))
+    assert weighted == pytest.approx(
+        twin.quadrature_deviance(y[rows], X[rows], first[rows], X[rows], beta, T2, n)
+    )
     Zs = [dense.term_design(first, X), dense.term_design(second, np.ones(len(y)))]
     ours = twin.conditional(y, X, Zs, beta, [T2, T1], weights)
     theirs = twin.conditional(y[rows], X[rows], [Z[rows] for Z in Zs], beta, [T2, T1])
@@ -118,7 +129,9 @@ def test_weights_are_repetitions(n):
 def test_a_singular_covariance_is_a_smaller_model(n):
     y, X, first, _, beta, weights = small()
     both = twin.quadrature_deviance(y, X, first, X, beta, np.diag([T1[0, 0], 0.0]), n, weights)
-    assert both == pytest.approx(twin.quadrature_deviance(y, X, first, X[:, :1], beta, T1, n, weights), rel=1e-10)
+    assert both == pytest.approx(
+        twin.quadrature_deviance(y, X, first, X[:, :1], beta, T1, n, weights), rel=1e-10
+    )
     none = twin.quadrature_deviance(y, X, first, X, beta, np.zeros((2, 2)), n, weights)
     assert none == pytest.approx(-2 * twin.log_density(y, X @ beta, weights), rel=1e-12)
 
@@ -141,7 +154,13 @@ def test_lower_root(T):
 @pytest.mark.parametrize("eta", [-3.0, 0.0, 1.2])
 @pytest.mark.parametrize("variance", [0.0, 0.3, 16.0])
 def test_integrated_probability(eta, variance):
-    exact, _ = quad(lambda z: expit(eta + np.sqrt(variance) * z) * norm.pdf(z), -12, 12, epsrel=1e-12, points=[0])
+    exact, _ = quad(
+        lambda z: expit(eta + np.sqrt(variance) * z) * norm.pdf(z),
+        -12,
+        12,
+        epsrel=1e-12,
+        points=[0],
+    )
     assert twin.integrated_probability(eta, variance) == pytest.approx(exact, abs=1e-10)
 
 
@@ -151,7 +170,14 @@ def dense_problem(model, beta):
     Zs = [dense.term_design(model.labels(term.group), model.columns[list(term.effects)], model.levels(term.group))
           for term in model.terms]  # fmt: skip
     Ts = [np.array(entry["cov"], dtype=float) for entry in model.varcomp()]
-    return model.y.to_numpy(float), model.columns[model.fixef_names].to_numpy(), Zs, beta, Ts, model.weights
+    return (
+        model.y.to_numpy(float),
+        model.columns[model.fixef_names].to_numpy(),
+        Zs,
+        beta,
+        Ts,
+        model.weights,
+    )
 
 
 def estimates(model):
@@ -191,14 +217,18 @@ def test_reference_log_likelihood(name):
     laplace = model.reference["loglik"] if model.n_quadrature == 1 else stored["1"]
     assert -found.deviance / 2 == pytest.approx(laplace, rel=1e-12)
     for points, loglik in stored.items() if len(model.terms) == 1 else ():
-        deviance = quadrature(name, estimates(model), np.array(model.varcomp()[0]["cov"]), int(points))
+        deviance = quadrature(
+            name, estimates(model), np.array(model.varcomp()[0]["cov"]), int(points)
+        )
         assert -deviance / 2 == pytest.approx(loglik, rel=1e-12)
         if int(points) == model.n_quadrature:
             assert loglik == pytest.approx(model.reference["loglik"], rel=1e-12)
 
 
 @needs_reference
-@pytest.mark.parametrize("name", [name for name in MODELS if MODELS[name]["n"] < 900 or "null" in name])
+@pytest.mark.parametrize(
+    "name", [name for name in MODELS if MODELS[name]["n"] < 900 or "null" in name]
+)
 def test_reference_errors_are_those_of_the_observed_information(name):
     """Of all parameters together: the slope is zero, and twice the inverse of the curvature is the covariance."""
     model = reference_glmm.build_model(name)
@@ -225,18 +255,25 @@ def checksum(values, stored, tolerance):
     size = tolerance * max(abs(stored["min"]), abs(stored["max"]))
     assert len(values) == stored["n"]
     np.testing.assert_allclose(values[:5], stored["first5"], rtol=0, atol=size)
-    np.testing.assert_allclose([values.min(), values.max()], [stored["min"], stored["max"]], rtol=0, atol=size)
+    np.testing.assert_allclose(
+        [values.min(), values.max()], [stored["min"], stored["max"]], rtol=0, atol=size
+    )
     np.testing.assert_allclose(values.mean(), stored["sum"] / stored["n"], rtol=0, atol=size)
 
 
 def random_variance(model):
     """Of the linear predictor of every row, z'Tz."""
     parts = [model.columns[list(term.effects)].to_numpy() for term in model.terms]
-    return sum(np.sum(z @ entry["cov"] * z, axis=1) for z, entry in zip(parts, model.varcomp(), strict=True))
+    return sum(
+        np.sum(z @ entry["cov"] * z, axis=1)
+        for z, entry in zip(parts, model.varcomp(), strict=True)
+    )
 
 
 @needs_reference
-@pytest.mark.parametrize("name", [name for name in NAMES if "fitted_prob" in MODELS[name.values[0]]])
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if "fitted_prob" in MODELS[name.values[0]]]
+)
 def test_reference_probabilities(name):
     model, found = reference_problem(name)
     rows, reference = model.listed_rows, model.reference
@@ -254,12 +291,20 @@ def test_reference_random_effects(name):
     model, found = reference_problem(name)
     start = 0
     for term, entry, b in zip(model.terms, model.varcomp(), found.b, strict=True):
-        stored, level, q = model.reference["ranef"][term.group], model.levels(term.group), len(term.effects)
+        stored, level, q = (
+            model.reference["ranef"][term.group],
+            model.levels(term.group),
+            len(term.effects),
+        )
         chosen = [stored["terms"].index(effect) for effect in term.effects]
         sd = np.sqrt(np.diag(entry["cov"]))
         for key, values in stored["first5"].items():
-            np.testing.assert_allclose(b[level.index(key)] / sd, np.array(values)[chosen] / sd, atol=1e-8)
-        np.testing.assert_allclose((b.sum(axis=0) - np.array(stored["sum"])[chosen]) / sd, 0, atol=1e-6)
+            np.testing.assert_allclose(
+                b[level.index(key)] / sd, np.array(values)[chosen] / sd, atol=1e-8
+            )
+        np.testing.assert_allclose(
+            (b.sum(axis=0) - np.array(stored["sum"])[chosen]) / sd, 0, atol=1e-6
+        )
         for key, values in stored.get("cond_var_first3", {}).items():
             here = slice(start + q * level.index(key), start + q * level.index(key) + q)
             np.testing.assert_allclose(found.covariance[here, here], values, rtol=1e-7, atol=1e-9)
@@ -281,7 +326,10 @@ def test_reference_predictions(name):
     if model.n_quadrature == 1:
         deviance = found.deviance
     else:
-        labels, columns = model.labels(model.terms[0].group), model.columns[list(model.terms[0].effects)].to_numpy()
+        labels, columns = (
+            model.labels(model.terms[0].group),
+            model.columns[list(model.terms[0].effects)].to_numpy(),
+        )
         deviance = twin.quadrature_deviance(
             y[train], X[train], labels[train], columns[train], beta, Ts[0], model.n_quadrature
         )

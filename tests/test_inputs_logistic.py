@@ -84,7 +84,9 @@ def test_classes_of_any_kind(data, names, container):
     """The order of the labels decides about which class the probabilities are; predictions are labels."""
     table, y = data
     labels = np.array(CLASSES[names])
-    model = MixedLogisticClassifier("school").fit(table.drop(columns="town"), CONTAINERS[container](labels[y]))
+    model = MixedLogisticClassifier("school").fit(
+        table.drop(columns="town"), CONTAINERS[container](labels[y])
+    )
     expected = MixedLogisticClassifier("school").fit(table.drop(columns="town"), y)
     assert model.classes_.tolist() == CLASSES[names]
     assert model.loglik_ == pytest.approx(expected.loglik_, rel=1e-10)
@@ -96,7 +98,9 @@ def test_classes_of_any_kind(data, names, container):
 
 def test_name_of_the_response(data):
     table, y = data
-    model = MixedLogisticClassifier("school").fit(table.drop(columns="town"), pd.Series(y, name="passed"))
+    model = MixedLogisticClassifier("school").fit(
+        table.drop(columns="town"), pd.Series(y, name="passed")
+    )
     assert "passed" in str(model.summary())
 
 
@@ -108,7 +112,10 @@ def test_name_of_the_response(data):
     [
         (lambda y: np.arange(len(y)) % 3, "Only binary classification"),
         (lambda y: np.array(["a", "b", "c"])[np.arange(len(y)) % 3], "3 classes"),
-        (lambda y: y + 0.5 * np.random.default_rng(0).random(len(y)), "Unknown label type: continuous"),
+        (
+            lambda y: y + 0.5 * np.random.default_rng(0).random(len(y)),
+            "Unknown label type: continuous",
+        ),
         (lambda y: np.ones(len(y)), r"y: .*only one class: .*1"),
         (lambda y: np.full(len(y), "yes"), "only one class: .*'yes'"),
         (lambda y: np.where(np.arange(len(y)) == 3, np.nan, y), "y contains NaN"),
@@ -116,7 +123,17 @@ def test_name_of_the_response(data):
         (lambda y: np.where(np.arange(len(y)) == 3, None, y.astype(object)), "y contains NaN"),
         (lambda y: None, "requires y"),
     ],
-    ids=["three", "three texts", "continuous", "one", "one text", "NaN", "infinity", "None", "no y"],
+    ids=[
+        "three",
+        "three texts",
+        "continuous",
+        "one",
+        "one text",
+        "NaN",
+        "infinity",
+        "None",
+        "no y",
+    ],
 )
 def test_response(data, y, message):
     table, given = data
@@ -164,7 +181,12 @@ def test_groups_given_twice(data, model):
         model.fit(X, y, groups=table["town"])
     assert_helpful(error)
     model.fit(X, y)
-    for method in (model.predict, model.predict_proba, model.predict_log_proba, model.decision_function):
+    for method in (
+        model.predict,
+        model.predict_proba,
+        model.predict_log_proba,
+        model.decision_function,
+    ):
         with pytest.raises(ValueError, match="not both"):
             method(X, groups=table["town"])
 
@@ -184,7 +206,9 @@ def test_missing_labels(data, missing):
         MixedLogisticClassifier("school").fit(complete, y).predict_proba(broken)
 
 
-@pytest.mark.parametrize("make", [lambda t: t, lambda t: t.convert_dtypes(), pl.from_pandas, pa.Table.from_pandas])
+@pytest.mark.parametrize(
+    "make", [lambda t: t, lambda t: t.convert_dtypes(), pl.from_pandas, pa.Table.from_pandas]
+)
 @pytest.mark.parametrize("method", ["fit", "predict", "predict_proba", "decision_function"])
 def test_missing_values_name_their_column(data, make, method):
     table, y = data
@@ -215,10 +239,14 @@ def test_quadrature_with_several_factors(data):
         assert_helpful(error)
 
 
-@pytest.mark.parametrize("terms", ["(1 + age + hours + town | school)", "(1 + age + hours + town || school)"])
+@pytest.mark.parametrize(
+    "terms", ["(1 + age + hours + town | school)", "(1 + age + hours + town || school)"]
+)
 def test_quadrature_with_four_effects(data, terms):
     table, y = data
-    with pytest.raises(ValueError, match=r"n_quadrature=3: school has 4 effects per level") as error:
+    with pytest.raises(
+        ValueError, match=r"n_quadrature=3: school has 4 effects per level"
+    ) as error:
         MixedLogisticClassifier(random_effects=terms, n_quadrature=3).fit(table, y)
     assert_helpful(error)
 
@@ -227,7 +255,9 @@ def test_quadrature_with_four_effects(data, terms):
 def test_quadrature_of_no_points(data, n_quadrature):
     table, y = data
     with pytest.raises(ValueError, match="n_quadrature"):
-        MixedLogisticClassifier("school", n_quadrature=n_quadrature).fit(table[["age", "school"]], y)
+        MixedLogisticClassifier("school", n_quadrature=n_quadrature).fit(
+            table[["age", "school"]], y
+        )
 
 
 @pytest.mark.parametrize(
@@ -236,7 +266,9 @@ def test_quadrature_of_no_points(data, n_quadrature):
         lambda X, y: MixedLogisticClassifier("school").fit(X, y[:-1]),
         lambda X, y: MixedLogisticClassifier().fit(X[["age"]], y, groups=X["school"][:-1]),
         lambda X, y: MixedLogisticClassifier("school").fit(X, y, sample_weight=np.ones(3)),
-        lambda X, y: MixedLogisticClassifier("school").fit(X, y, sample_weight=np.full(len(y), -1.0)),
+        lambda X, y: MixedLogisticClassifier("school").fit(
+            X, y, sample_weight=np.full(len(y), -1.0)
+        ),
         lambda X, y: MixedLogisticClassifier("school").fit(X, y, sample_weight=np.zeros(len(y))),
         lambda X, y: MixedLogisticClassifier("school").fit(X.iloc[:1], y[:1]),
         lambda X, y: MixedLogisticClassifier("school").fit(X.iloc[:0], y[:0]),
@@ -260,7 +292,9 @@ def test_wrong_arguments(data, call):
     assert any(name in str(error.traceback[-1].path) for name in ("skmixed", "sklearn"))
 
 
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "decision_function", "simulate"])
+@pytest.mark.parametrize(
+    "method", ["predict", "predict_proba", "predict_log_proba", "decision_function", "simulate"]
+)
 def test_unknown_kind(data, method):
     table, _ = data
     with pytest.raises(ValueError, match="kind='typical' is not known") as error:
@@ -284,7 +318,12 @@ def test_unknown_kind(data, method):
 )
 def test_not_fitted(data, method):
     table, y = data
-    arguments = {"score": (table, y), "summary": (), "variance_components": (), "random_effects": ()}
+    arguments = {
+        "score": (table, y),
+        "summary": (),
+        "variance_components": (),
+        "random_effects": (),
+    }
     with pytest.raises(NotFittedError):
         getattr(MixedLogisticClassifier("school"), method)(*arguments.get(method, (table,)))
 
@@ -331,7 +370,9 @@ def test_no_groups_at_predict(data):
             method(X)
     with pytest.warns(GroupsWarning):
         proba = model.predict_proba(X)
-    np.testing.assert_array_equal(proba, model.predict_proba(X, kind="marginal"))  # which does not warn
+    np.testing.assert_array_equal(
+        proba, model.predict_proba(X, kind="marginal")
+    )  # which does not warn
     population = model.predict_proba(X, kind="population")
     assert np.all(np.abs(proba - 0.5) <= np.abs(population - 0.5))
     with pytest.warns(GroupsWarning):
@@ -371,7 +412,9 @@ def test_dropped_column_is_named(data):
         model = MixedLogisticClassifier("school").fit(X, y)
     assert model.coef_[1] == 0
     expected = MixedLogisticClassifier("school").fit(table[["age", "school"]], y)
-    np.testing.assert_allclose(model.predict_proba(X), expected.predict_proba(table[["age", "school"]]), rtol=1e-6)
+    np.testing.assert_allclose(
+        model.predict_proba(X), expected.predict_proba(table[["age", "school"]]), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -393,7 +436,11 @@ def test_separating_column_is_named(data, weighted):
 MODELS = {
     "crossed": {"random_effects": TERMS},
     "slope": {"random_effects": "(1 + age | school)", "groups": ["school", "town"]},
-    "quadrature": {"random_effects": "(1 | school)", "groups": ["school", "town"], "n_quadrature": 7},
+    "quadrature": {
+        "random_effects": "(1 | school)",
+        "groups": ["school", "town"],
+        "n_quadrature": 7,
+    },
     "formula": {"random_effects": None, "formula": "age + hours + (1 | school)"},
 }
 COPIES = {
@@ -411,7 +458,9 @@ def test_copies_say_the_same(data, name, how):
     model = fitted(data, **MODELS[name])
     other = COPIES[how](fitted(data, **MODELS[name]))  # of a model that was not asked for anything
     for kind in ("conditional", "population", "marginal"):
-        expected, found = (m.predict_proba(table, kind=kind, return_std=True) for m in (model, other))
+        expected, found = (
+            m.predict_proba(table, kind=kind, return_std=True) for m in (model, other)
+        )
         np.testing.assert_allclose(found, expected, rtol=1e-10)
     assert str(other.summary()).splitlines()[4:] == str(model.summary()).splitlines()[4:]
     assert str(other.summary(odds_ratios=True)) == str(model.summary(odds_ratios=True))

@@ -15,11 +15,21 @@ from hypothesis import strategies as st
 from skmixed import MixedLinearRegressor, SkmixedWarning
 
 few = settings(
-    max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 
 #: terms by the changes of the slope's units that leave the family of models alone
-SHIFT_AND_SCALE = ["(1 | a)", "(1 + x | a)", "(1 | a/b)", "(1 + x | a) + (1 | c)", "(1 | a) + (1 | b) + (1 | c)"]
+SHIFT_AND_SCALE = [
+    "(1 | a)",
+    "(1 + x | a)",
+    "(1 | a/b)",
+    "(1 + x | a) + (1 | c)",
+    "(1 | a) + (1 | b) + (1 | c)",
+]
 SCALE_ONLY = ["(0 + x | a)", "(1 + x || a) + (1 | c)"]
 TERMS = SHIFT_AND_SCALE + SCALE_ONLY
 
@@ -68,7 +78,9 @@ def make_problem(seed, terms, method, covariance="unstructured", fit_intercept=T
     rng = np.random.default_rng(seed)
     n = int(rng.integers(30, 120))
     a, b, c = rng.integers(0, 8, n), rng.integers(0, 3, n), rng.integers(0, 5, n)
-    X = pd.DataFrame({"x": rng.uniform(0, 2, n), "z": rng.standard_normal(n), "a": a, "b": b, "c": c})
+    X = pd.DataFrame(
+        {"x": rng.uniform(0, 2, n), "z": rng.standard_normal(n), "a": a, "b": b, "c": c}
+    )
     y = 1.0 + 2.0 * X["x"] - X["z"] + rng.normal(0, 1, 8)[a] + rng.normal(0, 1, 8)[a] * X["x"]
     y += rng.normal(0, 1, (8, 3))[a, b] + rng.normal(0, 0.7, 5)[c] + rng.standard_normal(n)
     return Problem(X, y.to_numpy(), terms, method, covariance, fit_intercept=fit_intercept)
@@ -76,7 +88,11 @@ def make_problem(seed, terms, method, covariance="unstructured", fit_intercept=T
 
 def problems(terms=TERMS, **options):
     return st.builds(
-        make_problem, st.integers(0, 10_000), st.sampled_from(terms), st.sampled_from(["reml", "ml"]), **options
+        make_problem,
+        st.integers(0, 10_000),
+        st.sampled_from(terms),
+        st.sampled_from(["reml", "ml"]),
+        **options,
     )
 
 
@@ -97,14 +113,18 @@ def assert_same(changed, problem, *, added=0.0, scale=1.0, shift=0.0):
 
 
 @few
-@given(problems(covariance=structures, fit_intercept=st.booleans()), st.randoms(use_true_random=False))
+@given(
+    problems(covariance=structures, fit_intercept=st.booleans()), st.randoms(use_true_random=False)
+)
 def test_order_of_the_rows(problem, random):
     order = list(range(len(problem.y)))
     random.shuffle(order)
     changed = replace(problem, X=problem.X.iloc[order], y=problem.y[order])
     assert changed.fit.loglik_ == pytest.approx(problem.fit.loglik_, rel=1e-9, abs=1e-7)
     expected = problem.predict()[order]
-    np.testing.assert_allclose(changed.predict(), expected, rtol=1e-4, atol=1e-4 * np.std(problem.y))
+    np.testing.assert_allclose(
+        changed.predict(), expected, rtol=1e-4, atol=1e-4 * np.std(problem.y)
+    )
 
 
 @few
@@ -122,7 +142,9 @@ def test_scale_of_the_response(problem, scale):
     changed = replace(problem, y=scale * problem.y)
     assert_same(changed, problem, added=-problem.nu * np.log(scale), scale=scale)
     for ours, theirs in zip(changed.fit.covariances_, problem.fit.covariances_, strict=True):
-        np.testing.assert_allclose(ours / scale**2, theirs, rtol=1e-3, atol=1e-4 * problem.fit.scale_)
+        np.testing.assert_allclose(
+            ours / scale**2, theirs, rtol=1e-3, atol=1e-4 * problem.fit.scale_
+        )
 
 
 @few
@@ -153,7 +175,9 @@ def test_scale_of_the_columns(problem, scale, other):
     X = problem.X.assign(x=scale * problem.X["x"], z=other * problem.X["z"])
     changed = replace(problem, X=X)
     assert_same(changed, problem, added=-(problem.method == "reml") * np.log(scale * other))
-    np.testing.assert_allclose(changed.fit.coef_ * [scale, other], problem.fit.coef_, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        changed.fit.coef_ * [scale, other], problem.fit.coef_, rtol=1e-4, atol=1e-5
+    )
 
 
 @few
@@ -183,9 +207,13 @@ def test_weights_repeat_rows(problem, seed):
     repeated = replace(problem, X=problem.X.iloc[rows], y=problem.y[rows])
     assert weighted.fit.loglik_ == pytest.approx(repeated.fit.loglik_, rel=1e-9, abs=1e-7)
     expected = repeated.predict(problem.X)
-    np.testing.assert_allclose(weighted.predict(), expected, rtol=1e-4, atol=1e-4 * np.std(problem.y))
+    np.testing.assert_allclose(
+        weighted.predict(), expected, rtol=1e-4, atol=1e-4 * np.std(problem.y)
+    )
     np.testing.assert_allclose(weighted.fit.results_.bse, repeated.fit.results_.bse, rtol=1e-3)
-    left, right = (f.variance_components()["std_error"].to_numpy(float) for f in (weighted.fit, repeated.fit))
+    left, right = (
+        f.variance_components()["std_error"].to_numpy(float) for f in (weighted.fit, repeated.fit)
+    )
     np.testing.assert_allclose(left, right, rtol=1e-2, atol=1e-4)
     assert weighted.fit.results_.nobs == repeated.fit.results_.nobs
 
@@ -221,7 +249,9 @@ def test_labels_as_an_argument(problem):
         warnings.simplefilter("ignore", SkmixedWarning)
         model.fit(X, problem.y, groups=labels)
     assert model.loglik_ == pytest.approx(problem.fit.loglik_, rel=1e-9)
-    np.testing.assert_allclose(model.predict(X, groups=labels), problem.predict(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        model.predict(X, groups=labels), problem.predict(), rtol=1e-5, atol=1e-6
+    )
 
 
 @few
@@ -231,8 +261,13 @@ def test_tests_and_intervals(problem, shift, scale):
     X = problem.X.assign(x=scale * (problem.X["x"] + shift))
     changed = replace(problem, X=X)
     np.testing.assert_allclose(
-        changed.fit.results_.tvalues.iloc[1:], problem.fit.results_.tvalues.iloc[1:], rtol=1e-3, atol=1e-4
+        changed.fit.results_.tvalues.iloc[1:],
+        problem.fit.results_.tvalues.iloc[1:],
+        rtol=1e-3,
+        atol=1e-4,
     )
     columns = ["x", "z", *problem.factors]
-    ours, theirs = (p.fit.predict_interval(p.X.assign(a=p.X["a"] + 4)[columns]) for p in (changed, problem))
+    ours, theirs = (
+        p.fit.predict_interval(p.X.assign(a=p.X["a"] + 4)[columns]) for p in (changed, problem)
+    )
     np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)

@@ -25,7 +25,13 @@ few = settings(
 )
 
 #: terms by the changes of the slope's units that leave the family of models alone
-SHIFT_AND_SCALE = ["(1 | a)", "(1 + x | a)", "(1 | a/b)", "(1 + x | a) + (1 | c)", "(1 | a) + (1 | b) + (1 | c)"]
+SHIFT_AND_SCALE = [
+    "(1 | a)",
+    "(1 + x | a)",
+    "(1 | a/b)",
+    "(1 + x | a) + (1 | c)",
+    "(1 | a) + (1 | b) + (1 | c)",
+]
 SCALE_ONLY = ["(0 + x | a)", "(1 + x || a)", "(1 + x || a) + (1 | c)"]
 TERMS = SHIFT_AND_SCALE + SCALE_ONLY
 SINGLE = ["(1 | a)", "(1 + x | a)", "(0 + x | a)", "(1 + x || a)"]
@@ -62,7 +68,9 @@ class Problem:
 
     @property
     def is_ordinary(self):
-        return self.fit.converged_ and all(np.max(np.diag(c)) < ORDINARY for c in self.fit.covariances_)
+        return self.fit.converged_ and all(
+            np.max(np.diag(c)) < ORDINARY for c in self.fit.covariances_
+        )
 
     def predict(self, X=None, kind="conditional"):
         """Log-odds of the second class."""
@@ -75,8 +83,12 @@ def make_problem(seed, terms, covariance="unstructured", n_quadrature=1, fit_int
     rng = np.random.default_rng(seed)
     n = int(rng.integers(80, 200))
     a, b, c = rng.integers(0, 10, n), rng.integers(0, 3, n), rng.integers(0, 5, n)
-    X = pd.DataFrame({"x": rng.uniform(0, 2, n), "z": rng.standard_normal(n), "a": a, "b": b, "c": c})
-    eta = -1.0 + X["x"] - 0.5 * X["z"] + rng.normal(0, 1, 10)[a] + rng.normal(0, 0.7, 10)[a] * X["x"]
+    X = pd.DataFrame(
+        {"x": rng.uniform(0, 2, n), "z": rng.standard_normal(n), "a": a, "b": b, "c": c}
+    )
+    eta = (
+        -1.0 + X["x"] - 0.5 * X["z"] + rng.normal(0, 1, 10)[a] + rng.normal(0, 0.7, 10)[a] * X["x"]
+    )
     eta += rng.normal(0, 1, (10, 3))[a, b] + rng.normal(0, 0.7, 5)[c]
     y = (rng.random(n) < expit(eta)).astype(int)
     problem = Problem(X, y, terms, covariance, n_quadrature, fit_intercept=fit_intercept)
@@ -100,14 +112,21 @@ def assert_same(changed, problem, rows=slice(None)):
     assert changed.fit.loglik_ == pytest.approx(problem.fit.loglik_, rel=1e-9, abs=1e-7)
     for kind in ("conditional", "population", "marginal"):
         found, expected = changed.predict(kind=kind), problem.predict(kind=kind)
-        np.testing.assert_allclose(found[: len(expected)][rows], expected[rows], rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(
+            found[: len(expected)][rows], expected[rows], rtol=1e-3, atol=1e-3
+        )
 
 
 def assert_same_estimates(changed, problem, *, sign=1.0, scale=1.0):
     """Coefficients (those of x in units of ``scale``), standard errors and covariances of random intercepts."""
-    np.testing.assert_allclose(changed.fit.coef_ * scale, sign * problem.fit.coef_, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        changed.fit.coef_ * scale, sign * problem.fit.coef_, rtol=1e-3, atol=1e-3
+    )
     slopes = slice(int(problem.fit_intercept), None)
-    ours, theirs = changed.fit.results_.bse.to_numpy()[slopes], problem.fit.results_.bse.to_numpy()[slopes]
+    ours, theirs = (
+        changed.fit.results_.bse.to_numpy()[slopes],
+        problem.fit.results_.bse.to_numpy()[slopes],
+    )
     np.testing.assert_allclose(ours * scale, theirs, rtol=1e-2)
 
 
@@ -125,7 +144,9 @@ def test_order_of_the_rows(problem, seed):
 
 
 @few
-@given(problems(covariance=structures), st.permutations(range(10)), st.sampled_from([int, str, float]))
+@given(
+    problems(covariance=structures), st.permutations(range(10)), st.sampled_from([int, str, float])
+)
 def test_names_of_the_levels(problem, names, kind):
     """Other names, in another order, as text or as numbers."""
     X = problem.X.assign(a=np.array(names)[problem.X["a"]], c=-problem.X["c"])
@@ -135,7 +156,9 @@ def test_names_of_the_levels(problem, names, kind):
 
 
 @few
-@given(problems(SINGLE, covariance=structures, n_quadrature=points), st.permutations(range(10)), seeds)
+@given(
+    problems(SINGLE, covariance=structures, n_quadrature=points), st.permutations(range(10)), seeds
+)
 def test_names_and_order_with_quadrature(problem, names, seed):
     order = np.random.default_rng(seed).permutation(len(problem.y))
     X = problem.X.assign(a=np.array(names)[problem.X["a"]]).astype({"a": str}).iloc[order]
@@ -157,7 +180,10 @@ def test_terms_in_another_order(problem, turn):
 
 
 @few
-@given(problems(covariance=structures, fit_intercept=st.booleans()), st.sampled_from([bool, float, str]))
+@given(
+    problems(covariance=structures, fit_intercept=st.booleans()),
+    st.sampled_from([bool, float, str]),
+)
 def test_classes_swapped(problem, kind):
     """The other class as the second one: everything changes its sign, whatever the labels."""
     changed = replace(problem, y=(1 - problem.y).astype(kind))
@@ -202,7 +228,9 @@ def test_origin_of_another_column(problem, shift):
 @few
 @given(problems(TERMS, fit_intercept=st.booleans()), scales, scales)
 def test_scale_of_the_columns(problem, scale, other):
-    changed = replace(problem, X=problem.X.assign(x=scale * problem.X["x"], z=other * problem.X["z"]))
+    changed = replace(
+        problem, X=problem.X.assign(x=scale * problem.X["x"], z=other * problem.X["z"])
+    )
     assert_same(changed, problem)
     assert_same_estimates(changed, problem, scale=np.array([scale, other]))
 
@@ -221,7 +249,9 @@ def test_scale_of_a_diagonal_slope(problem, scale):
 @given(problems(SINGLE, n_quadrature=points), scales, scales)
 def test_scale_with_quadrature(problem, scale, other):
     """The nodes follow the Cholesky factor in the units of the data, whose columns scale with them."""
-    changed = replace(problem, X=problem.X.assign(x=scale * problem.X["x"], z=other * problem.X["z"]))
+    changed = replace(
+        problem, X=problem.X.assign(x=scale * problem.X["x"], z=other * problem.X["z"])
+    )
     assert_same(changed, problem)
     assert_same_estimates(changed, problem, scale=np.array([scale, other]))
 
@@ -243,10 +273,14 @@ def test_tests_and_standard_errors(problem, shift, scale):
     changed = replace(problem, X=problem.X.assign(x=scale * (problem.X["x"] + shift)))
     ours, theirs = (p.fit.results_.tvalues.iloc[1:] for p in (changed, problem))
     np.testing.assert_allclose(ours, theirs, rtol=1e-2, atol=1e-3)
-    ours, theirs = (p.fit.predict_proba(p.X[p.columns], return_std=True)[1] for p in (changed, problem))
+    ours, theirs = (
+        p.fit.predict_proba(p.X[p.columns], return_std=True)[1] for p in (changed, problem)
+    )
     np.testing.assert_allclose(ours, theirs, rtol=1e-2, atol=1e-4)
     new = problem.X.assign(a=problem.X["a"] + 100)
-    ours, theirs = (p.fit.predict_proba(new.assign(x=p.X["x"])[p.columns]) for p in (changed, problem))
+    ours, theirs = (
+        p.fit.predict_proba(new.assign(x=p.X["x"])[p.columns]) for p in (changed, problem)
+    )
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
 
 
@@ -255,9 +289,13 @@ def test_tests_and_standard_errors(problem, shift, scale):
 
 def assert_repeats(weighted, repeated):
     assert weighted.fit.loglik_ == pytest.approx(repeated.fit.loglik_, rel=1e-9, abs=1e-7)
-    np.testing.assert_allclose(weighted.predict(), repeated.predict(weighted.X), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        weighted.predict(), repeated.predict(weighted.X), rtol=1e-3, atol=1e-3
+    )
     np.testing.assert_allclose(weighted.fit.results_.bse, repeated.fit.results_.bse, rtol=1e-2)
-    left, right = (f.variance_components()["std_error"].to_numpy(float) for f in (weighted.fit, repeated.fit))
+    left, right = (
+        f.variance_components()["std_error"].to_numpy(float) for f in (weighted.fit, repeated.fit)
+    )
     np.testing.assert_allclose(left, right, rtol=2e-2, atol=1e-3)
     assert weighted.fit.results_.nobs == repeated.fit.results_.nobs
 
@@ -316,11 +354,15 @@ def test_splitting_rows(problem, seed):
 def test_labels_as_an_argument(problem):
     """The two ways to pass groups are the same model."""
     model = MixedLogisticClassifier(
-        random_effects=problem.terms, covariance=problem.covariance, fit_intercept=problem.fit_intercept
+        random_effects=problem.terms,
+        covariance=problem.covariance,
+        fit_intercept=problem.fit_intercept,
     )
     X, labels = problem.X[["x", "z"]], problem.X[problem.columns[2:]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SkmixedWarning)
         model.fit(X, problem.y, groups=labels)
     assert model.loglik_ == pytest.approx(problem.fit.loglik_, rel=1e-9)
-    np.testing.assert_allclose(model.decision_function(X, groups=labels), problem.predict(), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(
+        model.decision_function(X, groups=labels), problem.predict(), rtol=1e-6, atol=1e-8
+    )

@@ -1,4 +1,4 @@
-"""Imports go down only: the ladder of the package, drawn from its source."""
+"""The house drawn from its source: imports go down only, and rooms keep their private things to themselves."""
 
 import ast
 from pathlib import Path
@@ -9,62 +9,85 @@ import skmixed
 
 PACKAGE = Path(skmixed.__file__).parent
 
-#: a module may import from lower rungs, and from those to its left on its own
+#: rooms, lowest first: a room may import from those on lower rungs, and from those to its left on its own
 LADDER = [
-    ["exceptions", "_kernels", "terms", "_tables", "formula"],
-    ["_covariance", "_crossprod", "_optimize", "_cholesky", "_families"],
-    ["_rows", "_design"],
-    ["_lmm", "_start", "_search", "_fitted", "_fit"],
-    ["_glmm", "_quadrature", "_pql", "_fit_logistic"],
-    ["_marginal", "_prediction", "_separation"],
-    ["_arguments", "_contrasts", "_variances", "_dof", "_robust", "_robust_logistic", "_coefficients"],
-    ["_projections", "_cones", "_information", "_likelihood_ratio", "_exact", "_boundary"],
-    ["_pairs", "_nesting", "_comparison", "_hausman"],
-    ["_objectives", "_coordinates", "_spaces", "_paths", "_limits", "_profilers", "_profile"],
-    ["_resampling", "_statistics", "_bootstrap"],
-    ["_shares", "_conditional_aic", "_slopes", "_margins", "inference"],
-    ["_printed", "_summary", "_diagnostics", "results"],
-    ["_base", "linear", "logistic"],
+    ["exceptions", "_algebra", "_data", "terms"],
+    ["formula", "_model"],
+    ["_sums", "_search", "_report"],
+    ["_likelihood"],
+    ["_fit"],
+    ["inference"],
+    ["results"],
+    ["_estimator"],
+    ["linear", "logistic"],
     ["datasets"],
-    ["skmixed"],
 ]
-PLACES = {name: (rung, place) for rung, names in enumerate(LADDER) for place, name in enumerate(names)}
-MODULES = {path.parent.name if path.stem == "__init__" else path.stem: path for path in PACKAGE.rglob("*.py")}
+PLACES = {room: (rung, place) for rung, rooms in enumerate(LADDER) for place, room in enumerate(rooms)}
+
+MODULES = {
+    path.relative_to(PACKAGE).with_suffix("").parts: path
+    for path in PACKAGE.rglob("*.py")
+    if path != PACKAGE / "__init__.py"
+}
 
 
-def imports(path):
-    """Modules of the package that a source file imports."""
+def name_of(parts):
+    """``("_sums", "frame")`` is ``_sums.frame``; the front of a package has the package's name."""
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(parts):
+    """Modules of the package that a module imports, as tuples of names."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith("skmixed")):
-            names = [alias.name for alias in node.names]
-            found |= {node.module.rpartition(".")[2]} if node.module else set(names)
-    return found
+    for node in ast.walk(ast.parse(MODULES[parts].read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").split(".")[0] == "skmixed"):
+            base = parts[: len(parts) - node.level] if node.level else ()
+            module = tuple((node.module or "").removeprefix("skmixed" if not node.level else "").strip(".").split("."))
+            module = (*base, *(part for part in module if part))
+            found |= {(*module, alias.name) if (*module, alias.name) in MODULES else module for alias in node.names}
+    return {module for module in found if module}
 
 
-@pytest.mark.parametrize("name", sorted(MODULES))
-def test_imports_go_down(name):
-    assert name in PLACES, f"give {name} its place in the ladder"
-    upward = [other for other in imports(MODULES[name]) if PLACES[other] >= PLACES[name]]
-    assert not upward, f"{name} imports {upward}, which stand above it or to its right"
+@pytest.mark.parametrize("parts", sorted(MODULES), ids=name_of)
+def test_rooms_import_from_lower_rooms(parts):
+    room = parts[0]
+    assert room in PLACES, f"give {room} its place in the ladder"
+    upward = [name_of(other) for other in imports(parts) if other[0] != room and PLACES[other[0]] >= PLACES[room]]
+    assert not upward, f"{name_of(parts)} imports {upward}, which stand above it or to its right"
 
 
 def test_every_place_is_taken():
-    assert set(PLACES) == set(MODULES)
+    assert set(PLACES) == {parts[0] for parts in MODULES}
 
 
-def test_rows_stay_below():
-    """Objectives never see X: they work with sums, and with one number per row."""
-    numbers = (
-        "_lmm",
-        "_start",
-        "_search",
-        "_glmm",
-        "_quadrature",
-        "_cholesky",
-        "_crossprod",
-        "_covariance",
-        "_optimize",
-    )
-    for name in numbers:
-        assert "_design" not in imports(MODULES[name])
+def circle(edges):
+    """Modules that import each other in a circle, if there is one."""
+    open_, seen = [], set()
+
+    def visit(module):
+        if module in open_:
+            return [*open_[open_.index(module) :], module]
+        if module in seen:
+            return None
+        seen.add(module)
+        open_.append(module)
+        found = next(filter(None, map(visit, sorted(edges.get(module, ())))), None)
+        open_.pop()
+        return found
+
+    return next(filter(None, map(visit, sorted(edges))), None)
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    assert circle({parts: imports(parts) for parts in MODULES}) is None
+
+
+def test_a_circle_would_be_found():
+    assert circle({("a",): {("b",)}, ("b",): {("c",)}, ("c",): {("b",)}}) == [("b",), ("c",), ("b",)]
+
+
+@pytest.mark.parametrize("room", ["_algebra", "_search", "_likelihood"])
+def test_objectives_never_see_a_table(room):
+    """They work with sums, and with one number per row."""
+    seen = {other for parts in MODULES if parts[0] == room for other in imports(parts)}
+    assert not {other for other in seen if other[0] in ("_data", "_reader", "formula") or other[-1] == "frame"}

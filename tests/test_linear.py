@@ -17,7 +17,7 @@ from skmixed import (
     SingularFitWarning,
 )
 from skmixed.datasets import make_mixed_regression
-from skmixed.inference._contrasts import wald_chi2
+from skmixed.inference._coefficients.contrasts import wald_chi2
 from tests import dense
 
 
@@ -35,7 +35,9 @@ def covariance_of(structure, parameters):
         return np.diag(np.square(parameters[:2]))
     if structure == "identity":
         return parameters[0] ** 2 * np.eye(2)
-    return parameters[0] ** 2 * np.array([[1.0, -1.0], [-1.0, 1.0]]) + parameters[1] ** 2 * np.ones((2, 2))
+    return parameters[0] ** 2 * np.array([[1.0, -1.0], [-1.0, 1.0]]) + parameters[1] ** 2 * np.ones(
+        (2, 2)
+    )
 
 
 @pytest.mark.parametrize("structure", ["unstructured", "diagonal", "identity", "exchangeable"])
@@ -43,7 +45,9 @@ def covariance_of(structure, parameters):
 def test_optimum_of_every_structure(structure, method):
     """A derivative-free search over the dense deviance finds nothing better, and the same covariance."""
     X, y = make_mixed_regression(n_groups=12, rows_per_group=5, random_state=3)
-    model = MixedLinearRegressor(random_effects="(1 + x0 | group)", covariance=structure, method=method).fit(X, y)
+    model = MixedLinearRegressor(
+        random_effects="(1 + x0 | group)", covariance=structure, method=method
+    ).fit(X, y)
     fixed = np.column_stack([np.ones(len(X)), X[["x0", "x1"]]])
     Z = dense.term_design(X["group"].to_numpy(), fixed[:, :2])
 
@@ -94,7 +98,9 @@ def test_kinds_of_prediction(data, slopes):
     np.testing.assert_allclose(slopes.predict(X, kind="marginal"), population)
     np.testing.assert_allclose(slopes.predict(X.assign(group=-5)), population)
     half_known = X.assign(group=np.where(X["x1"] > 0, X["group"], 10**6))
-    np.testing.assert_allclose(slopes.predict(half_known), np.where(X["x1"] > 0, expected, population))
+    np.testing.assert_allclose(
+        slopes.predict(half_known), np.where(X["x1"] > 0, expected, population)
+    )
 
 
 def test_standard_errors_of_predictions(data, slopes):
@@ -110,7 +116,9 @@ def test_standard_errors_of_predictions(data, slopes):
     nobody = np.zeros_like(Z)
     prior = np.einsum("ni,ij,nj->n", fixed[:, :2], slopes.covariances_[0], fixed[:, :2])
     np.testing.assert_allclose(new**2, dense.row_variance(twin, fixed, nobody) + prior, rtol=1e-5)
-    np.testing.assert_allclose(slopes.predict(X, kind="marginal", return_std=True)[1], new, rtol=1e-12)
+    np.testing.assert_allclose(
+        slopes.predict(X, kind="marginal", return_std=True)[1], new, rtol=1e-12
+    )
     _, population = slopes.predict(X, kind="population", return_std=True)
     np.testing.assert_allclose(population**2, dense.row_variance(twin, fixed, nobody), rtol=1e-5)
     low, high = slopes.predict_interval(X, level=0.9).T
@@ -138,7 +146,9 @@ def test_simulate(data, slopes):
     assert draws.shape == (len(rows), 20_000)
     Z = np.column_stack([np.ones(len(rows)), rows["x0"]])
     V = Z @ slopes.covariances_[0] @ Z.T + slopes.scale_ * np.eye(len(rows))
-    np.testing.assert_allclose(draws.mean(axis=1), slopes.predict(rows, kind="population"), atol=0.06)
+    np.testing.assert_allclose(
+        draws.mean(axis=1), slopes.predict(rows, kind="population"), atol=0.06
+    )
     np.testing.assert_allclose(np.cov(draws), V, atol=0.15)
     kept = slopes.simulate(rows, n_samples=20_000, random_state=0, kind="conditional")
     np.testing.assert_allclose(kept.mean(axis=1), slopes.predict(rows), atol=0.05)
@@ -157,7 +167,9 @@ def test_weights_are_repetitions(data):
     np.testing.assert_allclose(weighted.covariances_[0], repeated.covariances_[0], rtol=1e-6)
     np.testing.assert_allclose(weighted.results_.bse, repeated.results_.bse, rtol=1e-8)
     assert weighted.results_.nobs == weights.sum()
-    assert weighted.score(X, y, sample_weight=weights) == pytest.approx(repeated.score(X.iloc[again], y.iloc[again]))
+    assert weighted.score(X, y, sample_weight=weights) == pytest.approx(
+        repeated.score(X.iloc[again], y.iloc[again])
+    )
 
 
 @pytest.mark.filterwarnings("ignore::skmixed.SingularFitWarning")
@@ -173,7 +185,9 @@ def test_five_nested_levels_and_a_crossed_factor():
     Zs = [dense.term_design(X[c].to_numpy(), np.ones(n)) for c in "abcdef"]
     Ts = [S / model.scale_ for S in model.covariances_]
     fixed = np.column_stack([np.ones(n), X["x"]])
-    assert -2 * model.loglik_ == pytest.approx(dense.dense_deviance(y.to_numpy(), fixed, Zs, Ts), rel=1e-10)
+    assert -2 * model.loglik_ == pytest.approx(
+        dense.dense_deviance(y.to_numpy(), fixed, Zs, Ts), rel=1e-10
+    )
     slopes = [
         float(D[0, 0])
         for D, T in zip(dense.dense_gradient(y.to_numpy(), fixed, Zs, Ts), Ts, strict=True)
@@ -214,19 +228,25 @@ def test_dependent_columns_are_dropped_in_order(data):
     np.testing.assert_allclose(model.coef_, [*reference.coef_, 0.0, 0.0, 0.0], rtol=1e-9)
     assert model.loglik_ == pytest.approx(reference.loglik_, rel=1e-12)
     assert list(model.results_.params.index) == ["Intercept", "x0", "x1"]
-    assert "Dropped because they depend on other columns: one, copy, sum." in model.summary().as_text()
+    assert (
+        "Dropped because they depend on other columns: one, copy, sum." in model.summary().as_text()
+    )
 
 
 def test_one_row_per_level(data):
     X, y = data
-    with pytest.warns(SingularFitWarning, match="row: its 320 levels cannot be told from the residual"):
+    with pytest.warns(
+        SingularFitWarning, match="row: its 320 levels cannot be told from the residual"
+    ):
         model = MixedLinearRegressor(groups="row").fit(X[["x0"]].assign(row=np.arange(len(X))), y)
     assert model.covariances_[0][0, 0] == 0.0
 
 
 def test_single_level(data):
     X, y = data
-    with pytest.warns(SingularFitWarning, match="g: its 1 levels cannot be told from the intercept"):
+    with pytest.warns(
+        SingularFitWarning, match="g: its 1 levels cannot be told from the intercept"
+    ):
         model = MixedLinearRegressor(groups="g").fit(X[["x0"]].assign(g="all"), y)
     assert model.covariances_[0][0, 0] == 0.0
 
@@ -249,7 +269,11 @@ def test_slope_on_a_grouping_column():
     """A year can be a slope of one factor and a factor of its own."""
     rng = np.random.default_rng(0)
     X = pd.DataFrame(
-        {"x": rng.normal(size=400), "id": np.repeat(np.arange(40), 10), "year": np.tile(np.arange(10), 40)}
+        {
+            "x": rng.normal(size=400),
+            "id": np.repeat(np.arange(40), 10),
+            "year": np.tile(np.arange(10), 40),
+        }
     )
     y = X["x"] + 3.0 * rng.normal(size=40)[X["id"]] + rng.normal(size=40)[X["id"]] * X["year"]
     y += rng.normal(size=10)[X["year"]] + rng.normal(size=400)
@@ -261,12 +285,16 @@ def test_slope_on_a_grouping_column():
 def test_terms_of_one_factor_are_merged(data):
     X, y = data
     bars = MixedLinearRegressor(random_effects="(x0 || group)").fit(X, y)
-    diagonal = MixedLinearRegressor(random_effects="(x0 | group)", covariance="independent").fit(X, y)
+    diagonal = MixedLinearRegressor(random_effects="(x0 | group)", covariance="independent").fit(
+        X, y
+    )
     assert bars.loglik_ == pytest.approx(diagonal.loglik_, rel=1e-12)
     np.testing.assert_allclose(bars.predict(X), diagonal.predict(X), rtol=1e-6)
     assert list(bars.random_effects()["effect"][:2]) == ["Intercept", "x0"]
     own = RandomEffect("group", ("x0",), covariance="diagonal")
-    assert MixedLinearRegressor(random_effects=own).fit(X, y).loglik_ == pytest.approx(diagonal.loglik_, rel=1e-12)
+    assert MixedLinearRegressor(random_effects=own).fit(X, y).loglik_ == pytest.approx(
+        diagonal.loglik_, rel=1e-12
+    )
 
 
 def test_results_survive_pickling_without_the_rows(data, slopes):
@@ -313,9 +341,14 @@ def test_wrong_options_are_named(data, slopes, arguments, message):
 def test_small_integer_labels_keep_their_levels():
     """The range of int8 labels does not fit into int8."""
     labels = np.tile(np.arange(-100, 101), 5)
-    X, rng = pd.DataFrame({"x": np.random.default_rng(0).normal(size=1005)}), np.random.default_rng(1)
+    X, rng = (
+        pd.DataFrame({"x": np.random.default_rng(0).normal(size=1005)}),
+        np.random.default_rng(1),
+    )
     y = X["x"] + rng.normal(size=201)[labels + 100] + rng.normal(size=1005)
-    wide, narrow = (MixedLinearRegressor("g").fit(X.assign(g=labels.astype(t)), y) for t in (np.int64, np.int8))
+    wide, narrow = (
+        MixedLinearRegressor("g").fit(X.assign(g=labels.astype(t)), y) for t in (np.int64, np.int8)
+    )
     assert len(narrow.random_effects()) == 201 and narrow.loglik_ == wide.loglik_
 
 
@@ -345,11 +378,14 @@ def test_two_names_for_one_factor(data):
     X, y = data
     with pytest.warns(SingularFitWarning, match="copy, group: some variances are not identified"):
         model = MixedLinearRegressor(groups=["group", "copy"]).fit(X.assign(copy=X["group"] + 5), y)
-    assert model.loglik_ == pytest.approx(MixedLinearRegressor(groups="group").fit(X, y).loglik_, abs=1e-7)
+    assert model.loglik_ == pytest.approx(
+        MixedLinearRegressor(groups="group").fit(X, y).loglik_, abs=1e-7
+    )
 
 
 @pytest.mark.parametrize(
-    "terms", ["(1 | group) + (1 | group)", "(1 + x0 | group) + (0 + x0 | group)", "(x0 + x0 | group)"]
+    "terms",
+    ["(1 | group) + (1 | group)", "(1 + x0 | group) + (0 + x0 | group)", "(x0 + x0 | group)"],
 )
 def test_an_effect_belongs_to_one_term(data, terms):
     X, y = data
@@ -377,7 +413,9 @@ def test_columns_named_by_numbers(data):
     X, y = data
     numbered = X.set_axis([10, 20, 30], axis=1)
     model = MixedLinearRegressor(random_effects=[RandomEffect(2, (0,))]).fit(numbered, y)
-    assert model.loglik_ == pytest.approx(MixedLinearRegressor(random_effects="(x0 | group)").fit(X, y).loglik_)
+    assert model.loglik_ == pytest.approx(
+        MixedLinearRegressor(random_effects="(x0 | group)").fit(X, y).loglik_
+    )
     assert model.random_effects()["factor"][0] == "30"
 
 

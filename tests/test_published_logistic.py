@@ -22,7 +22,9 @@ def table(package, name):
 
 def dummies(data, *names):
     """Treatment contrasts against the first level, named as R does: urbanY, livch1."""
-    return pd.get_dummies(data[list(names)].astype(str), prefix_sep="", drop_first=True, dtype=float)
+    return pd.get_dummies(
+        data[list(names)].astype(str), prefix_sep="", drop_first=True, dtype=float
+    )
 
 
 # The data: X with its grouping columns, y, weights

@@ -52,7 +52,12 @@ def random_design(seed):
     codes = random_factors(rng, n, int(rng.integers(0, 4)))
     columns, extreme = random_columns(rng, n, codes)
     y, kind = random_response(rng, n, codes, columns)
-    notes = [f"n={n}", f"levels={[len(np.unique(c)) for c in codes]}", f"columns={columns.shape[1]}", f"y {kind}"]
+    notes = [
+        f"n={n}",
+        f"levels={[len(np.unique(c)) for c in codes]}",
+        f"columns={columns.shape[1]}",
+        f"y {kind}",
+    ]
     y, extreme_response = rescaled_response(rng, y)
     design = assembled(rng, codes, columns, y, notes)
     design.may_fail = extreme or extreme_response
@@ -64,7 +69,9 @@ def random_factors(rng, n, count):
     """Integer codes of factors: crossed, nested in the one before, a single level, or one row per level."""
     factors = []
     for _ in range(count):
-        kind = rng.choice(["crossed", "crossed", "nested", "blocks", "single", "rows", "mostly one"])
+        kind = rng.choice(
+            ["crossed", "crossed", "nested", "blocks", "single", "rows", "mostly one"]
+        )
         if kind == "nested" and factors:
             codes = factors[-1] * 3 + rng.integers(0, 3, n)
         elif kind == "blocks":
@@ -86,7 +93,9 @@ def random_columns(rng, n, codes):
     width = int(rng.choice([0, 1, 2, 3, n + 1 if n < 20 else 4]))
     columns, extreme = [], False
     for _ in range(width):
-        kind = rng.choice(["normal", "normal", "constant", "duplicate", "binary", "by group", "sparse", "integer"])
+        kind = rng.choice(
+            ["normal", "normal", "constant", "duplicate", "binary", "by group", "sparse", "integer"]
+        )
         column = rng.standard_normal(n)
         if kind == "constant":
             column = np.full(n, rng.choice([0.0, 1.0, 3.7]))
@@ -109,7 +118,21 @@ def random_columns(rng, n, codes):
 
 def random_response(rng, n, codes, columns):
     """A response with noise, or with none at all."""
-    kind = str(rng.choice(["noisy", "noisy", "noisy", "constant", "zero", "linear", "by group", "one row", "counts"]))
+    kind = str(
+        rng.choice(
+            [
+                "noisy",
+                "noisy",
+                "noisy",
+                "constant",
+                "zero",
+                "linear",
+                "by group",
+                "one row",
+                "counts",
+            ]
+        )
+    )
     linear = columns @ rng.standard_normal(columns.shape[1]) + rng.standard_normal()
     by_group = sum((rng.standard_normal(c.max() + 1)[c] for c in codes), np.zeros(n))
     noise = rng.standard_normal(n)
@@ -155,7 +178,9 @@ def assembled(rng, codes, columns, y, notes):
     if columns.shape[1] == 0 and (not codes or style == "keyword"):
         columns = rng.standard_normal((len(y), 1))
     notes += [style, str(parameters)]
-    make = {"columns": with_named_columns, "positions": with_positions, "keyword": with_keyword}[style]
+    make = {"columns": with_named_columns, "positions": with_positions, "keyword": with_keyword}[
+        style
+    ]
     return make(rng, codes, columns, y, parameters, notes)
 
 
@@ -163,7 +188,9 @@ def random_terms(rng, factors, columns):
     """Terms for every factor: an intercept, slopes, both, two terms, or the combination of two factors."""
     terms = []
     for place, factor in enumerate(factors):
-        some = tuple(rng.permutation(columns)[: rng.integers(0, 3)].tolist()) if len(columns) else ()
+        some = (
+            tuple(rng.permutation(columns)[: rng.integers(0, 3)].tolist()) if len(columns) else ()
+        )
         intercept = bool(rng.random() < 0.8) or not some
         covariance = None if rng.random() < 0.7 else str(rng.choice(COVARIANCES))
         terms.append(RandomEffect(factor, some, intercept=intercept, covariance=covariance))
@@ -176,7 +203,9 @@ def random_terms(rng, factors, columns):
 
 def with_named_columns(rng, codes, columns, y, parameters, notes):
     """A table whose columns are named by the estimator."""
-    table = pd.DataFrame(columns, columns=[f"x{j}" for j in range(columns.shape[1])], index=rng.permutation(len(y)))
+    table = pd.DataFrame(
+        columns, columns=[f"x{j}" for j in range(columns.shape[1])], index=rng.permutation(len(y))
+    )
     factors = [f"g{f}" for f in range(len(codes))]
     for name, code in zip(factors, codes, strict=True):
         table[name] = labels_of(rng, code)
@@ -192,7 +221,9 @@ def with_positions(rng, codes, columns, y, parameters, notes):
     """A plain array with the groups among its columns."""
     array = np.column_stack([columns, *codes])
     factors = [columns.shape[1] + f for f in range(len(codes))]
-    terms = random_terms(rng, factors, list(range(columns.shape[1]))) if rng.random() < 0.7 else None
+    terms = (
+        random_terms(rng, factors, list(range(columns.shape[1]))) if rng.random() < 0.7 else None
+    )
     model = MixedLinearRegressor(factors or None, terms or None, **parameters)
     notes.append(repr(terms))
     return RandomDesign(model, array, y, notes=notes)
@@ -200,7 +231,11 @@ def with_positions(rng, codes, columns, y, parameters, notes):
 
 def with_keyword(rng, codes, columns, y, parameters, notes):
     """Labels passed to fit: one column, or one per factor."""
-    terms = random_terms(rng, list(range(len(codes))), list(range(columns.shape[1]))) if rng.random() < 0.5 else None
+    terms = (
+        random_terms(rng, list(range(len(codes))), list(range(columns.shape[1])))
+        if rng.random() < 0.5
+        else None
+    )
     model = MixedLinearRegressor(random_effects=terms or None, **parameters)
     notes.append(repr(terms))
     if not codes:
@@ -263,12 +298,20 @@ def unsound(fitted, design, caught):
         "random effects": fitted.random_effects()["estimate"].to_numpy(float),
         "standard errors of random effects": fitted.random_effects()["std_error"].to_numpy(float),
     } | {f"covariances_[{k}]": c for k, c in enumerate(fitted.covariances_)}
-    found = [f"{name} not finite" for name, values in estimates.items() if not np.all(np.isfinite(values))]
+    found = [
+        f"{name} not finite"
+        for name, values in estimates.items()
+        if not np.all(np.isfinite(values))
+    ]
     if fitted.scale_ < 0:
         found.append(f"scale_ {fitted.scale_} is negative")
     if not (fitted.converged_ or warned):
         found.append("not converged, and no warning says so")
-    found += [f"covariances_[{k}] not a covariance" for k, c in enumerate(fitted.covariances_) if not is_covariance(c)]
+    found += [
+        f"covariances_[{k}] not a covariance"
+        for k, c in enumerate(fitted.covariances_)
+        if not is_covariance(c)
+    ]
     if not str(fitted.summary()):
         found.append("empty summary")
     return found
@@ -300,7 +343,9 @@ def test_every_design_ends_well(batch):
     designs = {seed: random_design(seed) for seed in range(batch * BATCH, (batch + 1) * BATCH)}
     outcomes = {seed: outcome(design) for seed, design in designs.items()}
     bad = {s: text for s, text in outcomes.items() if text not in ("fitted", "refused")}
-    assert not bad, "\n".join(f"seed {s}: {text}\n    {', '.join(designs[s].notes)}" for s, text in bad.items())
+    assert not bad, "\n".join(
+        f"seed {s}: {text}\n    {', '.join(designs[s].notes)}" for s, text in bad.items()
+    )
     assert sum(text == "fitted" for text in outcomes.values()) > 0.8 * BATCH
 
 
@@ -343,7 +388,9 @@ def test_no_residual_variation(y, method):
     """Fits without noise reproduce the response, and say so where they are not an optimum."""
     X = np.tile(np.linspace(0, 1, 5), 8)[:, None]
     model = quiet_fit(MixedLinearRegressor(method=method), X, y, groups=np.arange(8).repeat(5))
-    np.testing.assert_allclose(model.predict(X, groups=np.arange(8).repeat(5)), y, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(
+        model.predict(X, groups=np.arange(8).repeat(5)), y, rtol=1e-6, atol=1e-6
+    )
     assert 0 <= model.scale_ < 1e-6 * max(1.0, np.var(y))
     assert np.isfinite(model.loglik_)
 
@@ -352,4 +399,6 @@ def test_no_residual_variation(y, method):
 def test_the_lower_of_two_minima_is_found(seed, loglik):
     """The deviance of these has another minimum with a variance at zero, where the first search ends."""
     design = random_design(seed)
-    assert quiet_fit(design.model, design.X, design.y, **design.options).loglik_ == pytest.approx(loglik, rel=1e-8)
+    assert quiet_fit(design.model, design.X, design.y, **design.options).loglik_ == pytest.approx(
+        loglik, rel=1e-8
+    )

@@ -12,12 +12,24 @@ import pandas as pd
 import pytest
 from scipy.optimize import linprog
 
-from skmixed import ConvergenceWarning, MixedLogisticClassifier, RandomEffect, SeparationWarning, SkmixedWarning
-from skmixed._covariance import JointModel
-from skmixed._fit_logistic import NO_EFFECTS
-from skmixed._optimize import local_model
+from skmixed import (
+    ConvergenceWarning,
+    MixedLogisticClassifier,
+    RandomEffect,
+    SeparationWarning,
+    SkmixedWarning,
+)
+from skmixed._fit.glmm import NO_EFFECTS
+from skmixed._model.covariances import Parameters
+from skmixed._search.minimize import local_model
 
-from .test_random_designs import WELCOME_ERRORS, is_covariance, labels_of, random_factors, random_terms
+from .test_random_designs import (
+    WELCOME_ERRORS,
+    is_covariance,
+    labels_of,
+    random_factors,
+    random_terms,
+)
 
 N_DESIGNS = 500
 BATCH = 25
@@ -94,7 +106,13 @@ def random_design(seed):
     design = assembled(special, rng, codes, columns, target)
     design.separating = separating
     levels = [len(np.unique(c)) for c in codes]
-    design.notes += [special, f"n={n}", f"ones={target.sum():g}", f"levels={levels}", f"columns={columns.shape[1]}"]
+    design.notes += [
+        special,
+        f"n={n}",
+        f"ones={target.sum():g}",
+        f"levels={levels}",
+        f"columns={columns.shape[1]}",
+    ]
     add_weights(rng, design, n)
     return design
 
@@ -117,8 +135,12 @@ def columns_for(special, rng, n, codes):
     if special == "no columns":
         return np.empty((n, 0))
     columns = []
-    for _ in range(rng.integers(2 if special in ("separated by a combination", "many slopes") else 1, 5)):
-        kind = rng.choice(["normal", "normal", "normal", "constant", "duplicate", "binary", "by level", "sparse"])
+    for _ in range(
+        rng.integers(2 if special in ("separated by a combination", "many slopes") else 1, 5)
+    ):
+        kind = rng.choice(
+            ["normal", "normal", "normal", "constant", "duplicate", "binary", "by level", "sparse"]
+        )
         column = rng.standard_normal(n)
         if kind == "constant":
             column = np.full(n, rng.choice([0.0, 1.0, 3.7]))
@@ -139,8 +161,14 @@ def response_for(special, rng, codes, columns):
     n = len(columns)
     if special == "constant":
         return np.full(n, float(rng.integers(0, 2)))
-    eta = rng.choice([0.0, 1.0]) * columns @ rng.standard_normal(columns.shape[1]) + 0.3 * rng.standard_normal()
-    eta += sum((rng.choice([0.0, 1.0, 3.0]) * rng.standard_normal(c.max() + 1)[c] for c in codes), np.zeros(n))
+    eta = (
+        rng.choice([0.0, 1.0]) * columns @ rng.standard_normal(columns.shape[1])
+        + 0.3 * rng.standard_normal()
+    )
+    eta += sum(
+        (rng.choice([0.0, 1.0, 3.0]) * rng.standard_normal(c.max() + 1)[c] for c in codes),
+        np.zeros(n),
+    )
     target = (rng.random(n) < 1 / (1 + np.exp(-eta))).astype(float)
     if special == "rare":
         target = np.zeros(n)
@@ -182,7 +210,11 @@ def with_labels(rng, target):
         "signs": 2 * codes - 1,
         "series": pd.Series(np.array(["a", "b"], dtype=object)[codes], name="outcome"),
         "categorical": pd.Categorical.from_codes(codes, ["first", "second"]),
-    }[rng.choice(["numbers", "numbers", "text", "objects", "booleans", "signs", "series", "categorical"])]
+    }[
+        rng.choice(
+            ["numbers", "numbers", "text", "objects", "booleans", "signs", "series", "categorical"]
+        )
+    ]
 
 
 def assembled(special, rng, codes, columns, target):
@@ -190,7 +222,10 @@ def assembled(special, rng, codes, columns, target):
     style = str(rng.choice(["columns", "keyword"])) if codes else "columns"
     if columns.shape[1] == 0 and (not codes or style == "keyword"):
         columns = np.ones((len(target), 1))
-    names, factors = [f"x{j}" for j in range(columns.shape[1])], [f"g{f}" for f in range(len(codes))]
+    names, factors = (
+        [f"x{j}" for j in range(columns.shape[1])],
+        [f"g{f}" for f in range(len(codes))],
+    )
     parameters = {
         "covariance": str(rng.choice(STRUCTURES)),
         "n_quadrature": int(rng.choice(QUADRATURE)) if len(codes) < 2 or rng.random() < 0.1 else 1,
@@ -199,7 +234,11 @@ def assembled(special, rng, codes, columns, target):
     X = pd.DataFrame(columns, columns=names)
     labels = {name: labels_of(rng, code) for name, code in zip(factors, codes, strict=True)}
     y = with_labels(rng, target)
-    terms = random_terms(rng, factors, names) if rng.random() < 0.5 else [RandomEffect(f) for f in factors]
+    terms = (
+        random_terms(rng, factors, names)
+        if rng.random() < 0.5
+        else [RandomEffect(f) for f in factors]
+    )
     if special == "many slopes":
         terms = [RandomEffect("g0", tuple(names[: rng.integers(1, 3)]))]
     notes = [style, str(parameters), repr(terms)]
@@ -262,7 +301,11 @@ def unwelcome(error, design):
         expected += ["single grouping factor", "effects per level"]
     if "sample_weight" in design.options and not design.rows.any():
         expected.append("sample_weight is zero")
-    return [] if any(text in str(error) for text in [*expected, "appears twice"]) else [f"refused: {error}"]
+    return (
+        []
+        if any(text in str(error) for text in [*expected, "appears twice"])
+        else [f"refused: {error}"]
+    )
 
 
 def unsound(fitted, design, caught):
@@ -275,15 +318,28 @@ def unsound(fitted, design, caught):
         "standard errors of random effects": fitted.random_effects()["std_error"].to_numpy(float),
         "variance components": fitted.variance_components()["estimate"].to_numpy(float),
     } | {f"covariances_[{k}]": c for k, c in enumerate(fitted.covariances_)}
-    found = [f"{name} not finite" for name, values in estimates.items() if not np.all(np.isfinite(values))]
-    found += [f"covariances_[{k}] not a covariance" for k, c in enumerate(fitted.covariances_) if not is_covariance(c)]
+    found = [
+        f"{name} not finite"
+        for name, values in estimates.items()
+        if not np.all(np.isfinite(values))
+    ]
+    found += [
+        f"covariances_[{k}] not a covariance"
+        for k, c in enumerate(fitted.covariances_)
+        if not is_covariance(c)
+    ]
     if fitted.loglik_ > 1e-7:
         found.append(f"loglik_ {fitted.loglik_} is positive")
     if not np.all(np.isfinite(fitted.results_.bse)) and not caught:
         found.append("standard errors not finite, and no warning")
-    if not (fitted.converged_ or any(issubclass(w.category, ConvergenceWarning | SeparationWarning) for w in caught)):
+    if not (
+        fitted.converged_
+        or any(issubclass(w.category, ConvergenceWarning | SeparationWarning) for w in caught)
+    ):
         found.append("not converged, and no warning says so")
-    if "Log-likelihood" not in str(fitted.summary()) or "nan" in str(fitted.summary(odds_ratios=True)):
+    if "Log-likelihood" not in str(fitted.summary()) or "nan" in str(
+        fitted.summary(odds_ratios=True)
+    ):
         found.append("odd summary")
     found += implausible_predictions(fitted, design)
     found += mistaken_separation(fitted, design, caught)
@@ -294,7 +350,11 @@ def implausible_predictions(fitted, design):
     found = []
     for kind in ("conditional", "population", "marginal"):
         proba, std = fitted.predict_proba(design.X, kind=kind, return_std=True, **design.groups)
-        if not (np.all(proba >= 0) and np.all(proba <= 1) and np.allclose(proba.sum(axis=1), 1.0, atol=1e-12)):
+        if not (
+            np.all(proba >= 0)
+            and np.all(proba <= 1)
+            and np.allclose(proba.sum(axis=1), 1.0, atol=1e-12)
+        ):
             found.append(f"{kind} probabilities between {proba.min()} and {proba.max()}")
         if not np.all(np.isfinite(std)):
             found.append(f"{kind} standard errors not finite")
@@ -311,9 +371,17 @@ def implausible_predictions(fitted, design):
 def is_separated(columns, target):
     """Whether some combination of orthonormal columns separates the classes."""
     with np.errstate(all="ignore"):
-        basis, sizes, _ = np.linalg.svd(columns / np.maximum(np.abs(columns).max(axis=0), 1e-300), full_matrices=False)
+        basis, sizes, _ = np.linalg.svd(
+            columns / np.maximum(np.abs(columns).max(axis=0), 1e-300), full_matrices=False
+        )
     signed = basis[:, sizes > 1e-9 * sizes[0]] * (2.0 * target - 1.0)[:, None]
-    found = linprog(-signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1, 1), method="highs")
+    found = linprog(
+        -signed.sum(axis=0),
+        A_ub=-signed,
+        b_ub=np.zeros(len(signed)),
+        bounds=(-1, 1),
+        method="highs",
+    )
     return found.success and -found.fun > 1e-5
 
 
@@ -329,7 +397,10 @@ def used_columns(fitted, design):
 
 def mistaken_separation(fitted, design, caught):
     """Separation that was not reported with the name of a column, or reported without being there."""
-    columns, names = used_columns(fitted, design), [f"'x{j}'" for j in range(design.columns.shape[1])]
+    columns, names = (
+        used_columns(fitted, design),
+        [f"'x{j}'" for j in range(design.columns.shape[1])],
+    )
     said = "\n".join(str(w.message) for w in caught if issubclass(w.category, SeparationWarning))
     named = [name for name in [*names, "'Intercept'"] if name in said]
     separated = columns.shape[1] > 0 and is_separated(columns, design.target[design.rows])
@@ -346,7 +417,7 @@ def not_optimal(fitted):
     fit = fitted._fit
     if not len(fit.beta) and not fit.n_variance_parameters:
         return []
-    joint = JointModel(fit.model if fit.design.terms else NO_EFFECTS, fit.rank)
+    joint = Parameters(fit.model if fit.design.terms else NO_EFFECTS, fit.rank)
     _, gradient, hessian = local_model(joint, fit.optimum.point, fit.state)
     values, vectors = np.linalg.eigh(hessian)
     curved = np.abs(values) > 1e-9 * np.max(np.abs(values), initial=1e-300)
@@ -368,7 +439,9 @@ def nearby_deviances(fit):
                 moved = fit.T[k] + step * B
                 if np.linalg.eigvalsh(moved)[0] >= 0:
                     yield (
-                        fit.state.at([*fit.model.assemble([*fit.T[:k], moved, *fit.T[k + 1 :]]), fit.beta]).value
+                        fit.state.at(
+                            [*fit.model.assemble([*fit.T[:k], moved, *fit.T[k + 1 :]]), fit.beta]
+                        ).value
                         - value
                     )
     yield 0.0
@@ -380,5 +453,7 @@ def test_every_design_ends_well(batch):
     designs = {seed: random_design(seed) for seed in range(batch * BATCH, (batch + 1) * BATCH)}
     outcomes = {seed: outcome(design) for seed, design in designs.items()}
     bad = {s: text for s, text in outcomes.items() if text not in ("fitted", "refused")}
-    assert not bad, "\n".join(f"seed {s}: {text}\n    {', '.join(designs[s].notes)}" for s, text in bad.items())
+    assert not bad, "\n".join(
+        f"seed {s}: {text}\n    {', '.join(designs[s].notes)}" for s, text in bad.items()
+    )
     assert sum(text == "fitted" for text in outcomes.values()) > 0.7 * BATCH

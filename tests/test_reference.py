@@ -33,7 +33,9 @@ TOLERANCES = {
     "correlations near +-1": Tolerance(1e-3, "absolute"),
     "se of variance parameters": Tolerance(1e-3, "relative"),
     "limits of variances": Tolerance(1e-3, "half-widths of the log interval"),
-    "chi2 against the linear model": Tolerance(1e-8, f"relative to the deviance (to {2 * FLOOR:g} if smaller)"),
+    "chi2 against the linear model": Tolerance(
+        1e-8, f"relative to the deviance (to {2 * FLOOR:g} if smaller)"
+    ),
     "p-values": Tolerance(1e-3, "relative on log p (1e-6 absolute near 1)"),
     "random effects": Tolerance(1e-4, "their sd"),
     "conditional variances": Tolerance(1e-3, "relative"),
@@ -66,8 +68,12 @@ def compare_variances(fit):
     """The covariances, and the residual variance in its three places."""
     sigma2, residual = fit.sigma2, fit.components["Residual"]
     yield Difference("variances", relative(fit.estimator.scale_, sigma2), "scale_")
-    yield Difference("variances", relative([fit.results.scale, residual["estimate"]], sigma2), "Residual")
-    yield Difference("standard deviations", relative(residual["sd_or_corr"], math.sqrt(sigma2)), "Residual")
+    yield Difference(
+        "variances", relative([fit.results.scale, residual["estimate"]], sigma2), "Residual"
+    )
+    yield Difference(
+        "standard deviations", relative(residual["sd_or_corr"], math.sqrt(sigma2)), "Residual"
+    )
     yield from shared.compare_covariances(fit)
 
 
@@ -78,9 +84,13 @@ def compare_fitted(fit):
     again = np.asarray(fit.estimator.predict(fit.model.X)) / scale
     residuals = np.asarray(fit.results.resid) / scale
     sigma = reference["sigma"]
-    yield Difference("fitted values", checksum(conditional, reference["fitted"], sigma), "fittedvalues")
+    yield Difference(
+        "fitted values", checksum(conditional, reference["fitted"], sigma), "fittedvalues"
+    )
     yield Difference("fitted values", checksum(again, reference["fitted"], sigma), "predict")
-    yield Difference("fitted values", checksum(population, reference["fitted_population"], sigma), "population")
+    yield Difference(
+        "fitted values", checksum(population, reference["fitted_population"], sigma), "population"
+    )
     size = relative(np.sum(residuals**2), reference["residual_sumsq"])
     yield Difference("residual sum of squares", size, "resid")
 
@@ -92,14 +102,22 @@ def compare_predictions(fit):
         ours = np.asarray(fit.estimator.predict(X, kind=kind))
         stored, theirs = reference[f"{kind}_checksum"], reference[kind]
         sd = spread(stored, reference["sigma"])
-        yield Difference("predictions", against(ours[: len(theirs)], theirs, sd), f"{kind}, first rows")
-        yield Difference("predictions", checksum(ours, stored, reference["sigma"]), f"{kind}, all rows")
+        yield Difference(
+            "predictions", against(ours[: len(theirs)], theirs, sd), f"{kind}, first rows"
+        )
+        yield Difference(
+            "predictions", checksum(ours, stored, reference["sigma"]), f"{kind}, all rows"
+        )
         error = np.sqrt(np.mean((y - ours) ** 2))
-        yield Difference("predictions", against(error, reference[f"rmse_{kind}"], sd), f"{kind}, rmse")
+        yield Difference(
+            "predictions", against(error, reference[f"rmse_{kind}"], sd), f"{kind}, rmse"
+        )
 
 
 LINEAR_MODEL_TEST = functools.partial(
-    shared.compare_random_effects_test, name="lrt_vs_linear", quantity="chi2 against the linear model"
+    shared.compare_random_effects_test,
+    name="lrt_vs_linear",
+    quantity="chi2 against the linear model",
 )
 COMPARISONS = {  # name of the test -> (key the reference must have, function)
     "log_likelihood": ("loglik", shared.compare_log_likelihood),
@@ -125,7 +143,9 @@ PREDICTION_COMPARISONS = {
 
 def comparisons_of(reference):
     """Names of the comparisons a reference entry has numbers for."""
-    scaled_rows = "prior weights" in reference.get("note", "")  # fitted without an intercept: another joint test
+    scaled_rows = "prior weights" in reference.get(
+        "note", ""
+    )  # fitted without an intercept: another joint test
     return [
         name
         for name, (key, _) in COMPARISONS.items()
@@ -159,7 +179,9 @@ def test_matches_the_reference(name, comparison):
 @pytest.mark.parametrize("comparison", PREDICTION_COMPARISONS)
 @pytest.mark.parametrize("name", reference_models.predictions())
 def test_predictions_match_the_reference(name, comparison):
-    shared.assert_within(PREDICTION_COMPARISONS[comparison](fitted_on_training_rows(name)), TOLERANCES)
+    shared.assert_within(
+        PREDICTION_COMPARISONS[comparison](fitted_on_training_rows(name)), TOLERANCES
+    )
 
 
 @needs_reference

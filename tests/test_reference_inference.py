@@ -69,7 +69,10 @@ def parsed(name, levels):
     """The variables of a column with their levels: 'recipeB:temp' -> {'recipe': 'B', 'temp': None}."""
     found = {}
     for part in name.split(":") if name != reference_models.INTERCEPT else []:
-        factor = next((f for f, known in levels.items() if part.startswith(f) and part[len(f) :] in known), None)
+        factor = next(
+            (f for f, known in levels.items() if part.startswith(f) and part[len(f) :] in known),
+            None,
+        )
         found[factor or part] = part[len(factor) :] if factor else None
     return found
 
@@ -89,9 +92,13 @@ def compare_kenward_roger(fit):
     place = [ours.names.index(name) for name in names]
     covariance = ours.covariance[np.ix_(place, place)]
     yield Difference(
-        "Kenward-Roger standard errors", relative(table.loc[names, "std_err"], list(stored["se"].values())), "std_err"
+        "Kenward-Roger standard errors",
+        relative(table.loc[names, "std_err"], list(stored["se"].values())),
+        "std_err",
     )
-    yield Difference("Kenward-Roger covariances", relative_matrix(covariance, stored["vcov_adj"]), "covariance")
+    yield Difference(
+        "Kenward-Roger covariances", relative_matrix(covariance, stored["vcov_adj"]), "covariance"
+    )
     yield from _tests(fit, stored, table, "Kenward-Roger df")
 
 
@@ -127,7 +134,11 @@ def _compared(entry):
             yield name
 
 
-CASES = list(itertools.chain.from_iterable(((name, c) for c in _compared(entry)) for name, entry in MODELS.items()))
+CASES = list(
+    itertools.chain.from_iterable(
+        ((name, c) for c in _compared(entry)) for name, entry in MODELS.items()
+    )
+)
 
 
 @pytest.mark.skipif(not MODELS, reason=reference_models.MISSING)
@@ -137,5 +148,8 @@ def test_matches_the_reference(name, comparison):
 
 
 if __name__ == "__main__":
-    fits = [(name, fitted, [COMPARISONS[c][1] for c in _compared(entry)]) for name, entry in MODELS.items()]
+    fits = [
+        (name, fitted, [COMPARISONS[c][1] for c in _compared(entry)])
+        for name, entry in MODELS.items()
+    ]
     shared.print_table(fits, TOLERANCES)

@@ -31,7 +31,9 @@ TOLERANCES = {
     "correlations": Tolerance(1e-4, "absolute"),
     "se of variance parameters": Tolerance(1e-3, "relative"),
     "limits of variances": Tolerance(1e-3, "half-widths of the log interval"),
-    "chi2 against plain logistic": Tolerance(1e-8, f"relative to the deviance (to {2 * FLOOR:g} if smaller)"),
+    "chi2 against plain logistic": Tolerance(
+        1e-8, f"relative to the deviance (to {2 * FLOOR:g} if smaller)"
+    ),
     "p-values": Tolerance(1e-3, "relative on log p (1e-6 absolute near 1)"),
     "random effects": Tolerance(1e-4, "their sd"),
     "conditional variances": Tolerance(1e-3, "relative"),
@@ -45,7 +47,11 @@ TOLERANCES = {
 def fit_to(model, rows, test_rows=None):
     estimator = MixedLogisticClassifier(**model.options)
     weights = None if model.weights is None else model.weights[rows]
-    return Fit(model, *shared.quiet_fit(estimator.fit, model.X[rows], model.y[rows], sample_weight=weights), test_rows)
+    return Fit(
+        model,
+        *shared.quiet_fit(estimator.fit, model.X[rows], model.y[rows], sample_weight=weights),
+        test_rows,
+    )
 
 
 @functools.cache
@@ -64,7 +70,9 @@ def fitted_on_training_rows(name):
 def compare_variances(fit):
     """The covariances; there is no residual variance."""
     entries = sum(len(term.effects) * (len(term.effects) + 1) // 2 for term in fit.model.terms)
-    yield Difference("agreement of our own", abs(len(fit.components) - entries), "rows of variance_components()")
+    yield Difference(
+        "agreement of our own", abs(len(fit.components) - entries), "rows of variance_components()"
+    )
     yield from shared.compare_covariances(fit)
 
 
@@ -73,12 +81,22 @@ def probability(fit, X, kind):
     both = np.asarray(fit.estimator.predict_proba(X, kind=kind))
     odds = np.asarray(fit.estimator.decision_function(X, kind=kind))
     assert both.shape == (len(X), 2)
-    yield Difference("agreement of our own", worst(both.sum(axis=1) - 1), f"predict_proba of both classes, {kind}")
-    yield Difference("agreement of our own", worst(expit(odds) - both[:, 1]), f"decision_function, {kind}")
+    yield Difference(
+        "agreement of our own",
+        worst(both.sum(axis=1) - 1),
+        f"predict_proba of both classes, {kind}",
+    )
+    yield Difference(
+        "agreement of our own", worst(expit(odds) - both[:, 1]), f"decision_function, {kind}"
+    )
     return both[:, 1]
 
 
-LISTED = {"conditional": "fitted_prob", "population": "population_prob_re0", "marginal": "population_prob_marginal"}
+LISTED = {
+    "conditional": "fitted_prob",
+    "population": "population_prob_re0",
+    "marginal": "population_prob_marginal",
+}
 
 
 def compare_probabilities(fit):
@@ -89,7 +107,9 @@ def compare_probabilities(fit):
         yield Difference("probabilities", checksum(ours, reference[name], sd), kind)
     used = np.full(len(model.y), True) if model.weights is None else model.weights > 0
     again = np.asarray(fit.estimator.predict_proba(model.X[used]))[:, 1]
-    yield Difference("agreement of our own", against(fit.results.fittedvalues, again, 1.0), "fittedvalues")
+    yield Difference(
+        "agreement of our own", against(fit.results.fittedvalues, again, 1.0), "fittedvalues"
+    )
 
 
 def compare_predictions(fit):
@@ -100,22 +120,32 @@ def compare_predictions(fit):
         ours, name = (yield from probability(fit, X, kind)), LISTED[kind]
         stored = reference[f"{name}_checksum"]
         sd = spread(stored, 1.0)
-        yield Difference("predictions", against(ours[listed], reference[name], sd), f"{kind}, first rows")
+        yield Difference(
+            "predictions", against(ours[listed], reference[name], sd), f"{kind}, first rows"
+        )
         yield Difference("predictions", checksum(ours, stored, sd), f"{kind}, all rows")
 
     stored = reference["conditional_prob_checksum"]
     sd, seen = spread(stored, 1.0), is_seen(fit)
     ours = yield from probability(fit, X, "conditional")
-    yield Difference("agreement of our own", worst(seen[listed] != reference["group_seen"]), "rows of known groups")
+    yield Difference(
+        "agreement of our own",
+        worst(seen[listed] != reference["group_seen"]),
+        "rows of known groups",
+    )
     link, variance = np.array(reference["conditional_link"]), group_variance(fit)[listed]
-    theirs = np.where(seen[listed], expit(link), dense_logistic.integrated_probability(link, variance))
+    theirs = np.where(
+        seen[listed], expit(link), dense_logistic.integrated_probability(link, variance)
+    )
     yield Difference("predictions", against(ours[listed], theirs, sd), "conditional, first rows")
     at_zero = np.where(seen, ours, expit(linear_predictor_at_zero(fit)))
     yield Difference("predictions", checksum(at_zero, stored, sd), "conditional, all rows")
     if len(fit.model.terms) == 1:
         marginal = np.array(reference["population_prob_marginal"])
         unseen = ~seen[listed]
-        yield Difference("predictions", against(ours[listed][unseen], marginal[unseen], sd), "unseen, first rows")
+        yield Difference(
+            "predictions", against(ours[listed][unseen], marginal[unseen], sd), "unseen, first rows"
+        )
 
 
 def is_seen(fit):
@@ -138,7 +168,10 @@ def group_variance(fit):
 def linear_predictor_at_zero(fit):
     """Of the test rows, with the random effects of the factor that has unseen levels at zero."""
     X, columns = fit.model.X[fit.test_rows], fit.model.columns[fit.test_rows]
-    eta = columns[fit.model.fixef_names].to_numpy() @ fit.results.params[fit.model.parameters].to_numpy()
+    eta = (
+        columns[fit.model.fixef_names].to_numpy()
+        @ fit.results.params[fit.model.parameters].to_numpy()
+    )
     for group in {term.group for term in fit.model.terms} - {fit.reference["group"]}:
         effects = fit.results.random_effects[group]
         z = columns[[shared.plain(effect) for effect in effects]].to_numpy()
@@ -147,7 +180,9 @@ def linear_predictor_at_zero(fit):
 
 
 LOGISTIC_MODEL_TEST = functools.partial(
-    shared.compare_random_effects_test, name="lrt_vs_logistic", quantity="chi2 against plain logistic"
+    shared.compare_random_effects_test,
+    name="lrt_vs_logistic",
+    quantity="chi2 against plain logistic",
 )
 COMPARISONS = {  # name of the test -> (key the reference must have, function)
     "log_likelihood": ("loglik", shared.compare_log_likelihood),
@@ -172,7 +207,11 @@ PREDICTION_COMPARISONS = {
 
 
 # The tests
-MODELS = {name: entry for name, (_, entry) in reference_glmm.models().items() if name not in reference_glmm.SPURIOUS}
+MODELS = {
+    name: entry
+    for name, (_, entry) in reference_glmm.models().items()
+    if name not in reference_glmm.SPURIOUS
+}
 CASES = [
     pytest.param(name, comparison, id=f"{name}-{comparison}")
     for name, entry in MODELS.items()
@@ -192,7 +231,9 @@ def test_matches_the_reference(name, comparison):
 @pytest.mark.parametrize("comparison", PREDICTION_COMPARISONS)
 @pytest.mark.parametrize("name", reference_glmm.predictions())
 def test_predictions_match_the_reference(name, comparison):
-    shared.assert_within(PREDICTION_COMPARISONS[comparison](fitted_on_training_rows(name)), TOLERANCES)
+    shared.assert_within(
+        PREDICTION_COMPARISONS[comparison](fitted_on_training_rows(name)), TOLERANCES
+    )
 
 
 #: Laplace fits whose estimates the reference's own quadrature moves by more than a quarter of a standard error
@@ -233,7 +274,9 @@ def test_an_artefact_of_the_approximation_has_its_value(name):
     """At our own estimates the log-likelihood is that of the dense twin."""
     fit, model = fitted(name), fitted(name).model
     columns, terms = model.columns, model.terms
-    Zs = [dense.term_design(model.labels(term.group), columns[list(term.effects)]) for term in terms]
+    Zs = [
+        dense.term_design(model.labels(term.group), columns[list(term.effects)]) for term in terms
+    ]
     beta = fit.results.params[model.parameters].to_numpy()
     X, y = columns[model.fixef_names].to_numpy(), model.y.to_numpy(float)
     deviance = dense_logistic.laplace_deviance(y, X, Zs, beta, fit.estimator.covariances_)
@@ -244,7 +287,11 @@ def test_an_artefact_of_the_approximation_has_its_value(name):
 def _all_fits():
     """(name, fitting function, comparison functions) of models and predictions."""
     for name, entry in MODELS.items():
-        yield name, fitted, [compare for key, compare in COMPARISONS.values() if entry.get(key) is not None]
+        yield (
+            name,
+            fitted,
+            [compare for key, compare in COMPARISONS.values() if entry.get(key) is not None],
+        )
     for name in reference_glmm.predictions():
         yield name, fitted_on_training_rows, PREDICTION_COMPARISONS.values()
 

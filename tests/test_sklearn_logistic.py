@@ -20,7 +20,13 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import RocCurveDisplay, accuracy_score, balanced_accuracy_score, log_loss, roc_auc_score
+from sklearn.metrics import (
+    RocCurveDisplay,
+    accuracy_score,
+    balanced_accuracy_score,
+    log_loss,
+    roc_auc_score,
+)
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -40,7 +46,13 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from skmixed import GroupsWarning, MixedLogisticClassifier, RandomEffect, SingularFitWarning, SkmixedWarning
+from skmixed import (
+    GroupsWarning,
+    MixedLogisticClassifier,
+    RandomEffect,
+    SingularFitWarning,
+    SkmixedWarning,
+)
 
 KNOWN_GROUPS = StratifiedKFold(3, shuffle=True, random_state=0)
 GAP = 0.1  # of the log-loss, which is about 0.6 without groups
@@ -54,12 +66,16 @@ CHECKED = [MixedLogisticClassifier(groups=groups) for groups in (None, 0, -1, [0
 
 
 @parametrize_with_checks([*CHECKED, MixedLogisticClassifier(groups=0, n_quadrature=5)])
-@pytest.mark.filterwarnings("ignore")  # the checks fit on noise, without groups, and with columns twice
+@pytest.mark.filterwarnings(
+    "ignore"
+)  # the checks fit on noise, without groups, and with columns twice
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("check", [check_dataframe_column_names_consistency, check_param_validation])
+@pytest.mark.parametrize(
+    "check", [check_dataframe_column_names_consistency, check_param_validation]
+)
 @pytest.mark.filterwarnings("ignore::skmixed.SkmixedWarning")
 def test_checks_for_scikit_learns_own(check):
     check("MixedLogisticClassifier", MixedLogisticClassifier())
@@ -153,19 +169,28 @@ class TestGroupsInAColumn:
         X, y = pupils
         options = {"cv": KNOWN_GROUPS, "scoring": scoring, "error_score": "raise"}
         y = (y == "pass").astype(int)
-        assert np.all(cross_val_score(pipeline(), X, y, **options) > cross_val_score(plain(), X, y, **options) + 0.08)
+        assert np.all(
+            cross_val_score(pipeline(), X, y, **options)
+            > cross_val_score(plain(), X, y, **options) + 0.08
+        )
 
     def test_new_groups(self, pupils):
         """Groups go to the splitter as well; the effects of unseen schools are integrated out."""
         X, y = pupils
         splits = {"cv": GroupKFold(5), "groups": X["school"], "error_score": "raise"}
         unseen = cross_val_score(pipeline(), X, y, scoring="neg_log_loss", **splits)
-        np.testing.assert_allclose(unseen, cross_val_score(pipeline(), X, y, scoring=marginal, **splits), rtol=1e-12)
+        np.testing.assert_allclose(
+            unseen, cross_val_score(pipeline(), X, y, scoring=marginal, **splits), rtol=1e-12
+        )
         known = cross_val_score(pipeline(), X, y, scoring="neg_log_loss", cv=KNOWN_GROUPS)
         assert known.mean() > unseen.mean() + GAP
-        assert unseen.mean() > cross_val_score(pipeline(), X, y, scoring=population, **splits).mean()
+        assert (
+            unseen.mean() > cross_val_score(pipeline(), X, y, scoring=population, **splits).mean()
+        )
 
-    @pytest.mark.parametrize("method", ["predict_proba", "predict_log_proba", "decision_function", "predict"])
+    @pytest.mark.parametrize(
+        "method", ["predict_proba", "predict_log_proba", "decision_function", "predict"]
+    )
     def test_cross_val_predict(self, pupils, method):
         X, y = pupils
         found = cross_val_predict(pipeline(), X, y, cv=KNOWN_GROUPS, method=method)
@@ -183,7 +208,14 @@ class TestGroupsInAColumn:
         X, y = pupils
         name = "mixedlogisticclassifier__"
         grid = [
-            {name + "random_effects": ["(1 | school)", SLOPES, [RandomEffect("school", ("hours",))], None]},
+            {
+                name + "random_effects": [
+                    "(1 | school)",
+                    SLOPES,
+                    [RandomEffect("school", ("hours",))],
+                    None,
+                ]
+            },
             {
                 name + "random_effects": [SLOPES],
                 name + "covariance": ["unstructured", "diagonal"],
@@ -193,7 +225,9 @@ class TestGroupsInAColumn:
         ]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SingularFitWarning)
-            search = GridSearchCV(pipeline(), grid, cv=KNOWN_GROUPS, scoring="neg_log_loss", error_score="raise")
+            search = GridSearchCV(
+                pipeline(), grid, cv=KNOWN_GROUPS, scoring="neg_log_loss", error_score="raise"
+            )
             search.fit(X, y)
         assert search.best_params_[name + "random_effects"] == SLOPES
         without = cross_val_score(plain(), X, y, cv=KNOWN_GROUPS, scoring="neg_log_loss")
@@ -202,14 +236,21 @@ class TestGroupsInAColumn:
         assert set(search.predict(X)) == {"pass", "fail"}
         assert search.predict_proba(X).shape == (len(y), 2)
         table = pd.DataFrame(search.cv_results_)
-        table = table[(table[f"param_{name}covariance"] == "unstructured") & (table[f"param_{name}n_quadrature"] == 1)]
-        scaled, unscaled = table["mean_test_score"]  # the units of a column are no part of the model
+        table = table[
+            (table[f"param_{name}covariance"] == "unstructured")
+            & (table[f"param_{name}n_quadrature"] == 1)
+        ]
+        scaled, unscaled = table[
+            "mean_test_score"
+        ]  # the units of a column are no part of the model
         assert scaled == pytest.approx(unscaled, rel=1e-6)
 
     def test_grid_search_over_new_groups(self, pupils):
         X, y = pupils
         grid = {"mixedlogisticclassifier__random_effects": [None, SLOPES]}
-        search = GridSearchCV(pipeline(), grid, cv=GroupKFold(3), scoring="neg_log_loss", error_score="raise")
+        search = GridSearchCV(
+            pipeline(), grid, cv=GroupKFold(3), scoring="neg_log_loss", error_score="raise"
+        )
         search.fit(X, y, groups=X["school"])
         assert search.best_score_ < search.score(X, y) - GAP
 
@@ -219,14 +260,20 @@ class TestGroupsInAColumn:
         X, y, new, outcome = halves
         if method == "temperature" and tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 8):
             pytest.skip("temperature scaling came with scikit-learn 1.8")
-        model = CalibratedClassifierCV(pipeline(), method=method, cv=KNOWN_GROUPS, ensemble=ensemble)
+        model = CalibratedClassifierCV(
+            pipeline(), method=method, cv=KNOWN_GROUPS, ensemble=ensemble
+        )
         model.fit(X, y.to_numpy())  # temperature scaling looks for a row labelled 0 in a Series
         assert loss(model, new, outcome) < loss(plain().fit(X, y), new, outcome) - GAP
 
     def test_tuned_threshold(self, halves):
         X, y, new, outcome = halves
-        model = TunedThresholdClassifierCV(pipeline(), scoring="balanced_accuracy", cv=KNOWN_GROUPS).fit(X, y)
-        without = TunedThresholdClassifierCV(plain(), scoring="balanced_accuracy", cv=KNOWN_GROUPS).fit(X, y)
+        model = TunedThresholdClassifierCV(
+            pipeline(), scoring="balanced_accuracy", cv=KNOWN_GROUPS
+        ).fit(X, y)
+        without = TunedThresholdClassifierCV(
+            plain(), scoring="balanced_accuracy", cv=KNOWN_GROUPS
+        ).fit(X, y)
         found = balanced_accuracy_score(outcome, model.predict(new))
         assert found > balanced_accuracy_score(outcome, without.predict(new)) + 0.08
         assert loss(model, new, outcome) < loss(without, new, outcome) - GAP
@@ -235,7 +282,10 @@ class TestGroupsInAColumn:
     def test_stacking(self, halves, method):
         X, y, new, outcome = halves
         model = StackingClassifier(
-            [("mixed", pipeline()), ("plain", plain())], LogisticRegression(), cv=KNOWN_GROUPS, stack_method=method
+            [("mixed", pipeline()), ("plain", plain())],
+            LogisticRegression(),
+            cv=KNOWN_GROUPS,
+            stack_method=method,
         ).fit(X, y)
         assert loss(model, new, outcome) < loss(plain().fit(X, y), new, outcome) - GAP / 2
 
@@ -263,7 +313,10 @@ class TestGroupsInAColumn:
         rest = preprocessing().fit(X).transform(X)
         model = OneVsRestClassifier(MixedLogisticClassifier("school", SLOPES)).fit(rest, three)
         without = OneVsRestClassifier(LogisticRegression()).fit(rest.drop(columns="school"), three)
-        known, nobody = model.predict_proba(rest), without.predict_proba(rest.drop(columns="school"))
+        known, nobody = (
+            model.predict_proba(rest),
+            without.predict_proba(rest.drop(columns="school")),
+        )
         assert known.shape == (len(X), 3)
         assert log_loss(three, known) < log_loss(three, nobody) - GAP
         with pytest.raises(ValueError, match="Only binary classification is supported"):
@@ -271,7 +324,9 @@ class TestGroupsInAColumn:
 
     def test_bagging_by_position(self, pupils):
         X, y = pupils
-        array = np.column_stack([X[["age", "hours"]], X["school"].str.removeprefix("school ").astype(int)])
+        array = np.column_stack(
+            [X[["age", "hours"]], X["school"].str.removeprefix("school ").astype(int)]
+        )
         member = MixedLogisticClassifier(-1, [RandomEffect(-1, (0,))])
         model = BaggingClassifier(member, n_estimators=3, random_state=0).fit(array, y)
         assert loss(model, array, y) < loss(model, array + [0, 0, 1000], y) - GAP
@@ -279,7 +334,9 @@ class TestGroupsInAColumn:
     def test_importance_of_the_group(self, pupils):
         X, y = pupils
         model = pipeline().fit(X, y)
-        importance = permutation_importance(model, X, y, scoring="neg_log_loss", n_repeats=2, random_state=0)
+        importance = permutation_importance(
+            model, X, y, scoring="neg_log_loss", n_repeats=2, random_state=0
+        )
         assert X.columns[np.argmax(importance.importances_mean)] == "school"
         assert importance.importances_mean.max() > GAP
 
@@ -289,8 +346,12 @@ class TestGroupsInAColumn:
         X, y, new, outcome = halves
         model, without = pipeline().fit(X, y), plain().fit(X, y)
         shown = RocCurveDisplay.from_estimator(model, new, outcome, pos_label="pass", name="mixed")
-        assert shown.roc_auc == pytest.approx(roc_auc_score(outcome == "pass", model.decision_function(new)))
-        assert shown.roc_auc > roc_auc_score(outcome == "pass", without.decision_function(new)) + 0.08
+        assert shown.roc_auc == pytest.approx(
+            roc_auc_score(outcome == "pass", model.decision_function(new))
+        )
+        assert (
+            shown.roc_auc > roc_auc_score(outcome == "pass", without.decision_function(new)) + 0.08
+        )
         matplotlib.pyplot.close(shown.figure_)
 
     def test_position_after_a_column_transformer(self, pupils):
@@ -298,7 +359,9 @@ class TestGroupsInAColumn:
         X, y = pupils
         steps = preprocessing().set_output(transform="default")
         by_position = make_pipeline(steps, MixedLogisticClassifier(groups=-1)).fit(X, y)
-        np.testing.assert_allclose(by_position.predict_proba(X), pipeline(None).fit(X, y).predict_proba(X), rtol=1e-8)
+        np.testing.assert_allclose(
+            by_position.predict_proba(X), pipeline(None).fit(X, y).predict_proba(X), rtol=1e-8
+        )
 
     def test_polars(self, pupils):
         X, y = pupils
@@ -308,14 +371,20 @@ class TestGroupsInAColumn:
         model = make_pipeline(steps, MixedLogisticClassifier("school", SLOPES)).fit(table, outcome)
         np.testing.assert_allclose(model.predict_proba(table), expected.predict_proba(X), rtol=1e-8)
         assert list(model.predict(table)) == list(expected.predict(X))
-        scores = cross_val_score(model, table, outcome, cv=KNOWN_GROUPS, scoring="neg_log_loss", error_score="raise")
-        np.testing.assert_allclose(scores, cross_val_score(expected, X, y, cv=KNOWN_GROUPS, scoring="neg_log_loss"))
+        scores = cross_val_score(
+            model, table, outcome, cv=KNOWN_GROUPS, scoring="neg_log_loss", error_score="raise"
+        )
+        np.testing.assert_allclose(
+            scores, cross_val_score(expected, X, y, cv=KNOWN_GROUPS, scoring="neg_log_loss")
+        )
 
     def test_fit_on_pandas_predict_on_polars(self, pupils):
         table, y = pupils
         X = table.drop(columns="track")
         model = MixedLogisticClassifier("school", SLOPES).fit(X, y)
-        np.testing.assert_array_equal(model.predict_proba(pl.from_pandas(X)), model.predict_proba(X))
+        np.testing.assert_array_equal(
+            model.predict_proba(pl.from_pandas(X)), model.predict_proba(X)
+        )
         other = MixedLogisticClassifier("school", SLOPES).fit(pl.from_pandas(X), y.to_list())
         np.testing.assert_allclose(other.predict_proba(X), model.predict_proba(X), rtol=1e-12)
 
@@ -347,7 +416,10 @@ class TestGroupsAsAnArgument:
         model = make_pipeline(scaler, MixedLogisticClassifier()).fit(X, y, groups=school)
         column = MixedLogisticClassifier("school").fit(X.assign(school=school), y)
         for method in METHODS:
-            found, expected = getattr(model, method)(X, groups=school), getattr(column, method)(X.assign(school=school))
+            found, expected = (
+                getattr(model, method)(X, groups=school),
+                getattr(column, method)(X.assign(school=school)),
+            )
             if method == "predict":
                 assert list(found) == list(expected)
             else:
@@ -358,14 +430,22 @@ class TestGroupsAsAnArgument:
     def test_cross_validate(self, numbers):
         X, y, school = numbers
         model = MixedLogisticClassifier()
-        known = cross_validate(model, X, y, cv=KNOWN_GROUPS, params={"groups": school})["test_score"]
-        unseen = cross_validate(model, X, y, cv=GroupKFold(5), params={"groups": school})["test_score"]
+        known = cross_validate(model, X, y, cv=KNOWN_GROUPS, params={"groups": school})[
+            "test_score"
+        ]
+        unseen = cross_validate(model, X, y, cv=GroupKFold(5), params={"groups": school})[
+            "test_score"
+        ]
         assert known.mean() > unseen.mean() + 0.08
 
     def test_both_styles_agree(self, numbers):
         X, y, school = numbers
-        argument = cross_val_score(MixedLogisticClassifier(), X, y, cv=KNOWN_GROUPS, params={"groups": school})
-        column = cross_val_score(MixedLogisticClassifier("school"), X.assign(school=school), y, cv=KNOWN_GROUPS)
+        argument = cross_val_score(
+            MixedLogisticClassifier(), X, y, cv=KNOWN_GROUPS, params={"groups": school}
+        )
+        column = cross_val_score(
+            MixedLogisticClassifier("school"), X.assign(school=school), y, cv=KNOWN_GROUPS
+        )
         np.testing.assert_array_equal(argument, column)
 
     def test_grid_search(self, numbers):
@@ -374,12 +454,17 @@ class TestGroupsAsAnArgument:
         search = GridSearchCV(MixedLogisticClassifier(), grid, cv=KNOWN_GROUPS, error_score="raise")
         search.fit(X, y, groups=school)
         assert search.best_params_["random_effects"] == RandomEffect("school", ("age",))
-        assert search.score(X, y, groups=school) > cross_val_score(LogisticRegression(), X, y).mean() + 0.08
+        assert (
+            search.score(X, y, groups=school)
+            > cross_val_score(LogisticRegression(), X, y).mean() + 0.08
+        )
 
     def test_new_groups(self, numbers):
         """One keyword serves the splitter, the fit and the score."""
         X, y, school = numbers
-        search = GridSearchCV(MixedLogisticClassifier(), {"n_quadrature": [1]}, cv=GroupKFold(3), error_score="raise")
+        search = GridSearchCV(
+            MixedLogisticClassifier(), {"n_quadrature": [1]}, cv=GroupKFold(3), error_score="raise"
+        )
         search.fit(X, y, groups=school)
         assert search.best_score_ < search.score(X, y, groups=school) - 0.05
 
@@ -394,7 +479,9 @@ class TestGroupsAsAnArgument:
     def test_bagging(self, numbers):
         X, y, school = numbers
         model = BaggingClassifier(MixedLogisticClassifier(), n_estimators=3, random_state=0)
-        with warnings.catch_warnings():  # bagging hands arrays to models fitted with names, or the other way around
+        with (
+            warnings.catch_warnings()
+        ):  # bagging hands arrays to models fitted with names, or the other way around
             warnings.filterwarnings("ignore", "X does not have valid feature names")
             model.fit(X, y, groups=school)
             known = model.predict_proba(X, groups=school)
@@ -414,7 +501,10 @@ class TestGroupsAsAnArgument:
     def test_requests_survive_clone_and_pickle(self):
         model = MixedLogisticClassifier().set_fit_request(groups="subject", sample_weight=True)
         for copy in (clone(model), pickle.loads(pickle.dumps(model))):
-            assert copy.get_metadata_routing().fit.requests == {"groups": "subject", "sample_weight": True}
+            assert copy.get_metadata_routing().fit.requests == {
+                "groups": "subject",
+                "sample_weight": True,
+            }
 
 
 def test_silent_loss_of_groups_warns(numbers):
@@ -469,7 +559,9 @@ class TestParameters:
     def test_fitted_estimator_is_an_ordinary_object(self, parameters, pupils):
         """It pickles, clones, shows itself and lists its attributes before and after fit."""
         table, y = pupils
-        X = table[["age", "hours"]].assign(school=table["school"].str.removeprefix("school ").astype(int))
+        X = table[["age", "hours"]].assign(
+            school=table["school"].str.removeprefix("school ").astype(int)
+        )
         model = MixedLogisticClassifier(**parameters)
         assert "coef_" not in dir(model) and model._repr_html_()
         with warnings.catch_warnings():
@@ -479,7 +571,8 @@ class TestParameters:
         copy = pickle.loads(pickle.dumps(model))
         for kind in ("conditional", "population", "marginal"):
             for found, expected in zip(
-                *(m.predict_proba(X, kind=kind, return_std=True) for m in (copy, model)), strict=True
+                *(m.predict_proba(X, kind=kind, return_std=True) for m in (copy, model)),
+                strict=True,
             ):
                 np.testing.assert_allclose(found, expected, rtol=1e-12)
         assert str(copy.summary(odds_ratios=True)) == str(model.summary(odds_ratios=True))

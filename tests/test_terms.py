@@ -34,7 +34,18 @@ def test_terms(text, terms):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "1 | g", "(1 | g", "(1 g)", "(1 | g) (1 | h)", "(1 | g) - (1 | h)", "(0 | g)", "(x*z | g)", "(1 | 3)", "(1 |)"]
+    [
+        "",
+        "1 | g",
+        "(1 | g",
+        "(1 g)",
+        "(1 | g) (1 | h)",
+        "(1 | g) - (1 | h)",
+        "(0 | g)",
+        "(x*z | g)",
+        "(1 | 3)",
+        "(1 |)",
+    ]
     + ["(- x | g)", "((1 | g))", "(1 | g) + x", "(log(x) | g)", "(1 | g) +"],
 )
 def test_nonsense_is_refused_in_words(text):

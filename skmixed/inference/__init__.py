@@ -6,16 +6,16 @@ them.
 
 from __future__ import annotations
 
-from ._bootstrap import BootstrapResult, bootstrap
-from ._comparison import compare, likelihood_ratio_test
-from ._conditional_aic import ConditionalAIC, conditional_aic
-from ._contrasts import WaldTest
-from ._hausman import HausmanTest, hausman_test
-from ._likelihood_ratio import LikelihoodRatioTest
-from ._margins import Margins, average_effects, average_predictions
-from ._profile import profile
-from ._shares import RSquared, design_effect, icc, r_squared
-from ._slopes import slope_distribution
+from ._bootstrap.bootstrap import BootstrapResult, bootstrap
+from ._coefficients.contrasts import WaldTest
+from ._comparison.compare import compare, likelihood_ratio_test
+from ._comparison.hausman import HausmanTest, hausman_test
+from ._comparison.likelihood_ratio import LikelihoodRatioTest
+from ._describe.conditional_aic import ConditionalAIC, conditional_aic
+from ._describe.shares import RSquared, design_effect, icc, r_squared
+from ._describe.slopes import slope_distribution
+from ._margins.margins import Margins, average_effects, average_predictions
+from ._profile.profile import profile
 
 __all__ = [
     "BootstrapResult",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 from sklearn.utils.validation import check_is_fitted
 
 
@@ -16,12 +14,3 @@ def check_estimator(est, role="est"):
         )
     check_is_fitted(est, "results_")
     return est
-
-
-def check_n_samples(n_samples):
-    """A positive whole number."""
-    if not isinstance(n_samples, Integral) or isinstance(n_samples, bool):
-        raise TypeError(f"n_samples={n_samples!r} is not a whole number.\nGive the number of samples, such as 1000.")
-    if n_samples < 1:
-        raise ValueError(f"n_samples={n_samples!r} is not a number of samples.\nUse at least 1, such as 1000.")
-    return int(n_samples)

@@ -1,0 +1,1 @@
+"""Linear algebra of packed matrices, and the elimination of the random effects: no model in sight."""

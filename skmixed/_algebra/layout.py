@@ -1,0 +1,65 @@
+"""The order in which the random effects are eliminated.
+
+Factors whose diagonal block is block diagonal are eliminated level by level (*stages*), largest first.  Eliminating a
+factor keeps the block-diagonal form of every factor it is nested in, so chains of nested factors stay batched to the
+end; what is left, crossed factors, forms one dense matrix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MAX_DENSE = 16_000  # columns of the dense block: 2 GiB, of which a fit holds up to four
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Order of elimination: batched stages first, then the factors of the dense block."""
+
+    stages: tuple
+    dense: tuple
+    offsets: dict  # factor -> first column, in elimination order
+    width: int
+    dense_start: int
+
+    @property
+    def order(self):
+        return self.stages + self.dense
+
+    def after(self, f):
+        """Factors that are eliminated after f."""
+        return self.order[self.order.index(f) + 1 :]
+
+
+def make_layout(sizes, levels, nested):
+    """Choose the order; ``nested[f][g]`` says whether every level of f lies in one level of g."""
+    blocked, stages = set(range(len(sizes))), []
+    while blocked:
+        inner = [
+            f for f in blocked if not any(nested[g][f] and not nested[f][g] for g in blocked - {f})
+        ]
+        f = max(inner, key=lambda f: (sizes[f] * levels[f], -f))
+        stages.append(f)
+        blocked = {g for g in blocked - {f} if nested[f][g]}
+    dense = sorted(set(range(len(sizes))) - set(stages), key=lambda f: -levels[f])
+    order = stages + dense
+    ends = np.cumsum([0] + [sizes[f] * levels[f] for f in order])
+    offsets = {f: int(start) for f, start in zip(order, ends[:-1], strict=True)}
+    return Layout(tuple(stages), tuple(dense), offsets, int(ends[-1]), int(ends[len(stages)]))
+
+
+def is_nested(cross, f, g):
+    """Whether every level of f occurs with one level of g only: as many pairs as levels."""
+    pair = cross.pairs[min(f, g), max(f, g)]
+    return len(pair.rows) == pair.shape[0 if f < g else 1]
+
+
+def check_dense_size(make_layout):
+    side = make_layout.width - make_layout.dense_start
+    if side > MAX_DENSE:
+        raise ValueError(
+            f"random_effects: the crossed factors leave a dense matrix of {side:,} columns, more than {MAX_DENSE:,}.\n"
+            "Drop or coarsen the crossed factor that has the second most levels."
+        )

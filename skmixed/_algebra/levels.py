@@ -1,0 +1,156 @@
+"""Hot loops over levels and rows: packed arrays in, packed arrays out, chunked so that temporaries stay in cache."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from .packed import packed_order, triangle_entries, unpack
+
+LEVELS_PER_CHUNK = 16384
+
+
+def _chunks(length, size=LEVELS_PER_CHUNK):
+    return [slice(lo, min(lo + size, length)) for lo in range(0, length, size)]
+
+
+def _cholesky(H, q):
+    L = [[None] * q for _ in range(q)]
+    determinant = 1.0
+    for c in range(q):
+        pivot = H[c][c]
+        for k in range(c):
+            pivot = pivot - L[c][k] * L[c][k]
+        determinant = determinant * pivot
+        L[c][c] = 1.0 / np.sqrt(pivot)
+        for r in range(c + 1, q):
+            value = H[r][c]
+            for k in range(c):
+                value = value - L[r][k] * L[c][k]
+            L[r][c] = value * L[c][c]
+    return L, determinant
+
+
+def _sum_products(left, right):
+    """Sum of products, skipping scalars that are exactly zero (a diagonal root has many)."""
+    total = None
+    for a, b in zip(left, right, strict=True):
+        if np.ndim(b) == 0 and b == 0.0:
+            continue
+        total = a * b if total is None else total + a * b
+    return 0.0 if total is None else total
+
+
+def invert_levels(A, root, counts=None):
+    """``M = R (R'AR + I)^-1 R'`` of every level, and the sum of the log-determinants of ``R'AR + I``.
+
+    ``A`` is packed (K, m), ``root`` any q x q root of T, singular ones included: the matrix inverted has eigenvalues
+    of at least one.  ``counts`` says how many levels each one stands for.
+    """
+    q, levels = len(root), A.shape[1]
+    M, log_determinant = np.empty_like(A), 0.0
+    for chunk in _chunks(levels):
+        a = unpack(A[:, chunk], q)
+        W = [[_sum_products(a[r], root[:, c]) for c in range(q)] for r in range(q)]
+        H = [
+            [
+                _sum_products([W[k][c] for k in range(q)], root[:, r]) + (r == c)
+                for c in range(r + 1)
+            ]
+            for r in range(q)
+        ]
+        inverse_root, determinant = _half_inverse(H, root, q)
+        logarithms = np.log(np.broadcast_to(determinant, a[0][0].shape))
+        log_determinant += np.sum(logarithms) if counts is None else counts[chunk] @ logarithms
+        for k, (r, c) in enumerate(triangle_entries(q)):
+            M[k, chunk] = sum(inverse_root[i][r] * inverse_root[i][c] for i in range(q))
+    return M, log_determinant
+
+
+def _half_inverse(H, root, q):
+    """Rows of ``V = L^-1 R'`` with ``H = LL'``, so that ``R H^-1 R' = V'V``."""
+    L, determinant = _cholesky(H, q)
+    V = []
+    for r in range(q):
+        V.append(
+            [(root[c, r] - sum(L[r][k] * V[k][c] for k in range(r))) * L[r][r] for c in range(q)]
+        )
+    return V, determinant
+
+
+def inverse_factors(A, root):
+    """``C^-1`` of every level with ``R'AR + I = CC'``, as nested lists, and its log-determinants."""
+    q = len(root)
+    W = multiply_levels(A, np.repeat(root[:, :, None], A.shape[1], axis=2))
+    H = np.einsum("kr,kcm->rcm", root, W) + np.eye(q)[:, :, None]
+    C, determinant = _cholesky(H, q)
+    inverse = [[None] * q for _ in range(q)]
+    for c in range(q):
+        for r in range(c, q):
+            below = sum(C[r][k] * inverse[k][c] for k in range(c, r))
+            inverse[r][c] = C[r][r] if r == c else -below * C[r][r]
+    return inverse, np.log(determinant)
+
+
+def multiply_levels(S, U):
+    """``S U`` level by level: ``S`` packed symmetric (K, m), ``U`` (q, columns, m)."""
+    q = len(U)
+    out = np.empty_like(U)
+    for chunk in _chunks(U.shape[2]):
+        s = unpack(S[:, chunk], q)
+        for r in range(q):
+            out[r, :, chunk] = _sum_products([U[c, :, chunk] for c in range(q)], s[r])
+    return out
+
+
+def inner_products(U, V):
+    """``sum_l U_l' V_l`` over levels, for arrays (q, columns, m)."""
+    return sum(u @ v.T for u, v in zip(U, V, strict=True))
+
+
+def sandwich(K, Q, q):
+    """Packed ``K Q K'`` from nested lists (full ``K``, symmetric ``Q``)."""
+    KQ = [[sum(K[r][k] * Q[k][c] for k in range(q)) for c in range(q)] for r in range(q)]
+    return [sum(KQ[r][k] * K[c][k] for k in range(q)) for r in range(q) for c in range(r + 1)]
+
+
+def marginal_precision(A, M, Q=None):
+    """Packed ``N = Z'V^-1 Z`` of every level: ``K A - K Q K'`` with ``K = I - A M``; no ``Q`` where nothing follows."""
+    q = packed_order(len(A))
+    out = np.empty_like(A)
+    for chunk in _chunks(A.shape[1]):
+        a, m = unpack(A[:, chunk], q), unpack(M[:, chunk], q)
+        K = [
+            [(r == c) - sum(a[r][k] * m[k][c] for k in range(q)) for c in range(q)]
+            for r in range(q)
+        ]
+        for k, (r, c) in enumerate(triangle_entries(q)):
+            out[k, chunk] = sum(K[r][i] * a[i][c] for i in range(q))
+        if Q is not None:
+            out[:, chunk] -= sandwich(K, unpack(Q[:, chunk], q), q)
+    return out
+
+
+def posterior_covariance(M, Q):
+    """Packed ``M + M Q M``: the covariance block of a level when other factors are uncertain too."""
+    q = packed_order(len(M))
+    m = unpack(M, q)
+    return M + np.array(sandwich(m, unpack(Q, q), q))
+
+
+def packed_outer(Y):
+    """Packed ``sum_p Y[:, p] Y[:, p]'`` of every level for ``Y`` (q, columns, m)."""
+    q = len(Y)
+    return np.array([np.einsum("pm,pm->m", Y[r], Y[c]) for r in range(q) for c in range(r + 1)])
+
+
+def level_sums(codes, values, columns, out):
+    """Add ``sum_{i in l} values_i columns_i`` to ``out`` (levels, columns), one level per code.
+
+    A sparse matrix with one entry per row does this without sorting and as fast as a compiled loop.  Only the span of
+    levels that occur in the chunk is touched.
+    """
+    low, high = int(codes.min()), int(codes.max()) + 1
+    shape = (high - low, len(codes))
+    Z = sparse.csc_matrix((values, codes - low, np.arange(len(codes) + 1)), shape=shape, copy=False)
+    out[low:high] += Z @ columns

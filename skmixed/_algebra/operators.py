@@ -1,0 +1,205 @@
+"""``C' M C`` as a linear map of ``M``: the forward update of an elimination, and its transpose for the derivatives.
+
+The *pair operator* ``P`` is a sparse matrix from packed ``M`` to the entries it changes; its transpose gathers
+``C S C'``.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from .packed import halves, packed_index, packed_size, triangle_entries, unpack
+
+PAIRS_PER_CHUNK = 1 << 16
+
+
+def _slot_pairs(indptr):
+    """All pairs of entries (i >= j) of every level, level after level in the order returned first.
+
+    Levels come in groups with equally many entries.  Returns that order, the number of pairs of each, and the pairs.
+    """
+    counts = np.diff(indptr)
+    levels, first, second = [], [], []
+    for count in np.flatnonzero(np.bincount(counts)):
+        own = np.flatnonzero(counts == count)
+        i, j = (index.astype(np.int32) for index in np.tril_indices(count))
+        levels.append(own)
+        first.append((indptr[own][:, None] + i).ravel())
+        second.append((indptr[own][:, None] + j).ravel())
+    levels = np.concatenate(levels)
+    return (
+        levels,
+        counts[levels] * (counts[levels] + 1) // 2,
+        np.concatenate(first),
+        np.concatenate(second),
+    )
+
+
+class PairOperator:
+    """The linear map from packed ``M`` of a stage to the entries of ``C' M C``, and its transpose.
+
+    Its pattern is fixed; :meth:`at` fills in the products of given values of C, which later stages change with T.
+    """
+
+    def __init__(self, cross, make_layout, segments, couplings, f):
+        coupling = couplings[f]
+        self.q, self.levels = cross.sizes[f], cross.levels[f]
+        self._level_order, n_pairs, self._first, self._second = _slot_pairs(coupling.indptr)
+        high, low = coupling.columns[self._first], coupling.columns[self._second]
+        targets = _targets(cross, make_layout, segments, couplings, high, low)
+        self.targets, self._compact = _compressed(targets, segments.length)
+        self._weights = np.ones(len(self.targets))
+        self._weights[self._compact] = np.where(high == low, 1.0, 2.0)
+        self._halves = 0.5 / halves(self.q)[:, None]
+        packed = packed_size(self.q)
+        self._indices = np.tile(self._compact, packed)
+        self._indptr = np.concatenate([[0], np.cumsum(np.tile(n_pairs, packed))]).astype(np.int32)
+        self._shape = (len(self.targets), packed * self.levels)
+
+    def at(self, data):
+        """The operator for these values of C (q, entries)."""
+        products = np.empty((packed_size(self.q), len(self._first)))
+        for lo in range(0, len(self._first), PAIRS_PER_CHUNK):
+            pairs = slice(lo, lo + PAIRS_PER_CHUNK)
+            left, right = (
+                [row[slots[pairs]] for row in data] for slots in (self._first, self._second)
+            )
+            for k, (r, c) in enumerate(triangle_entries(self.q)):
+                np.multiply(left[r], right[c], out=products[k, pairs])
+                if r != c:
+                    products[k, pairs] += left[c] * right[r]
+        return sparse.csc_matrix(
+            (products.ravel(), self._indices, self._indptr), shape=self._shape, copy=False
+        )
+
+    def subtract(self, P, M, state):
+        """``state -= C' M C`` in the entries concerned."""
+        state[self.targets] -= P @ M[:, self._level_order].ravel()
+
+    def gather(self, P, state):
+        """Packed ``C S C'`` of every level, from the entries of S in ``state``."""
+        out = np.empty((packed_size(self.q), self.levels))
+        flat = P.T @ (self._weights * state[self.targets])
+        out[:, self._level_order] = flat.reshape(-1, self.levels) * self._halves
+        return out
+
+    def spread(self, P, data, state):
+        """``C S`` on the pattern of C, (q, entries).
+
+        The pairs of an entry with those before it follow each other, itself last.
+        """
+        i, j, last = self._first, self._second, self._last
+        S = state[self.targets][self._compact]
+        out = np.array([np.bincount(j, row[i] * S, data.shape[1]) for row in data])
+        out[:, i[last]] += np.array(
+            [np.add.reduceat(row[j] * S, np.append(0, last[:-1] + 1)) for row in data]
+        )
+        out[:, i[last]] -= data[:, i[last]] * S[last]
+        return out
+
+    @cached_property
+    def _last(self):
+        """Position of every entry's pair with itself."""
+        return np.append(np.flatnonzero(np.diff(self._first)), len(self._first) - 1)
+
+
+class DenseOperator:
+    """The same two maps by dense products, for a stage that shares rows with most of the dense block."""
+
+    def __init__(self, cross, make_layout, segments, couplings, f):
+        start = make_layout.dense_start
+        self.q, self.levels = cross.sizes[f], cross.levels[f]
+        self._dense = segments.dense
+        self._side, self._columns = make_layout.width - start, couplings[f].columns - start
+        self._level = np.repeat(np.arange(self.levels), np.diff(couplings[f].indptr))
+
+    def at(self, data):
+        """``C`` as dense blocks, (q, levels, columns)."""
+        blocks = np.zeros((self.q, self.levels, self._side))
+        blocks[:, self._level, self._columns] = data
+        return blocks
+
+    def subtract(self, blocks, M, state):
+        m = unpack(M, self.q)
+        side = blocks.shape[2]
+        update = state[self._dense].reshape(side, side)
+        for r in range(self.q):
+            MC = sum(m[r][c][:, None] * blocks[c] for c in range(self.q))
+            update -= blocks[r].T @ MC
+
+    def gather(self, blocks, state):
+        side = blocks.shape[2]
+        S = mirrored(state[self._dense].reshape(side, side))
+        SC = [block @ S for block in blocks]
+        return np.array(
+            [np.einsum("ms,ms->m", SC[r], blocks[c]) for r, c in triangle_entries(self.q)]
+        )
+
+    def spread(self, blocks, data, state):
+        """``C S`` on the pattern of C, (q, entries)."""
+        S = mirrored(state[self._dense].reshape(self._side, self._side))
+        return np.array([(block @ S)[self._level, self._columns] for block in blocks])
+
+
+def mirrored(lower):
+    """Full symmetric matrix from its lower triangle."""
+    full = np.tril(lower)
+    full += np.tril(full, -1).T
+    return full
+
+
+def _compressed(targets, length):
+    """Distinct targets in increasing order, and the index of every target among them."""
+    seen = np.zeros(length, dtype=bool)
+    seen[targets] = True
+    distinct = np.flatnonzero(seen)
+    index = np.zeros(length, dtype=np.int32)
+    index[distinct] = np.arange(len(distinct))
+    return distinct, index[targets]
+
+
+def _targets(cross, make_layout, segments, couplings, high, low):
+    """Flat positions of the entries (high, low) of the later matrix; columns in elimination order, high >= low."""
+    side = make_layout.width - make_layout.dense_start
+    if len(make_layout.stages) == 1:
+        start = make_layout.dense_start
+        return segments.dense.start + (high - start).astype(np.int64) * side + (low - start)
+    out = np.empty(len(high), dtype=np.int64)
+    dense = low >= make_layout.dense_start
+    out[dense] = (
+        segments.dense.start
+        + (high[dense] - make_layout.dense_start) * side
+        + low[dense]
+        - make_layout.dense_start
+    )
+    for f in make_layout.stages[1:]:
+        start, q, m = make_layout.offsets[f], cross.sizes[f], cross.levels[f]
+        own = (low >= start) & (low < start + q * m)
+        both = own & (high < start + q * m)
+        level, effect = np.divmod(low - start, q)
+        packed = packed_index(q)
+        out[both] = (
+            segments.blocks[f].start
+            + packed[(high[both] - start) % q, effect[both]] * m
+            + level[both]
+        )
+        shared = own & ~both
+        if np.any(shared):
+            slots = _slots(couplings[f], make_layout.width, level[shared], high[shared])
+            out[shared] = (
+                segments.couplings[f].start + effect[shared] * couplings[f].entries + slots
+            )
+    return out
+
+
+def _slots(coupling, width, levels, columns):
+    """Positions of (level, column) in the pattern of a coupling; they exist because f is nested in its target."""
+    levels = levels.astype(np.int64)
+    keys = (
+        np.repeat(np.arange(len(coupling.indptr) - 1), np.diff(coupling.indptr)) * width
+        + coupling.columns
+    )
+    return np.searchsorted(keys, levels * width + columns)

@@ -1,0 +1,1 @@
+"""What the user gives: tables, labels, rows, arguments."""

@@ -1,0 +1,1 @@
+"""Fitted models, and what may be asked of them."""

@@ -1,0 +1,262 @@
+"""Errors of predictions, and of whatever is a linear combination of them.
+
+For a row (x, z) the error of ``x'beta + z'b`` has variance
+
+    sigma^2 [ z'Mz + (x - B'z)' C (x - B'z) ],      M = T - T Z'V^-1 Z T,   B = T Z'V^-1 X,
+
+with M the posterior covariance of all effects given the fixed ones.  ``z'Mz`` is the sum that forward elimination of
+the column z takes up, so rows are pushed through the stages as sparse rows; levels that were never seen keep their
+prior covariance ``z'Tz`` (Henderson 1975).
+
+In general the prediction of a row is a mean ``m(eta, v)`` of the linear predictor over the known effects and of
+``v = z'Tz``, the variance of what is integrated over.  By the delta method its derivatives,
+
+    dm/deta z  in b,      dm/dv dv/dtheta  in the covariance parameters,      dm/deta (x - B'z)  in beta,
+
+are all that is needed (b moves with beta by -B).  An average of predictions has the average of their derivatives, so
+that the covariance between rows is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from operator import add
+
+import numpy as np
+from scipy import sparse
+
+from .._algebra.packed import packed_index
+
+ROWS_PER_CHUNK = 1 << 14
+
+
+@dataclass(frozen=True)
+class Linearised:
+    """Predictions of rows with what their derivatives are made of.
+
+    Attributes
+    ----------
+    mean, slope, bend : (n,) the prediction m, dm/deta and dm/dv
+    x : (n, p) pool columns of the fixed effects
+    z : per factor (n, q) pool columns of its effects
+    codes : per factor (n,) the levels, -1 for those that are integrated over
+    """
+
+    mean: np.ndarray
+    slope: np.ndarray
+    bend: np.ndarray
+    x: np.ndarray
+    z: list
+    codes: list
+
+    def __len__(self):
+        return len(self.mean)
+
+    def __getitem__(self, rows):
+        z, codes = [v[rows] for v in self.z], [c[rows] for c in self.codes]
+        return Linearised(
+            self.mean[rows], self.slope[rows], self.bend[rows], self.x[rows], z, codes
+        )
+
+    def chunks(self):
+        """Slices of the rows."""
+        return [slice(lo, lo + ROWS_PER_CHUNK) for lo in range(0, len(self), ROWS_PER_CHUNK)]
+
+
+def linear(mean, x, z, codes):
+    """Predictions that are their linear predictor."""
+    return Linearised(mean, np.ones(len(x)), np.zeros(len(x)), x, z, codes)
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Numbers that follow from a fit, with their derivatives: closed under linear combinations.
+
+    Attributes
+    ----------
+    values : (k,)
+    effects : sparse (k, all effects) derivatives in the effects of known levels
+    parameters : (k, parameters) in the covariance parameters and beta, with what beta does to the effects
+    """
+
+    values: np.ndarray
+    effects: sparse.csr_matrix
+    parameters: np.ndarray
+
+    def combined(self, weights):
+        """Linear combinations with (sparse) weights (targets, k)."""
+        return Estimates(weights @ self.values, weights @ self.effects, weights @ self.parameters)
+
+    def __add__(self, other):
+        return Estimates(
+            self.values + other.values,
+            self.effects + other.effects,
+            self.parameters + other.parameters,
+        )
+
+    def __rmul__(self, factor):
+        return Estimates(factor * self.values, factor * self.effects, factor * self.parameters)
+
+    def __sub__(self, other):
+        return Estimates(
+            self.values - other.values,
+            self.effects - other.effects,
+            self.parameters - other.parameters,
+        )
+
+
+def stacked(parts):
+    """Several of them, one below the other."""
+    return Estimates(
+        np.concatenate([part.values for part in parts]),
+        sparse.vstack([part.effects for part in parts], format="csr"),
+        np.vstack([part.parameters for part in parts]),
+    )
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """What a fit does not know: the effects, with covariance ``scale * M``, and its parameters.
+
+    Attributes
+    ----------
+    state : the linear model at the optimum, or the working one
+    scale : sigma^2, one where there is none
+    covariance : of the parameters (covariance parameters, beta), beta in the frame's units
+    prior_derivatives : function of z and n, derivatives of ``z'Tz`` in the covariance parameters, (n, parameters)
+    """
+
+    state: object
+    scale: float
+    covariance: np.ndarray
+    prior_derivatives: Callable = lambda z, n: np.zeros((n, 0))
+
+    def estimates(self, rows):
+        """The predictions of :class:`Linearised` rows with their derivatives."""
+        new = [
+            np.where((code < 0)[:, None], v, 0.0)
+            for v, code in zip(rows.z, rows.codes, strict=True)
+        ]
+        along_covariances = rows.bend[:, None] * self.prior_derivatives(new, len(rows))
+        effects, along_beta = self._along_effects(rows), rows.slope[:, None] * rows.x
+        if effects.nnz:
+            along_beta = along_beta - effects @ self._B
+        return Estimates(rows.mean, effects, np.hstack([along_covariances, along_beta]))
+
+    def _along_effects(self, rows):
+        if not rows.z:
+            return sparse.csr_matrix((len(rows), 0))
+        return _sparse_rows(
+            self.state.objective.plan, [rows.slope[:, None] * v for v in rows.z], rows.codes
+        )
+
+    @cached_property
+    def _B(self):
+        return self.state.objective.plan.to_rows([b[:, :-1] for b in self.state.B])
+
+    def combined(self, weights, *tables, combination=lambda rows: rows):
+        """``weights @ combination(...)`` of the predictions of tables with the same rows; weights (targets, rows)."""
+
+        def summed(part):
+            return combination(*[self.estimates(table[part]) for table in tables]).combined(
+                weights[:, part]
+            )
+
+        return reduce(add, map(summed, tables[0].chunks()))
+
+    def row_variances(self, rows):
+        """Variance of every prediction."""
+        return np.concatenate(
+            [self.variances(self.estimates(rows[part])) for part in rows.chunks()] or [np.zeros(0)]
+        )
+
+    def variances(self, estimates):
+        g = estimates.parameters
+        posterior = sum(
+            (_row_products(*pair) for pair in self._taken(estimates.effects)), start=0.0
+        )
+        return np.maximum(
+            self.scale * posterior + np.einsum("np,pr,nr->n", g, self.covariance, g), 0.0
+        )
+
+    def covariances(self, estimates):
+        """Covariance matrix of all of them."""
+        g = estimates.parameters
+        posterior = sum((_products(*pair) for pair in self._taken(estimates.effects)), start=0.0)
+        return self.scale * posterior + g @ self.covariance @ g.T
+
+    def _taken(self, effects):
+        return _taken(self.state.elimination, effects) if effects.nnz else ()
+
+
+def error_variances(state, x, z, codes, *, prior=True):
+    """Variance of ``x'beta + z'b`` per row in units of sigma^2.
+
+    ``x`` (n, p) and ``z`` (per factor (n, q)) are pool columns, ``codes`` per factor the levels, -1 for new ones, which
+    count with their prior covariance if ``prior``.
+    """
+    out = Uncertainty(state, 1.0, state.fixed.covariance).row_variances(
+        linear(np.zeros(len(x)), x, z, codes)
+    )
+    return out + prior_variances(state.elimination.T, z, codes) if prior and z else out
+
+
+def prior_variances(T, z, codes):
+    """``z'Tz`` summed over the factors whose level is new."""
+    parts = zip(T, z, codes, strict=True)
+    return sum(
+        (np.where(code < 0, np.einsum("ni,ij,nj->n", v, t, v), 0.0) for t, v, code in parts),
+        start=0.0,
+    )
+
+
+def _sparse_rows(plan, z, codes):
+    """Rows z over all effects, in elimination order; unseen levels are left out."""
+    rows, columns, values = [], [], []
+    for f, (v, code) in enumerate(zip(z, codes, strict=True)):
+        known = np.flatnonzero(code >= 0)
+        for r in range(v.shape[1]):
+            rows.append(known)
+            columns.append(plan.layout.offsets[f] + code[known] * v.shape[1] + r)
+            values.append(v[known, r])
+    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+    return sparse.csr_matrix(entries, shape=(len(z[0]), plan.layout.width))
+
+
+def _taken(elimination, Z):
+    """Pairs (left, right) with ``ZMZ'`` the sum of ``left right'``, for sparse rows Z, by forward elimination."""
+    plan = elimination.plan
+    for f in plan.layout.stages:
+        q, m = plan.cross.sizes[f], plan.cross.levels[f]
+        start = plan.layout.offsets[f]
+        own = Z[:, start : start + q * m]
+        taken = own @ _block_diagonal(elimination.M[f], q)
+        yield taken, own
+        if f in elimination.C:
+            level_major = (np.arange(m)[:, None] + m * np.arange(q)).ravel()
+            Z = Z - taken @ elimination.C[f][level_major]
+    if plan.layout.dense:
+        half = elimination.whiten(Z[:, plan.layout.dense_start :].toarray().T).T
+        yield half, half
+
+
+def _row_products(left, right):
+    """Diagonal of ``left right'``."""
+    if sparse.issparse(left):
+        return np.asarray(left.multiply(right).sum(axis=1)).ravel()
+    return np.sum(left * right, axis=1)
+
+
+def _products(left, right):
+    product = left @ right.T
+    return product.toarray() if sparse.issparse(product) else product
+
+
+def _block_diagonal(packed, q):
+    blocks = packed[packed_index(q)].transpose(2, 0, 1)
+    levels = len(blocks)
+    return sparse.bsr_matrix(
+        (blocks, np.arange(levels), np.arange(levels + 1)), shape=(q * levels, q * levels)
+    ).tocsr()

@@ -1,0 +1,1 @@
+"""Deviances and their derivatives."""

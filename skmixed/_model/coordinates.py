@@ -1,0 +1,302 @@
+"""Coordinates of a covariance in which one parameter is a coordinate, so that it can be held while the others move.
+
+An unstructured covariance is ``T = G L L' G'`` with L lower block triangular.  Its head is a root of the covariance of
+the one or two effects concerned, the rows below are free.  For one standard deviation s it is ``(s)``; for a
+correlation r, or a covariance c,
+
+    ( s1    0               )          ( s1      0 )
+    ( s2 r  s2 sqrt(1 - r^2) )    or   ( c / s1  d ).
+
+Structures with few variances, ``T = sum_k v_k P_k`` with projections P_k, have coordinates of these variances.  As in
+:mod:`skmixed._covariance` zero is an ordinary value of every coordinate that may vanish.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._algebra.packed import lower_triangle
+from .._algebra.roots import pivoted_root
+from .structures import Chart, Unstructured
+
+
+class StandardDeviation:
+    """Of the first effect: its 1 x 1 root is the coordinate."""
+
+    size, low, high = 1, 0.0, np.inf
+
+    @staticmethod
+    def start(U):
+        return np.array([np.sqrt(max(U[0, 0], 0.0))])
+
+    @staticmethod
+    def root(x):
+        """The root of the covariance of the first effects, its first and its second derivatives in x."""
+        return np.array([[x[0]]]), np.ones((1, 1, 1)), np.zeros((1, 1, 1, 1))
+
+
+class Correlation:
+    """Of the first two effects: coordinates are its arcsine and the logarithms of the standard deviations."""
+
+    size, low, high = 2, -np.pi / 2, np.pi / 2
+
+    @staticmethod
+    def start(U):
+        sd = np.sqrt(np.diag(U))
+        return np.append(np.arcsin(np.clip(U[0, 1] / (sd[0] * sd[1]), -1.0, 1.0)), np.log(sd))
+
+    @staticmethod
+    def root(x):
+        angle, (first, second) = x[0], np.exp(x[1:])
+        row = np.array([[0.0, 0.0], [second * np.sin(angle), second * np.cos(angle)]])
+        turned = np.array([[0.0, 0.0], [second * np.cos(angle), -second * np.sin(angle)]])
+        top, zero = np.array([[first, 0.0], [0.0, 0.0]]), np.zeros((2, 2))
+        curved = [[-row, zero, turned], [zero, top, zero], [turned, zero, row]]
+        return top + row, np.array([turned, top, row]), np.array(curved)
+
+
+class Covariance:
+    """Of the first two effects: the others are the logarithm of the first standard deviation and what is left."""
+
+    size, low, high = 2, -np.inf, np.inf
+
+    @staticmethod
+    def start(U):
+        first = np.sqrt(U[0, 0])
+        return np.array(
+            [U[0, 1], np.log(first), np.sqrt(max(U[1, 1] - (U[0, 1] / first) ** 2, 0.0))]
+        )
+
+    @staticmethod
+    def root(x):
+        covariance, first, left = x[0], np.exp(x[1]), x[2]
+
+        def entries(top, low, last=0.0):
+            return np.array([[top, 0.0], [low, last]])
+
+        zero, crossed = np.zeros((2, 2)), entries(0.0, -1.0 / first)
+        derivatives = [
+            entries(0.0, 1.0 / first),
+            entries(first, -covariance / first),
+            entries(0.0, 0.0, 1.0),
+        ]
+        curved = [
+            [zero, crossed, zero],
+            [crossed, entries(first, covariance / first), zero],
+            [zero, zero, zero],
+        ]
+        return entries(first, covariance / first, left), np.array(derivatives), np.array(curved)
+
+
+HEADS = {"variance": StandardDeviation, "covariance": Covariance, "correlation": Correlation}
+
+
+class Root(NamedTuple):
+    """Coordinates of a lower block-triangular root of T, the profiled effects first."""
+
+    head: np.ndarray
+    below: np.ndarray
+    rest: np.ndarray
+
+
+class RootCoordinates:
+    """``T = G L L' G'`` with L lower block triangular: a head for the profiled effects, free rows for what is left.
+
+    ``rows`` are the profiled effects as combinations of those of the frame, of length one; the rest of the basis is
+    orthogonal to them.
+    """
+
+    def __init__(self, rows, head):
+        h, self.size, self.head = head.size, rows.shape[1], head
+        others = np.linalg.qr(rows.T, mode="complete")[0][:, h:].T
+        self.inverse = np.vstack([rows, others])
+        self.G = np.linalg.inv(self.inverse)
+        self.free = Unstructured(self.size - h) if self.size > h else None
+
+    def state(self, T):
+        """The coordinates of T."""
+        h, S = self.head.size, self.inverse @ T @ self.inverse.T
+        x = self.head.start(S[:h, :h])
+        below = np.linalg.lstsq(self.head.root(x)[0], S[:h, h:], rcond=1e-12)[0].T
+        return self._made(x, below, S[h:, h:] - below @ below.T)
+
+    @staticmethod
+    def _made(x, below, rest):
+        values, vectors = np.linalg.eigh(rest)
+        return Root(x, below, vectors * np.sqrt(np.maximum(values, 0.0)))
+
+    @staticmethod
+    def value(state):
+        """The profiled coordinate."""
+        return float(state.head[0])
+
+    def settled(self, state):
+        """The state without redundant coordinates: nothing depends on an effect that does not vary."""
+        if np.any(self.head.root(state.head)[0]):
+            return state
+        return self._made(
+            state.head,
+            np.zeros_like(state.below),
+            state.below @ state.below.T + state.rest @ state.rest.T,
+        )
+
+    def lifted(self, state, floor):
+        """A state away from the boundary in all but the profiled coordinate."""
+        return self._made(
+            state.head, state.below, state.rest @ state.rest.T + floor * np.eye(len(state.rest))
+        )
+
+    def _root(self, state):
+        return np.block(
+            [
+                [self.head.root(state.head)[0], np.zeros_like(state.below.T)],
+                [state.below, state.rest],
+            ]
+        )
+
+    def matrix(self, state):
+        """T."""
+        root = self.G @ self._root(state)
+        return root @ root.T
+
+    def chart(self, state):
+        """All coordinates, the profiled one first, then the rest of the head, the rows below it, and what is left."""
+        rest, order = pivoted_root(state.rest @ state.rest.T)
+        state = state._replace(rest=rest)
+        root = self.G @ self._root(state)
+        moved, curved = self._derivatives(state, order)
+        half = moved @ root.T
+        return Chart(
+            derivatives=half + half.transpose(0, 2, 1),
+            second=lambda D: self._second(D, root, moved, curved),
+            move=lambda step: self._moved(state, order, step),
+            radius=float(np.linalg.norm(root)),
+        )
+
+    def _places(self, order):
+        """Rows and columns in L of the free entries: those below the head, then the root of the rest."""
+        h, left = self.head.size, self.size - self.head.size
+        below = np.divmod(np.arange(left * h), h)
+        a, b = lower_triangle(left)
+        rows = order[a] if left else a
+        return np.concatenate([below[0], rows]) + h, np.concatenate([below[1], b + h])
+
+    def _derivatives(self, state, order):
+        """``dL`` for every coordinate, times G, and the second derivatives of the head."""
+        h = self.head.size
+        _, first, second = self.head.root(state.head)
+        rows, cols = self._places(order)
+        moved = np.zeros((len(first) + len(rows), self.size, self.size))
+        moved[: len(first), :h, :h] = first
+        moved[len(first) + np.arange(len(rows)), rows, cols] = 1.0
+        return self.G @ moved, self.G[:, :h] @ second
+
+    def _second(self, D, root, moved, curved):
+        out = 2.0 * np.einsum("aij,bij->ab", D @ moved, moved)
+        n, h = len(curved), self.head.size
+        out[:n, :n] += 2.0 * np.einsum("ij,abij->ab", (D @ root)[:, :h], curved)
+        return out
+
+    def _moved(self, state, order, step):
+        n, h = len(state.head), self.head.size
+        L = np.block([[np.zeros((h, self.size))], [state.below, state.rest]])
+        np.add.at(L, self._places(order), step[n:])
+        return self.settled(Root(state.head + step[:n], L[h:, :h], L[h:, h:]))
+
+
+class SpectralCoordinates:
+    """``T = sum_k v_k(x) P_k`` for orthogonal projections P_k: coordinates x of the variances of a structure."""
+
+    def __init__(self, structure, variances):
+        self.size, self.projections, self.head = structure.size, structure.projections, variances
+        self._ranks = np.trace(self.projections, axis1=1, axis2=2)
+
+    def state(self, T):
+        found = np.einsum("kij,ij->k", self.projections, T) / self._ranks
+        return self.head.start(np.maximum(found, 0.0))
+
+    @staticmethod
+    def value(x):
+        """The profiled coordinate."""
+        return float(x[0])
+
+    def lifted(self, x, floor):
+        return np.append(x[:1], np.maximum(np.abs(x[1:]), np.sqrt(floor)))
+
+    def matrix(self, x):
+        return np.einsum("k,kij->ij", self.head.variances(x)[0], self.projections)
+
+    def chart(self, x):
+        v, first, second = self.head.variances(x)
+        return Chart(
+            derivatives=np.einsum("ak,kij->aij", first, self.projections),
+            second=lambda D: second @ np.einsum("kij,ij->k", self.projections, D),
+            move=lambda step: x + step,
+            radius=float(np.sqrt(np.sum(v))),
+        )
+
+
+class Squares:
+    """Independent variances, the profiled one first: coordinates are the standard deviations."""
+
+    low, high = 0.0, np.inf
+
+    def __init__(self, count, profiled):
+        self.order = np.append(profiled, np.delete(np.arange(count), profiled))
+
+    def start(self, v):
+        return np.sqrt(v[self.order])
+
+    def variances(self, x):
+        """The variances, their first and their second derivatives in x."""
+        to = np.eye(len(x))[self.order]
+        return (x**2) @ to, 2.0 * x[:, None] * to, 2.0 * np.eye(len(x))[:, :, None] * to
+
+
+class Polar:
+    """An exchangeable covariance: the standard deviation s of the effects, and an angle that is their correlation.
+
+    ``v = s^2 (q cos^2 a / (q - 1), q sin^2 a)``, so that the correlation is ``(q sin^2 a - 1) / (q - 1)``.
+    """
+
+    def __init__(self, size, angle_first):
+        self.factors, self.turn = size * np.array([1.0 / (size - 1), 1.0]), -1 if angle_first else 1
+        self.low, self.high = 0.0, np.pi / 2 if angle_first else np.inf
+
+    def start(self, v):
+        parts = np.sqrt(v / self.factors)
+        s = np.hypot(*parts)
+        angle = np.arctan2(*parts[::-1]) if s > 0 else np.arcsin(1.0 / np.sqrt(self.factors[1]))
+        return np.array([s, angle])[:: self.turn]
+
+    def variances(self, x):
+        s, angle = x[:: self.turn]
+        share = self.factors * np.array([np.cos(angle), np.sin(angle)]) ** 2
+        turned = self.factors * np.sin(2.0 * angle) * np.array([-1.0, 1.0])
+        curved = 2.0 * self.factors * np.cos(2.0 * angle) * np.array([-1.0, 1.0])
+        first = np.array([2.0 * s * share, s**2 * turned])
+        second = np.array([[2.0 * share, 2.0 * s * turned], [2.0 * s * turned, s**2 * curved]])
+        return s**2 * share, first[:: self.turn], second[:: self.turn, :: self.turn]
+
+
+class Shifted:
+    """An exchangeable covariance: the common covariance c, and the root of the smaller of the two variances.
+
+    The variances differ by q c.
+    """
+
+    low, high = -np.inf, np.inf
+
+    def __init__(self, size):
+        self.size = size
+
+    def start(self, v):
+        return np.array([(v[1] - v[0]) / self.size, np.sqrt(np.min(v))])
+
+    def variances(self, x):
+        gap, larger = self.size * x[0], np.array([x[0] < 0, x[0] >= 0])
+        v = x[1] ** 2 + np.where(larger, abs(gap), 0.0)
+        first = np.array([larger * self.size * np.array([-1.0, 1.0]), [2.0 * x[1]] * 2])
+        return v, first, np.array([[[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [2.0, 2.0]]])

@@ -1,0 +1,207 @@
+"""Trust-region Newton on a manifold given by charts.
+
+The minimiser knows neither models nor covariances.  It asks the objective for a value, a gradient and a Hessian in flat
+coordinates, and the manifold for a chart around the current point; a chart supplies first derivatives, the second-order
+term, and the map back.  Where the objective's Hessian is approximate the second-order term uses the positive part of
+the gradient, which vanishes at an interior optimum and is the exact curvature at a boundary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+SHRINK, GROW, ACCEPT = 0.3, 3.0, 1e-3
+LAST_STEP = (
+    1e-3  # the step that met the tolerance is taken if it promises more than this share of it
+)
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where the minimiser stopped and why."""
+
+    point: list
+    evaluation: object  # what the objective returned there
+    n_evaluations: int
+    converged: bool
+    message: str
+    model: tuple | None = field(
+        default=None, repr=False
+    )  # the last local model: radius of its point, gradient, Hessian
+
+
+def trust_region_step(gradient, hessian, radius):
+    """Minimiser of ``g's + s'Hs / 2`` over ``|s| <= radius`` (More and Sorensen 1983), by eigendecomposition.
+
+    Directions in which both slope and curvature are rounding noise are left alone.
+    """
+    if len(gradient) == 0:
+        return gradient
+    values, vectors = np.linalg.eigh(hessian)
+    slope = vectors.T @ gradient
+    largest = max(np.max(np.abs(values)), np.finfo(float).tiny)
+    flat = (np.abs(values) <= 1e-11 * largest) & (np.abs(slope) <= 1e-7 * np.sqrt(largest))
+    values, slope = np.where(flat, largest, values), np.where(flat, 0.0, slope)
+    lowest = np.min(values)
+    if lowest > 0:
+        step = -slope / values
+        if np.linalg.norm(step) <= radius:
+            return vectors @ step
+    step = -slope / (values + _multiplier(values, slope, radius) + np.finfo(float).tiny)
+    return vectors @ _with_negative_curvature(step, values, radius)
+
+
+def _multiplier(values, slope, radius):
+    """Smallest shift of the spectrum that brings the step inside the radius, by bisection."""
+    low = max(0.0, -np.min(values))
+    high = low + np.linalg.norm(slope) / radius + 1e-12 * (1.0 + np.max(np.abs(values)))
+    for _ in range(100):
+        middle = 0.5 * (low + high)
+        if np.linalg.norm(slope / np.maximum(values + middle, 1e-150)) > radius:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _with_negative_curvature(step, values, radius):
+    """The hard case: go to the boundary along the direction of most negative curvature."""
+    lowest, missing = int(np.argmin(values)), radius**2 - step @ step
+    if values[lowest] < 0 and missing > 1e-6 * radius**2:
+        step = step.copy()
+        step[lowest] += np.sqrt(missing) * (1.0 if step[lowest] >= 0 else -1.0)
+    return step
+
+
+def _positive_part(matrix):
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.maximum(values, 0.0)) @ vectors.T
+
+
+def local_model(manifold, point, evaluation, secants=()):
+    """Chart, gradient and Hessian of the objective in local coordinates."""
+    chart = manifold.chart(point)
+    D = evaluation.gradient
+    curvature = D if evaluation.exact else [_positive_part(d) for d in D]
+    J = chart.derivatives
+    hessian = evaluation.hessian if evaluation.exact else with_secants(evaluation.hessian, secants)
+    return chart, J @ evaluation.slope, J @ hessian @ J.T + chart.second(curvature)
+
+
+def with_secants(hessian, pairs):
+    """A Hessian that agrees with observed changes (step, change of the gradient), the last one exactly.
+
+    Symmetric rank-one updates (Conn, Gould and Toint 1991); one that would change the Hessian by more than itself
+    divides by an accident and is left out.
+    """
+    if not pairs:
+        return hessian
+    values, vectors = np.linalg.eigh(hessian)
+    inverse = (vectors / np.maximum(np.abs(values), np.finfo(float).tiny)) @ vectors.T
+    for step, change in pairs:
+        rest = change - hessian @ step
+        scale = rest @ step
+        if abs(scale) > rest @ inverse @ rest:
+            hessian = hessian + np.outer(rest, rest) / scale
+    return hessian
+
+
+def minimize(objective, manifold, start, *, tol, max_iter, report=None, secants=False):
+    """Newton steps within a trust region until the predicted decrease falls below ``tol``.
+
+    The predicted decrease is in units of the objective, so for a deviance it bounds the distance to the optimum in
+    standard errors: a gap of 1e-9 is 3e-5 standard errors.  That last step is taken all the same.  With ``secants`` an
+    approximate Hessian is corrected by the gradients seen on the way.
+    """
+    search = _Search(objective, manifold, start, tol, report, [] if secants else None)
+    for _ in range(max_iter):
+        if message := search.iterate():
+            return search.optimum(message)
+    return search.optimum("max_iter reached")
+
+
+CONVERGED = "predicted decrease below tol"
+STUCK = "no further decrease found"
+MAX_SHRINKS = 40
+MAX_SECANTS = 10
+ROUNDED = 1e-8  # curvature below this share of the largest may be rounding
+
+
+class _Search:
+    """The state of one minimisation: point, evaluation, trust region, and what has been tried."""
+
+    def __init__(self, objective, manifold, start, tol, report, secants):
+        self.objective, self.manifold, self.tol, self.report = objective, manifold, tol, report
+        self.point, self.current = start, objective(manifold.assemble(start))
+        self.radius = max(1.0, manifold.chart(start).radius)
+        self.n_evaluations, self.model = 1, None
+        self.secants = (
+            secants  # pairs (step, change of the gradient); None where they are not wanted
+        )
+
+    def optimum(self, message):
+        return Optimum(
+            self.point, self.current, self.n_evaluations, message == CONVERGED, message, self.model
+        )
+
+    def iterate(self):
+        """One accepted step; a message where there is none."""
+        if not np.isfinite(self.current.value):
+            return "start out of reach"
+        if self.current.degenerate:
+            return "degenerate"
+        chart, gradient, hessian = local_model(
+            self.manifold, self.point, self.current, self.secants or ()
+        )
+        self.model = chart.radius, gradient, hessian
+        for _ in range(MAX_SHRINKS):
+            step = trust_region_step(gradient, hessian, self.radius)
+            predicted = -(gradient @ step + 0.5 * step @ hessian @ step)
+            if self.report is not None:
+                self.report(self.current.value, predicted, self.radius)
+            if predicted < max(self.tol, self.current.noise):
+                if self._is_hemmed_in(step, gradient, hessian):
+                    return STUCK
+                if predicted > LAST_STEP * self.tol:
+                    self._try(chart.move(step), predicted, 0.0)
+                return CONVERGED
+            if self._try(chart.move(step), predicted, float(np.linalg.norm(step))):
+                return None
+        return STUCK
+
+    def _is_hemmed_in(self, step, gradient, hessian):
+        """Whether only the radius keeps the promise small, where the deviance is not flat anyway."""
+        if np.linalg.norm(step) < (1.0 - 1e-6) * self.radius:
+            return False
+        values, vectors = np.linalg.eigh(hessian)
+        curved = np.abs(values) > ROUNDED * np.max(np.abs(values))
+        gain = 0.5 * np.sum((vectors.T @ gradient)[curved] ** 2 / np.abs(values[curved]))
+        return gain > max(self.tol, self.current.noise)
+
+    def _try(self, candidate, predicted, length):
+        """Evaluate a candidate, adapt the radius, and say whether it was accepted."""
+        trial = self.current.at(self.manifold.assemble(candidate))
+        self.n_evaluations += 1
+        rho = self._agreement(trial, predicted)
+        if rho < 0.25:
+            self.radius = SHRINK * length
+        elif rho > 0.75 and length > 0.9 * self.radius:
+            self.radius *= GROW
+        if rho > ACCEPT:
+            if self.secants is not None and length > 0:
+                step = self.manifold.flat(candidate) - self.manifold.flat(self.point)
+                self.secants = [
+                    *self.secants[1 - MAX_SECANTS :],
+                    (step, trial.slope - self.current.slope),
+                ]
+            self.point, self.current = candidate, trial
+        return rho > ACCEPT
+
+    def _agreement(self, trial, predicted):
+        """Actual over predicted decrease; one where both are rounding noise."""
+        if not np.isfinite(trial.value):
+            return -1.0
+        decrease, noise = self.current.value - trial.value, 100 * self.current.noise
+        return 1.0 if predicted < noise and abs(decrease) < noise else decrease / predicted

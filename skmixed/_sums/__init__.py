@@ -1,0 +1,1 @@
+"""Rows become sums: frames, cross-products, blocks of rows."""

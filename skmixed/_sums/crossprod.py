@@ -1,0 +1,149 @@
+"""Cross-products of the rows: everything a linear mixed model ever needs to know about its data.
+
+The rows enter through a *pool* of columns: the intercept, the standardised columns of X, the response, and what else
+the random-effects terms need.  With Z_f holding the pool columns of factor f in the block of the row's level,
+
+    gram     = pool' W pool                    (P, P)
+    sums[f]  = Z_f' W pool, level by level     (q_f, P, m_f)
+    pairs    = Z_f' W Z_g, for every pair of levels that occur together (f before g)
+
+All of them are sums over rows, so chunks, streams and partitions are combined by ``+``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from scipy import sparse
+
+from .._algebra.packed import packed_size, triangle_entries
+
+
+@dataclass(frozen=True)
+class PairSums:
+    """``Z_f' W Z_g`` on the co-occurring pairs: ``values[:, :, i]`` belongs to levels ``(rows[i], cols[i])``."""
+
+    rows: np.ndarray
+    cols: np.ndarray
+    values: np.ndarray  # (q_f, q_g, pairs)
+    shape: tuple
+
+    @classmethod
+    def from_entries(cls, rows, cols, values, shape):
+        """Merge entries that belong to the same pair of levels."""
+        flat = values.reshape(-1, values.shape[2])
+        merged = [sparse.csr_matrix((v, (rows, cols)), shape=shape) for v in flat]
+        table = merged[0]
+        out_rows = np.repeat(np.arange(shape[0]), np.diff(table.indptr))
+        data = np.array([m.data for m in merged]).reshape(*values.shape[:2], -1)
+        return cls(out_rows, table.indices, data, shape)
+
+    def __add__(self, other):
+        return PairSums.from_entries(
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.cols, other.cols]),
+            np.concatenate([self.values, other.values], axis=2),
+            self.shape,
+        )
+
+
+@dataclass(frozen=True)
+class CrossProducts:
+    """Sums over rows, with the roles of the pool's columns."""
+
+    n: float  # sum of the weights: the number of observations
+    gram: np.ndarray
+    sums: tuple  # of (q_f, P, m_f)
+    pairs: dict  # (f, g) -> PairSums, f < g
+    fixed: np.ndarray  # pool columns of the fixed effects
+    response: int  # pool column of the response
+    effects: tuple  # per factor: pool columns of Z_f
+    counts: np.ndarray | None = None  # levels that each level of a condensed factor stands for
+
+    def __add__(self, other):
+        return replace(
+            self,
+            n=self.n + other.n,
+            gram=self.gram + other.gram,
+            sums=tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)),
+            pairs={key: pairs + other.pairs[key] for key, pairs in self.pairs.items()},
+        )
+
+    @property
+    def n_fixed(self):
+        return len(self.fixed)
+
+    @property
+    def sizes(self):
+        """Number of effects of each factor."""
+        return [len(e) for e in self.effects]
+
+    @property
+    def levels(self):
+        """Number of levels of each factor."""
+        return [s.shape[2] for s in self.sums]
+
+    def with_fixed(self, fixed):
+        """The same sums with other fixed-effects columns."""
+        return replace(self, fixed=np.asarray(fixed, dtype=int))
+
+    def fixed_gram(self):
+        """``[X y]' W [X y]``."""
+        columns = np.append(self.fixed, self.response)
+        return self.gram[np.ix_(columns, columns)]
+
+    def fixed_sums(self, f):
+        """``U_f = Z_f' W [X y]``, (q_f, p + 1, m_f)."""
+        return np.ascontiguousarray(self.sums[f][:, np.append(self.fixed, self.response)])
+
+    def level_blocks(self, f):
+        """``A_ff = Z_f' W Z_f``, packed (K, m_f)."""
+        out = np.empty((packed_size(self.sizes[f]), self.levels[f]))
+        for k, (r, c) in enumerate(triangle_entries(self.sizes[f])):
+            out[k] = self.sums[f][r, self.effects[f][c]]
+        return out
+
+
+MOST_ROWS_PER_LEVEL = 1 << 16
+
+
+def condensed(cross):
+    """The same model with far fewer levels, where one scalar effect makes levels interchangeable; else None.
+
+    The likelihood depends on a level through ``A_l`` and ``U_l``.  Levels with equal ``A_l``, such as groups with as
+    many rows, enter only through their number and ``sum U_l'U_l``, for which as many levels as U has columns suffice.
+    """
+    if cross.sizes != [1]:
+        return None
+    A, U = cross.level_blocks(0)[0], cross.fixed_sums(0)[0]
+    if A.max() > MOST_ROWS_PER_LEVEL or not np.array_equal(A, np.rint(A)):
+        return None
+    kinds = A.astype(np.int64)
+    counts = np.bincount(kinds)
+    present = np.flatnonzero(counts)
+    if 4 * len(present) * len(U) > len(A):
+        return None
+    return _with_levels(cross, present, counts[present], _class_roots(kinds, present, U))
+
+
+def _class_roots(kinds, present, U):
+    """Per class the columns of a root of ``sum U_l'U_l``, (classes, columns, columns)."""
+    order = np.argsort(
+        kinds.astype(np.uint16 if kinds.max() < 1 << 16 else np.int64), kind="stable"
+    )
+    ends = np.searchsorted(kinds[order], present, side="right")
+    U, roots = U[:, order], []
+    for lo, hi in pairwise([0, *ends]):
+        values, vectors = np.linalg.eigh(U[:, lo:hi] @ U[:, lo:hi].T)
+        roots.append(vectors * np.sqrt(np.maximum(values, 0.0)))
+    return np.array(roots)
+
+
+def _with_levels(cross, A, counts, roots):
+    width = roots.shape[1]
+    sums = np.zeros((1, len(cross.gram), roots.shape[0] * width))
+    sums[0, np.append(cross.fixed, cross.response)] = roots.transpose(1, 0, 2).reshape(width, -1)
+    sums[0, cross.effects[0][0]] = np.repeat(A, width)
+    return replace(cross, sums=(sums,), counts=np.repeat(counts / width, width))

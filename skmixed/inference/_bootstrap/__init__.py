@@ -1,0 +1,1 @@
+"""Responses drawn from a fitted model, and the model fitted to them."""

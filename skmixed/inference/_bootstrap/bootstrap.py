@@ -1,0 +1,296 @@
+"""Parametric bootstrap: the distribution of a statistic over responses drawn from the fitted model.
+
+Every sample has a seed of its own, so results do not depend on how the work is spread.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from joblib import effective_n_jobs
+from scipy import stats
+from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+
+from ..._algebra.threads import blas_threads
+from ..._data.checks import check_level, check_n_samples
+from ..._fit.information import variance_entries
+from ...exceptions import ConvergenceWarning
+from .._arguments import check_estimator
+from .resampling import resampler
+from .statistics import AllParameters, OfEstimator, VarianceEntries
+
+SAMPLES_PER_TASK = 25
+METHODS = ("percentile", "basic", "normal")
+
+
+def bootstrap(
+    est: Any,
+    statistic: Callable | None = None,
+    *,
+    n_samples: int = 1000,
+    n_jobs: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    progress: bool = False,
+    level: float = 0.95,
+) -> BootstrapResult:
+    """Parametric bootstrap of any function of a fitted model.
+
+    Responses of the training rows are drawn from the model, with new random effects for every level and new residuals
+    or outcomes, and the model is fitted to each of them (Efron and Tibshirani 1993, chapter 6; lme4's ``bootMer`` with
+    ``use.u = FALSE``).  A row of weight w stands for w independent observations.
+
+    Parameters
+    ----------
+    est : MixedLinearRegressor or MixedLogisticClassifier
+        Fitted, with its training rows: not a copied or unpickled estimator.
+    statistic : callable, default=None
+        Takes a fitted estimator and returns a number, a 1-D array, a dict or a Series, whose names are kept.  None:
+        all fixed effects, variances, covariances, and the residual variance.
+    n_samples : int, default=1000
+    n_jobs : int, default=None
+        Number of processes, as in scikit-learn; the samples do not depend on it.
+    random_state : int, RandomState or None, default=None
+    progress : bool, default=False
+        Print the number of samples so far to stderr.
+    level : float, default=0.95
+        Confidence level of the limits.
+
+    Returns
+    -------
+    BootstrapResult
+        ``samples``, ``estimate``, ``bias``, ``std_error``, ``conf_int()``, ``table()``.
+
+    Raises
+    ------
+    AttributeError
+        Where the training rows are not kept.
+    TypeError
+        Where ``statistic`` returns something that is not made of numbers, or ``n_samples`` is not a whole number.
+    ValueError
+        Where the weights of a linear model add up to less than one observation per row.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, with the number of refits that failed (NaN among the samples) or did not converge (kept).
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import make_mixed_regression
+    >>> from skmixed.inference import bootstrap
+    >>> X, y = make_mixed_regression(n_groups=40, random_state=0)
+    >>> model = MixedLinearRegressor(groups="group").fit(X, y)
+    >>> found = bootstrap(model, lambda m: {"ratio": m.coef_[1] / m.coef_[0]}, n_samples=100, random_state=0)
+    >>> found.table().columns.to_list()
+    ['name', 'estimate', 'bias', 'std_error', 'ci_low', 'ci_high']
+    """
+    check_estimator(est)
+    check_level(level)
+    n_samples = check_n_samples(n_samples)
+    training, fit = est.results_._training(), est._fit
+    function = AllParameters.of(est) if statistic is None else OfEstimator(est, training, statistic)
+    estimate = function(fit, training.y)
+    source = resampler(fit, training, tol=est.tol, max_iter=est.max_iter)
+    found = replicates(
+        source, function, n_samples, n_jobs=n_jobs, random_state=random_state, progress=progress
+    )
+    return _result(found, function.names, estimate, level)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BootstrapResult:
+    """What :func:`bootstrap` found: the samples, and what follows from them.
+
+    Attributes
+    ----------
+    samples : DataFrame of shape (n_samples, n_statistics)
+        One refit per row; NaN where it failed.
+    estimate : Series
+        The statistics of the model that was drawn from.
+    level : float
+        Confidence level of :meth:`conf_int` and :meth:`table`, unless they are told another one.
+    n_failed : int
+        Refits that ended in an exception.
+    n_unconverged : int
+        Refits that are kept although their search did not converge, or no finite estimate is best.
+    """
+
+    samples: pd.DataFrame
+    estimate: pd.Series
+    level: float
+    n_failed: int
+    n_unconverged: int
+
+    def __repr__(self):
+        return (
+            f"{self.table().to_string(index=False, max_rows=40)}\n"
+            f"Bootstrap: {len(self.samples):,} samples, {self.n_failed} failed, {self.n_unconverged} not converged; "
+            f"{100.0 * self.level:g} % limits"
+        )
+
+    @property
+    def std_error(self) -> pd.Series:
+        """Standard deviations of the samples."""
+        return self.samples.std().rename("std_error")
+
+    @property
+    def bias(self) -> pd.Series:
+        """Mean of the samples less the estimate."""
+        return (self.samples.mean() - self.estimate).rename("bias")
+
+    def conf_int(
+        self,
+        level: float | None = None,
+        method: Literal["percentile", "basic", "normal"] = "percentile",
+    ) -> pd.DataFrame:
+        """Confidence limits.
+
+        Parameters
+        ----------
+        level : float, default=None
+            Confidence level; that of the bootstrap if None.
+        method : {"percentile", "basic", "normal"}, default="percentile"
+            With quantiles q of the samples and the estimate t: "percentile" is ``(q_low, q_high)``, "basic" reflects
+            them, ``(2 t - q_high, 2 t - q_low)``, and "normal" is ``t - bias -+ z std_error`` (Davison and Hinkley
+            1997, chapter 5).
+
+        Returns
+        -------
+        DataFrame
+            ``ci_low, ci_high`` by statistic.
+        """
+        tail = (1.0 - check_level(self.level if level is None else level)) / 2.0
+        if method not in METHODS:
+            raise ValueError(
+                f"method={method!r} is not known.\nUse {', '.join(map(repr, METHODS))}."
+            )
+        low, high = (self.samples.quantile(share) for share in (tail, 1.0 - tail))
+        if method == "basic":
+            low, high = 2.0 * self.estimate - high, 2.0 * self.estimate - low
+        if method == "normal":
+            middle, half = self.estimate - self.bias, stats.norm.isf(tail) * self.std_error
+            low, high = middle - half, middle + half
+        return pd.DataFrame({"ci_low": low, "ci_high": high})
+
+    def table(
+        self,
+        level: float | None = None,
+        method: Literal["percentile", "basic", "normal"] = "percentile",
+    ) -> pd.DataFrame:
+        """Everything in one table: ``name, estimate, bias, std_error, ci_low, ci_high``, a row per statistic."""
+        columns = {"estimate": self.estimate, "bias": self.bias, "std_error": self.std_error}
+        table = pd.concat([pd.DataFrame(columns), self.conf_int(level, method)], axis=1)
+        return table.rename_axis("name").reset_index()
+
+
+def bootstrap_limits(
+    fit, training, level=0.95, *, n_samples=1000, n_jobs=None, random_state=None, **options
+):
+    """Percentile limits and standard errors of the entries of :func:`skmixed.inference._variances.variance_estimates`.
+
+    Returns (low, high, std_errors); ``options`` are ``tol`` and ``max_iter`` of the refits.
+    """
+    n_samples, statistic = check_n_samples(n_samples), VarianceEntries(variance_entries(fit))
+    estimate, source = statistic(fit), resampler(fit, training, **options)
+    found = replicates(source, statistic, n_samples, n_jobs=n_jobs, random_state=random_state)
+    names = list(range(len(estimate)))
+    result = _result(
+        found, names, estimate, check_level(level), stacklevel=6
+    )  # the caller of variance_table
+    limits = result.conf_int()
+    return limits["ci_low"].to_numpy(), limits["ci_high"].to_numpy(), result.std_error.to_numpy()
+
+
+def _result(found, names, estimate, level, stacklevel=4):
+    failed, unconverged = int(np.sum(found.failed)), int(np.sum(~found.failed & ~found.converged))
+    if failed or unconverged:
+        _warn(failed, unconverged, len(found.failed), stacklevel)
+    values = (
+        found.values if found.values.shape[1] else np.full((len(found.values), len(names)), np.nan)
+    )
+    samples = pd.DataFrame(values, columns=names)
+    return BootstrapResult(
+        samples, pd.Series(estimate, names, name="estimate"), level, failed, unconverged
+    )
+
+
+def _warn(failed, unconverged, n_samples, stacklevel):
+    warnings.warn(
+        f"bootstrap: of {n_samples} refits {failed} failed and count as missing; {unconverged} did not converge, or "
+        "have no finite estimate, and are kept.\nLook at the distribution of the samples; a simpler model may do.",
+        ConvergenceWarning,
+        stacklevel=stacklevel,
+    )
+
+
+class Replicates(NamedTuple):
+    """Values of a statistic, one row per sample, and what became of the fits."""
+
+    values: np.ndarray  # NaN where the fit failed
+    failed: np.ndarray
+    converged: np.ndarray
+
+
+def replicates(source, statistic, n_samples, *, n_jobs=None, random_state=None, progress=False):
+    """Values of ``statistic(fit, y)`` for refits to responses of ``source``."""
+    seeds = np.random.SeedSequence(_entropy(random_state)).spawn(n_samples)
+    tasks = [seeds[lo : lo + SAMPLES_PER_TASK] for lo in range(0, n_samples, SAMPLES_PER_TASK)]
+    at_once, found = 4 * effective_n_jobs(n_jobs), []
+    with Parallel(n_jobs=n_jobs) as parallel:
+        for lo in range(0, len(tasks), at_once):
+            parts = parallel(
+                delayed(_run)(source, statistic, task) for task in tasks[lo : lo + at_once]
+            )
+            found += [value for part in parts for value in part]
+            if progress:
+                print(
+                    f"\rbootstrap: {len(found)} of {n_samples} samples",
+                    end="",
+                    file=sys.stderr,
+                    flush=True,
+                )
+    if progress:
+        print(file=sys.stderr)
+    return _collected(found)
+
+
+def _collected(found):
+    """A row of NaN for every sample that is None."""
+    width = next((len(sample[0]) for sample in found if sample), 0)
+    values = [sample[0] if sample else np.full(width, np.nan) for sample in found]
+    failed = np.array([sample is None for sample in found])
+    return Replicates(
+        np.array(values), failed, np.array([bool(sample and sample[1]) for sample in found])
+    )
+
+
+def _entropy(random_state):
+    return check_random_state(random_state).randint(0, 2**31 - 1, size=4).tolist()
+
+
+def _run(source, statistic, seeds):
+    """Value and convergence for every seed.
+
+    Warnings are silenced: what they say about samples is summed up by the caller.
+    """
+    with blas_threads(source.dense_order), np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [_replicate(source, statistic, seed) for seed in seeds]
+
+
+def _replicate(source, statistic, seed):
+    """None where the fit fails."""
+    drawn = source.draw(np.random.default_rng(seed))
+    try:
+        fit = source.refit(drawn)
+        return np.asarray(statistic(fit, drawn.y), dtype=float), fit.optimum.converged
+    except (ArithmeticError, ValueError):
+        return None

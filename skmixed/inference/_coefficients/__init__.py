@@ -1,0 +1,1 @@
+"""Tests of the fixed effects: covariances, degrees of freedom, hypotheses."""

@@ -1,0 +1,254 @@
+"""Linear hypotheses about the fixed effects: coefficients, contrasts, joint tests.
+
+A hypothesis is ``L b = c``.  How its statistics are distributed is for a *rule* to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from patsy import DesignInfo
+from scipy import stats
+from statsmodels.stats.contrast import ContrastResults
+
+from ..._data.checks import check_level
+
+ROUNDING = 1e-20  # share of the variance it is compared with, below which a variance is rounding
+RANK = (
+    1e-10  # share of the largest eigenvalue, or of a row's length, below which a direction is lost
+)
+
+
+class WaldTest(NamedTuple):
+    """A joint test that some coefficients are zero."""
+
+    statistic: float
+    df: int
+    pvalue: float
+
+
+class JointTest(NamedTuple):
+    """A joint test that some coefficients are zero, chi-squared or F."""
+
+    statistic: float
+    df: int
+    df_denom: float
+    pvalue: float
+
+
+def wald_chi2(coefficients, covariance):
+    """``b' Cov(b)^-1 b``, chi-squared with as many degrees of freedom as coefficients."""
+    if len(coefficients) == 0:
+        return WaldTest(0.0, 0, np.nan)
+    if not np.all(np.isfinite(covariance)):
+        return WaldTest(np.nan, len(coefficients), np.nan)
+    if not np.all(np.diag(covariance) > 0):
+        return WaldTest(np.inf, len(coefficients), 0.0)
+    scale = 1.0 / np.sqrt(np.diag(covariance))
+    z = coefficients * scale
+    statistic = float(z @ np.linalg.lstsq(scale[:, None] * covariance * scale, z, rcond=1e-13)[0])
+    return WaldTest(
+        statistic, len(coefficients), float(stats.chi2.sf(statistic, len(coefficients)))
+    )
+
+
+class Hypothesis(NamedTuple):
+    """``L b = c``."""
+
+    L: np.ndarray  # (rows, coefficients)
+    c: np.ndarray  # (rows,)
+
+
+def read_hypothesis(spec, names):
+    """A hypothesis from a string ("black = other"), a dict (name -> value), a matrix, or a pair (matrix, values).
+
+    Strings are read as statsmodels reads them.
+    """
+
+    readable = _by_name(spec, names) if isinstance(spec, pd.DataFrame | pd.Series) else spec
+    try:
+        found = DesignInfo(names).linear_constraint(readable)
+        L, c = (
+            np.asarray(found.coefs, dtype=float),
+            np.ravel(np.asarray(found.constants, dtype=float)),
+        )
+    except Exception as error:  # patsy raises several kinds, with messages of several lines
+        raise _no_hypothesis(spec, names) from error
+    if (
+        L.shape != (len(c), len(names))
+        or not len(L)
+        or not (np.all(np.isfinite(L)) and np.all(np.isfinite(c)))
+    ):
+        raise _no_hypothesis(spec, names)
+    if not np.all(np.any(L, axis=1)):
+        raise ValueError(
+            "a row of the hypothesis names no coefficient.\nGive every row a number that is not zero."
+        )
+    return Hypothesis(L, c)
+
+
+def _no_hypothesis(spec, names):
+    given = (
+        repr(spec)
+        if isinstance(spec, str | dict | list) and len(repr(spec)) < 80
+        else f"a {type(spec).__name__}"
+    )
+    return ValueError(
+        f"{given} is no linear hypothesis about the fixed effects.\n"
+        f"Write 'a = b', 'a - 2 * b = 1' or give a matrix with one column for each of {', '.join(map(str, names))}."
+    )
+
+
+def _by_name(spec, names):
+    """A matrix whose columns are named, in the order of the coefficients."""
+    table = spec.to_frame().T if isinstance(spec, pd.Series) else spec
+    unknown = [str(c) for c in table.columns if c not in names]
+    if unknown:
+        raise ValueError(
+            f"{', '.join(unknown)}: no such coefficient.\nThe fixed effects are {', '.join(map(str, names))}."
+        )
+    return table.reindex(columns=names, fill_value=0.0).to_numpy(dtype=float)
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Fixed effects with a rule for the distribution of their contrasts.
+
+    The rule works in other units: there a contrast L is ``L transform``.  A variance that is nothing beside that of
+    ``scale`` is rounding, as where clusters determine a coefficient, and counts as unknown.
+    """
+
+    names: list
+    estimates: np.ndarray
+    transform: np.ndarray
+    rule: Any
+    is_normal: bool = True  # z and chi-squared rather than t and F
+    method: str = ""  # how it was done, in a sentence, where that is not the default
+    scale: Any = None  # a covariance to compare with; None: whatever the rule says is believed
+
+    @property
+    def covariance(self):
+        """Covariance matrix of the estimates."""
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # infinite where the units leave the range of floats
+            return self.transform @ self.rule.covariance @ self.transform.T
+
+    def std_errors(self, L):
+        """Standard errors of the rows of ``L b``; NaN where the variance is nothing but rounding."""
+        rows = L @ self.transform
+        with np.errstate(over="ignore", invalid="ignore"):
+            variances = np.maximum(_forms(rows, self.rule.covariance), 0.0)
+            if self.scale is not None:
+                variances = np.where(
+                    variances > ROUNDING * _forms(rows, self.scale), variances, np.nan
+                )
+            return np.sqrt(variances)
+
+    def df(self, L):
+        """Degrees of freedom of the rows of ``L b``."""
+        return self.rule.df(L @ self.transform)
+
+    def table(self, level):
+        """``coef, std_err, df, t, p_value, ci_low, ci_high`` by coefficient."""
+        L = np.eye(len(self.names))
+        std_err, df = self.std_errors(L), self.df(L)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.where(std_err > 0, self.estimates / std_err, np.nan)
+        half = stats.t.ppf(0.5 + check_level(level) / 2.0, df) * std_err
+        columns = {
+            "coef": self.estimates,
+            "std_err": std_err,
+            "df": df,
+            "t": t,
+            "p_value": 2.0 * stats.t.sf(np.abs(t), df),
+            "ci_low": self.estimates - half,
+            "ci_high": self.estimates + half,
+        }
+        return pd.DataFrame(columns, index=self.names)
+
+    def t_test(self, spec):
+        """Every row of a hypothesis on its own: statsmodels' ContrastResults."""
+
+        L, c = read_hypothesis(spec, self.names)
+        effect, std_err = L @ self.estimates, self.std_errors(L)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.where(std_err > 0, (effect - c) / std_err, np.nan)
+        if self.is_normal:
+            return ContrastResults(effect=effect, statistic=t, sd=std_err, distribution="norm")
+        return ContrastResults(effect=effect, t=t, sd=std_err, df_denom=self.df(L))
+
+    def wald_test(self, spec):
+        """All rows of a hypothesis together: statsmodels' ContrastResults."""
+
+        L, c = read_hypothesis(spec, self.names)
+        F, df_num, df_denom = self.joint(L, c)
+        if np.isnan(F):
+            raise ValueError(
+                f"the covariance of these {df_num} rows is singular, or has no degrees of freedom.\n"
+                "Test fewer rows, or use another cov or df (a robust covariance needs more clusters than rows)."
+            )
+        if self.is_normal:
+            return ContrastResults(
+                chi2=F * df_num, statistic=F * df_num, df_denom=df_num, distribution="chi2"
+            )
+        return ContrastResults(F=F, df_num=df_num, df_denom=df_denom)
+
+    def joint_test(self, positions):
+        """The test that the coefficients at some positions are all zero."""
+        L = np.eye(len(self.names))[positions]
+        F, df_num, df_denom = self.joint(L, np.zeros(len(L)))
+        if self.is_normal:
+            return JointTest(F * df_num, df_num, np.inf, float(stats.chi2.sf(F * df_num, df_num)))
+        return JointTest(F, df_num, df_denom, float(stats.f.sf(F, df_num, df_denom)))
+
+    def joint(self, L, c):
+        """The F statistic of ``L b = c`` and its degrees of freedom; rows that depend on others are left out.
+
+        NaN where the covariance of the rows is singular or leaves no degrees of freedom.
+        """
+        L, c = _independent(L, c, self.std_errors(np.eye(L.shape[1])))
+        if np.any(np.isnan(self.std_errors(L))):
+            return np.nan, len(L), np.nan
+        rest, covariance = L @ self.estimates - c, L @ self.covariance @ L.T
+        with np.errstate(all="ignore"):
+            sd = np.sqrt(np.diag(covariance))
+            correlations = covariance / sd / sd[:, None]
+        if not np.all(np.isfinite(correlations)):
+            return np.nan, len(L), np.nan
+        values, vectors = np.linalg.eigh(correlations)
+        if not values[0] > RANK * values[-1]:
+            return np.nan, len(L), np.nan
+        scale, df = self.rule.joint(L @ self.transform)
+        quadratic = np.sum((vectors.T @ (rest / sd)) ** 2 / values)
+        return (
+            (float(scale * quadratic / len(L)) if df > 0 else np.nan),
+            len(L),
+            df,
+        )  # NaN is not above zero
+
+
+def _forms(rows, covariance):
+    """``l'Vl`` of every row."""
+    return np.einsum("lp,pr,lr->l", rows, covariance, rows)
+
+
+def _independent(L, c, std_errors):
+    """Rows of a hypothesis that do not follow from those before; contradictory ones are an error."""
+    units = np.where(np.isfinite(std_errors) & (std_errors > 0), std_errors, 1.0)
+    scaled, kept, Q = L * units, [], np.zeros((0, L.shape[1]))
+    for k, row in enumerate(scaled):
+        rest = row - Q.T @ (Q @ row)
+        rest -= Q.T @ (Q @ rest)
+        if np.linalg.norm(rest) > RANK * np.linalg.norm(row):
+            kept.append(k)
+            Q = np.vstack([Q, rest / np.linalg.norm(rest)])
+    shares = np.linalg.lstsq(L[kept].T, L.T, rcond=None)[0].T
+    if not np.allclose(shares @ c[kept], c, rtol=1e-8, atol=1e-8 * np.max(np.abs(c), initial=0.0)):
+        raise ValueError(
+            "the rows of the hypothesis contradict each other.\nDrop one of those that say the same."
+        )
+    return L[kept], c[kept]

@@ -1,0 +1,1 @@
+"""Models beside each other: likelihood ratios and what is on their boundary."""

@@ -1,0 +1,178 @@
+"""Comparisons of fitted models: likelihood-ratio tests and information criteria.
+
+One model is nested in another if its fixed effects lie in the other's column space and its covariances among the
+other's; the directions that are open to the larger model there make the distribution of the statistic a mixture of
+chi-squareds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .._arguments import check_estimator
+from .cones import mixture_weights
+from .likelihood_ratio import LikelihoodRatioTest, likelihood_ratio, mixture_test
+from .nesting import Embedding, NotNested
+from .pairs import comparable
+
+
+def likelihood_ratio_test(smaller: Any, larger: Any) -> LikelihoodRatioTest:
+    """Likelihood-ratio test between two nested models fitted to the same rows.
+
+    The statistic is ``2 (l_larger - l_smaller)``.  Where the models differ by fixed effects, or by covariances in the
+    interior of their range (diagonal against unstructured), it is compared with a chi-squared.  Where the larger model
+    has variances that the smaller fixes at zero it is compared with the mixture of chi-squareds that the directions
+    open to it give (Self and Liang 1987): one more slope next to q unstructured effects is half chi2(q), half
+    chi2(q + 1).  Where no closed form exists the weights are simulated with a fixed seed, in the metric of the
+    information at the smaller model's estimates: the expected information for a single grouping factor or where the
+    smaller model has no random effects, the average information otherwise.
+
+    Parameters
+    ----------
+    smaller, larger : fitted estimators
+        Two linear models by the same method, or two classifiers with as many quadrature points.  The order does not
+        matter: the one with fewer parameters is the null.
+
+    Returns
+    -------
+    LikelihoodRatioTest
+        ``statistic, df, pvalue, null, distribution, weights``, and ``pvalue_chi2`` for the plain chi-squared.
+
+    Raises
+    ------
+    ValueError
+        For other rows, another response or other weights; different methods; restricted likelihoods of different fixed
+        effects; models that are not nested.
+
+    References
+    ----------
+    Stram and Lee (1994), Variance components testing in the longitudinal mixed effects model, Biometrics 50.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import make_mixed_regression
+    >>> from skmixed.inference import likelihood_ratio_test
+    >>> X, y = make_mixed_regression(n_groups=100, rows_per_group=8, random_state=0)
+    >>> intercepts = MixedLinearRegressor("group").fit(X, y)
+    >>> slopes = MixedLinearRegressor(random_effects="(1 + x0 | group)").fit(X, y)
+    >>> test = likelihood_ratio_test(intercepts, slopes)
+    >>> test.distribution, test.df
+    ('chibar2(1:2)', 2)
+    """
+    smaller, larger = sorted((smaller, larger), key=_n_params)
+    return _nested_test(comparable(smaller, larger))
+
+
+def compare(
+    models: Sequence | Mapping[str, Any], names: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Models side by side, from few to many parameters.
+
+    Parameters
+    ----------
+    models : list of fitted estimators, or dict of them by name
+        All of the same rows and response.
+    names : list of str, default=None
+        Names of the models of a list; "model 1", "model 2", ... if not given.
+
+    Returns
+    -------
+    DataFrame
+        By model: ``loglik, n_params, aic, bic, delta_aic, weight`` (Akaike weights, ``exp(-delta_aic / 2)`` in shares),
+        and ``statistic, df, p_value`` of the likelihood-ratio test against the row above, NaN where that one is not
+        nested in it.  Restricted log-likelihoods are those in the units of the first row's columns.
+
+    Raises
+    ------
+    ValueError
+        For other rows, another response or other weights; different methods; restricted likelihoods of different fixed
+        effects.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import make_mixed_regression
+    >>> from skmixed.inference import compare
+    >>> X, y = make_mixed_regression(n_groups=100, rows_per_group=8, random_state=0)
+    >>> intercepts = MixedLinearRegressor("group").fit(X, y)
+    >>> slopes = MixedLinearRegressor(random_effects="(1 + x0 | group)").fit(X, y)
+    >>> compare({"intercepts": intercepts, "slopes": slopes})["n_params"].to_list()
+    [5, 7]
+    """
+    named = _named(models, names)
+    named.sort(key=lambda pair: _n_params(pair[1]))
+    estimators = [est for _, est in named]
+    shifts = [0.0] + [comparable(estimators[0], est).shift for est in estimators[1:]]
+    table = pd.DataFrame(index=pd.Index([name for name, _ in named], name="model"))
+    table["loglik"] = [
+        est.results_.llf - shift for est, shift in zip(estimators, shifts, strict=True)
+    ]
+    table["n_params"] = [est.results_.n_params for est in estimators]
+    table["aic"] = 2.0 * table["n_params"] - 2.0 * table["loglik"]
+    table["bic"] = np.log(estimators[0].results_.nobs) * table["n_params"] - 2.0 * table["loglik"]
+    table["delta_aic"] = table["aic"] - table["aic"].min()
+    likelihoods = np.exp(-0.5 * table["delta_aic"])
+    table["weight"] = likelihoods / likelihoods.sum()
+    tests = [_test_or_nan(smaller, larger) for smaller, larger in pairwise(estimators)]
+    table[["statistic", "df", "p_value"]] = np.array([(np.nan,) * 3, *tests], dtype=float)
+    return table
+
+
+def _n_params(est):
+    return check_estimator(est, "models").results_.n_params
+
+
+def _named(models, names):
+    if isinstance(models, Mapping):
+        models, names = list(models.values()), list(models)
+    if not isinstance(models, Sequence):
+        raise TypeError(
+            f"models: expected a list or a dict, got {type(models).__name__}.\nWrite compare([m1, m2])."
+        )
+    names = [f"model {k + 1}" for k in range(len(models))] if names is None else list(names)
+    if not models or len(names) != len(models):
+        raise ValueError(
+            f"names: {len(names)} names for {len(models)} models.\nPass at least one model, and one name for each."
+        )
+    return list(zip(names, models, strict=True))
+
+
+def _test_or_nan(smaller, larger):
+    try:
+        test = _nested_test(comparable(smaller, larger))
+    except NotNested:
+        return (np.nan,) * 3
+    return test.statistic, test.df, test.pvalue
+
+
+def _nested_test(pair):
+    """The test of a comparable pair; raises :class:`NotNested`."""
+    smaller, larger = pair.smaller, pair.larger
+    df = larger.results_.n_params - smaller.results_.n_params
+    if df == 0:
+        raise NotNested(
+            "the models have equally many parameters: neither is a special case of the other.\nUse compare."
+        )
+    if pair.fixed is None:
+        raise NotNested(
+            "the smaller model has fixed effects that the larger one lacks.\nUse compare for their AIC."
+        )
+    null = Embedding(pair)
+    coefficients = larger._fit.rank - smaller._fit.rank
+    statistic = likelihood_ratio(larger.results_.llf - pair.shift, smaller.results_.llf)
+    weights = mixture_weights(null.information, null.tangent.cones)
+    return mixture_test(
+        statistic, weights, _in_words(coefficients, df - coefficients), free=df + 1 - len(weights)
+    )
+
+
+def _in_words(coefficients, covariances):
+    counted = ((coefficients, "fixed effect"), (covariances, "covariance parameter"))
+    parts = [f"{count} {name}{'s' * (count > 1)}" for count, name in counted if count]
+    return f"the smaller model holds ({' and '.join(parts)} fewer)"

@@ -1,0 +1,1 @@
+"""What a single model says in a few numbers."""

@@ -1,0 +1,308 @@
+"""How the variation of the response is shared out: between levels, the fixed effects, what is left.
+
+The variance that the effects of factor f give to a row z is ``z'G_f z``; its mean over the rows (Johnson 2014),
+
+    s_f = tr(G_f Z_f'WZ_f) / sum w,
+
+takes the place of the intercept's variance where slopes are random, and needs cross-products only.  With the residual
+variance s_e (pi^2 / 3 on the scale of the log-odds) and s_x, the variance of ``x'beta`` over the rows,
+
+    icc = s_f / (sum_f s_f + s_e),        R^2 = s_x or s_x + sum_f s_f, over s_x + sum_f s_f + s_e.
+
+Standard errors come from the covariance of the estimated covariances by the delta method.  For a linear model
+``s_f / s_e`` does not depend on sigma.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.special import expit, logit
+
+from ..._algebra.packed import direction_traces, lower_triangle
+from ..._data.checks import check_level
+from ..._fit.information import covariance_uncertainty
+from .._arguments import check_estimator
+
+RESIDUALS = ("theoretical", "delta")
+LOGISTIC_VARIANCE = np.pi**2 / 3.0  # of the logistic distribution
+
+
+def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
+    """Intraclass correlations: the share of the variance that lies between the levels of a factor.
+
+    ``(sum of s over the factor and those that contain it) / (sum of all s + s_e)``: for schools and the classes within,
+    two pupils of one school, and two of one class, correlate by these shares (Stata's ``estat icc``).  Crossed factors
+    count each on its own.  With random slopes s is the mean of ``z'Gz`` over the rows (Johnson 2014); s_e is sigma^2,
+    or pi^2 / 3 for a classifier, whose shares are those of the latent log-odds.
+
+    Parameters
+    ----------
+    est : MixedLinearRegressor or MixedLogisticClassifier
+        Fitted; a classifier needs its training rows.
+    level : float, default=0.95
+        Of the confidence limits.
+
+    Returns
+    -------
+    DataFrame
+        ``icc, std_error, ci_low, ci_high`` by factor, the outermost first.  Standard errors by the delta method, limits
+        on the logit scale; NaN where a variance is zero.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import make_mixed_regression
+    >>> from skmixed.inference import icc
+    >>> X, y = make_mixed_regression(covariance=[[1.0]], random_state=0)
+    >>> icc(MixedLinearRegressor(groups="group").fit(X, y)).round(2)
+            icc  std_error  ci_low  ci_high
+    group  0.53       0.04    0.45     0.61
+    """
+    check_estimator(est)
+    check_level(level)
+    fit, found = est._fit, shares(est)
+    members = _containing(fit)
+    order = np.argsort(members.sum(axis=1), kind="stable")
+    values = np.array([found.of(members[f]) for f in order]).reshape(-1, 2)
+    names = [est.results_._labels.factors[f] for f in order]
+    low, high = _logit_limits(*values.T, level)
+    columns = {"icc": values[:, 0], "std_error": values[:, 1], "ci_low": low, "ci_high": high}
+    return pd.DataFrame(columns, index=names)
+
+
+def _containing(fit):
+    """(factors, factors) table of zeros and ones: whether a level of the first lies in one of the second."""
+    plan = fit.objective.plan if fit.sigma2 is not None else fit.objective.plans[0]
+    table = np.eye(len(fit.effects), dtype=int)
+    for (f, g), pair in plan.cross.pairs.items():
+        table[f, g], table[g, f] = (len(pair.rows) == levels for levels in pair.shape)
+    return table
+
+
+def _logit_limits(share, std_error, level):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        half = stats.norm.ppf(0.5 + level / 2.0) * std_error / (share * (1.0 - share))
+        return expit(logit(share) - half), expit(logit(share) + half)
+
+
+def design_effect(est: Any) -> pd.DataFrame:
+    """How much less the rows tell about a mean because those of one level resemble each other.
+
+    ``1 + (n~ - 1) icc`` (Kish 1965) with the size of the level that a typical row is in, ``n~ = sum n_j^2 / sum n_j``,
+    and the correlation of two rows of one level from :func:`icc`; the mean of n rows is as exact as that of
+    ``n / design_effect`` independent ones.
+
+    Parameters
+    ----------
+    est : MixedLinearRegressor or MixedLogisticClassifier
+        Fitted, with random intercepts only.
+
+    Returns
+    -------
+    DataFrame
+        ``levels, size, icc, design_effect, effective_n`` by factor, the outermost first.
+
+    Raises
+    ------
+    ValueError
+        With random slopes: two rows of one level then have no one correlation.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import make_mixed_regression
+    >>> from skmixed.inference import design_effect
+    >>> X, y = make_mixed_regression(covariance=[[1.0]], random_state=0)
+    >>> design_effect(MixedLinearRegressor(groups="group").fit(X, y)).round(1)
+           levels  size  icc  design_effect  effective_n
+    group     100  10.0  0.5            5.8        172.3
+    """
+    labels = check_estimator(est).results_._labels
+    _check_intercepts(labels)
+    table = icc(est)[["icc"]]
+    sizes = [labels.sizes[labels.factors.index(name)] for name in table.index]
+    typical = np.array([np.sum(size**2) / np.sum(size) for size in sizes])
+    effect = 1.0 + (typical - 1.0) * table["icc"].to_numpy()
+    table.insert(0, "levels", [len(size) for size in sizes])
+    table.insert(1, "size", typical)
+    return table.assign(design_effect=effect, effective_n=est._fit.n / effect)
+
+
+def _check_intercepts(labels):
+    for factor, effects in zip(labels.factors, labels.effects, strict=True):
+        if tuple(effects) != ("Intercept",):
+            raise ValueError(
+                f"design_effect: {factor} has effects {', '.join(effects)}; the correlation of two rows of one level "
+                "depends on them.\nUse random intercepts only, or icc for shares averaged over the rows."
+            )
+
+
+class RSquared(NamedTuple):
+    """Shares of the variance that a model explains, and the variances they are made of."""
+
+    marginal: float
+    conditional: float
+    icc_adjusted: float
+    icc_unadjusted: float
+    var_fixed: float
+    var_random: float
+    var_residual: float
+
+
+def r_squared(est: Any, residual: Literal["theoretical", "delta"] = "theoretical") -> RSquared:
+    """Marginal and conditional R squared (Nakagawa and Schielzeth 2013, with slopes by Johnson 2014).
+
+    ``marginal = s_x / (s_x + s_r + s_e)`` is what the fixed effects explain, ``conditional`` adds s_r, the random
+    effects; ``icc_adjusted = s_r / (s_r + s_e)`` and ``icc_unadjusted = s_r / (s_x + s_r + s_e)``.  s_x is the sample
+    variance of ``x'beta`` over the rows, s_r the mean of ``z'Gz`` over them.
+
+    Parameters
+    ----------
+    est : MixedLinearRegressor or MixedLogisticClassifier
+        Fitted; a classifier, and a linear model without an intercept, need their training rows.
+    residual : {"theoretical", "delta"}, default="theoretical"
+        s_e of a classifier: pi^2 / 3, the variance of the latent log-odds, or ``1 / (p (1 - p))`` with the share p of
+        ones, that of observed ones on this scale (Nakagawa, Johnson and Schielzeth 2017).  A linear model has sigma^2.
+
+    Returns
+    -------
+    RSquared
+        ``marginal, conditional, icc_adjusted, icc_unadjusted, var_fixed, var_random, var_residual``.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import make_mixed_regression
+    >>> from skmixed.inference import r_squared
+    >>> X, y = make_mixed_regression(random_state=0)
+    >>> found = r_squared(MixedLinearRegressor(random_effects="(1 + x0 | group)").fit(X, y))
+    >>> round(found.marginal, 2), round(found.conditional, 2)
+    (0.66, 0.87)
+    """
+    if residual not in RESIDUALS:
+        raise ValueError(f"residual={residual!r} is not known.\nUse 'theoretical' or 'delta'.")
+    fit = check_estimator(est)._fit
+    random = float(np.sum(_mean_variances(fit, _moments(est))))
+    if fit.sigma2 is None:
+        return _r_squared(_fixed_variance(est), random, _residual_variance(est, residual))
+    return _r_squared(_fixed_variance(est), float(fit.sigma2) * random, float(fit.sigma2))
+
+
+def _r_squared(fixed, random, residual):
+    total = fixed + random + residual
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.divide([fixed, fixed + random, random], total)
+        adjusted = np.divide(random, random + residual)
+    marginal, conditional, unadjusted = found.tolist()
+    return RSquared(marginal, conditional, float(adjusted), unadjusted, fixed, random, residual)
+
+
+def _residual_variance(est, residual):
+    """Of the outcomes of a classifier on the scale of the log-odds."""
+    if residual == "theoretical":
+        return LOGISTIC_VARIANCE
+    training = est.results_._training()
+    mean = np.average(training.y, weights=training.weights)
+    return float(1.0 / (mean * (1.0 - mean)))
+
+
+def _fixed_variance(est):
+    """Sample variance of ``x'beta`` over the rows, weights counting repetitions."""
+    fit = est._fit
+    if fit.sigma2 is not None and fit.design.frame.fit_intercept:
+        return _fixed_variance_from_sums(fit)
+    training = est.results_._training()
+    rows = training.rows
+    eta = rows.X[:, : rows.n_fixed] @ training.predictor.coefficients
+    w = np.ones(len(eta)) if training.weights is None else training.weights
+    centred = eta - np.average(eta, weights=w)
+    return float(w @ centred**2 / (fit.n - 1.0))
+
+
+def _fixed_variance_from_sums(fit):
+    """``b'(X'WX / n - m m')b``: the intercept, the first column, adds nothing, and knows the means m of the others."""
+    frame, p = fit.design.frame, fit.rank
+    gram = fit.objective.gram[:p, :p] / fit.n
+    b = fit.y_scale * fit.state.fixed.beta[1:] + frame.pilot[fit.design.kept[1:]]
+    means = gram[0, 1:] / frame.mixing[0, 0]
+    return float(max(b @ gram[1:, 1:] @ b - (means @ b) ** 2, 0.0) * fit.n / (fit.n - 1.0))
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Variances of the factors in units of sigma^2, or on the scale of the log-odds.
+
+    Attributes
+    ----------
+    variances : (factors,) s_f
+    residual : s_e
+    directions : (parameters, factors) derivatives of s_f in the covariance parameters
+    covariance : of the parameters; None where there is none
+    """
+
+    variances: np.ndarray
+    residual: float
+    directions: np.ndarray
+    covariance: np.ndarray | None
+
+    @property
+    def total(self):
+        return float(np.sum(self.variances)) + self.residual
+
+    def of(self, members):
+        """Share of the sum of some factors, a 0/1 vector, in the total, and its standard error."""
+        share = members @ self.variances / self.total
+        slope = self.directions @ (members - share) / self.total
+        return share, self._std_error(slope)
+
+    def _std_error(self, slope):
+        """NaN where nothing is known, or nothing may vary."""
+        if self.covariance is None or not np.any(slope):
+            return np.nan
+        return float(np.sqrt(max(slope @ self.covariance @ slope, 0.0)))
+
+
+def shares(est):
+    """:class:`Shares` of a fitted estimator."""
+    fit, moments = est._fit, _moments(est)
+    directions, covariance = covariance_uncertainty(fit)
+    ends = np.cumsum([len(w) for w in moments])
+    parts = np.split(directions, ends[:-1], axis=1)
+    by_factor = [
+        part @ w for part, w in zip(parts, moments, strict=False)
+    ]  # without factors there is an empty part
+    slopes = np.array(by_factor).T.reshape(len(directions), len(moments))
+    return Shares(_mean_variances(fit, moments), _unit_residual(fit), slopes, covariance)
+
+
+def _unit_residual(fit):
+    return LOGISTIC_VARIANCE if fit.sigma2 is None else 1.0
+
+
+def _mean_variances(fit, moments):
+    """``s_f`` per factor, in units of sigma^2 where there is one."""
+    T = fit.model.assemble(fit.optimum.point[: len(fit.model.blocks)])
+    return np.array([t[lower_triangle(len(t))] @ w for t, w in zip(T, moments, strict=True)])
+
+
+def _moments(est):
+    """Per factor the weights of the packed entries of T in ``s_f``: mean squares and products of z over the rows."""
+    sums = [np.sum(A, axis=1) for A in _level_blocks(est)]
+    return [direction_traces(A) / est._fit.n for A in sums]
+
+
+def _level_blocks(est):
+    """Packed ``Z_f'WZ_f`` of the levels of every factor, in the frame's units."""
+    fit = est._fit
+    if fit.sigma2 is not None:
+        return fit.objective.plan.blocks
+    est.results_._training()  # says that the rows are missing where they are
+    if not fit.design.terms:
+        return []
+    blocks = [block.level_blocks(block.m * np.ones(len(block.y))) for block in fit.objective.blocks]
+    return [np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)]

@@ -1,0 +1,227 @@
+"""Average predictions, and what a change of one column does to them.
+
+Everything here is a weighted sum of predictions m of changed tables:
+
+    averages            sum_i w_i m_i
+    contrasts           sum_i w_i m_i(x = b)  -  sum_i w_i m_i(x = a)
+    average slopes      sum_i w_i dm_i/dx,      dm/dx = (4 m(x + h) - m(x + 2h) - 3 m(x)) / 2h + O(h^2)
+
+Changes go through the table, so that formulas, interactions and random slopes follow.  The steps h point to the middle
+of the column: a spline or a logarithm is not asked for values beyond its range.  Standard errors are the delta method's
+(:mod:`skmixed._prediction`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from ..._data.checks import check_level
+from ..._fit.kinds import Kind
+from ..._fit.uncertainty import stacked
+from .sample import _compared, read_sample
+
+
+class Margins(pd.DataFrame):
+    """A table of averages that knows their covariance matrix; slices and copies of it are plain DataFrames."""
+
+    _metadata = ["_covariance"]
+
+    @property
+    def _constructor(self):
+        return pd.DataFrame
+
+    def cov_params(self) -> pd.DataFrame:
+        """Covariance matrix of the estimates, row by row of the table.
+
+        ``L @ table.estimate`` has covariance ``L @ table.cov_params() @ L.T``.
+        """
+        return pd.DataFrame(self._covariance, self.index, self.index)
+
+
+def average_predictions(
+    est: Any,
+    X: Any = None,
+    *,
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    at: dict | None = None,
+    by: Hashable | list | None = None,
+    kind: Kind = "marginal",
+    level: float = 0.95,
+) -> Margins:
+    """Average predictions: means of a linear model, probabilities of the second class of a logistic one.
+
+    ``sum_i w_i m_i / sum_i w_i`` over the rows, with standard errors by the delta method that keep the covariance
+    between rows.  The rows themselves count as fixed.
+
+    Parameters
+    ----------
+    est : MixedLinearRegressor or MixedLogisticClassifier
+        Fitted.
+    X : table or array of shape (n_rows, n_columns), default=None
+        As for ``est.predict``.  None: the rows of the fit with their groups and weights.
+    groups : array-like, default=None
+        Labels, where they were passed to ``fit`` as well.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights of the rows in the averages.  None: those of the fit with its rows, else all equal.
+    at : dict, default=None
+        Column -> value or list of values that every row is given; one average for each combination.  Columns of arrays
+        are called "x0", "x1", ... as in ``results_.params``, or given by position.
+    by : column or list of columns, default=None
+        One average for each combination of their values; also the names of factors that were passed as ``groups``.
+    kind : {"marginal", "population", "conditional"}, default="marginal"
+        "marginal" integrates over all random effects: the average over levels; "population" sets them to zero: a
+        typical level; "conditional" takes the estimated effects of known levels and integrates over those of new ones.
+        For a linear model the first two are the same.
+    level : float, default=0.95
+        Of the confidence limits, which are normal.
+
+    Returns
+    -------
+    Margins
+        A DataFrame: the columns of ``at`` and ``by``, then ``estimate, std_error, ci_low, ci_high``.
+        ``cov_params()`` is the covariance matrix of the estimates.
+
+    Raises
+    ------
+    ValueError
+        For unknown columns, kinds and levels, weights that are all zero, or a pickled model without ``X``.
+
+    Notes
+    -----
+    The standard error is that of the average given what new levels average to; ``predict(..., return_std=True)`` of a
+    linear model instead adds the whole variance of a new level.  For known levels both hold the posterior variance of
+    their effects.  Covariances at the boundary of their space count as known.
+
+    See Also
+    --------
+    average_effects : Slopes and contrasts of these averages.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLogisticClassifier
+    >>> from skmixed.inference import average_predictions
+    >>> from skmixed.datasets import make_mixed_classification
+    >>> X, y = make_mixed_classification(n_groups=300, rows_per_group=20, random_state=0)
+    >>> model = MixedLogisticClassifier(groups="group").fit(X, y)
+    >>> average_predictions(model, at={"x1": [-1, 1]}).round(2)
+       x1  estimate  std_error  ci_low  ci_high
+    0  -1      0.18       0.01    0.16     0.20
+    1   1      0.80       0.01    0.78     0.82
+    """
+    sample, settings = read_sample(est, X, groups, sample_weight, at, by, kind)
+    found = [(setting, sample.average(setting)) for setting in settings]
+    return _answer(sample, found, level, tested=False)
+
+
+def average_effects(
+    est: Any,
+    X: Any = None,
+    variables: Hashable | list | dict | None = None,
+    *,
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    at: dict | None = None,
+    by: Hashable | list | None = None,
+    kind: Kind = "marginal",
+    level: float = 0.95,
+) -> Margins:
+    """Average marginal effects: slopes for numbers, contrasts with the first level for categories.
+
+    A slope is ``sum_i w_i dm_i/dx_i / sum_i w_i``, a contrast ``sum_i w_i (m_i(b) - m_i(a)) / sum_i w_i``, with m the
+    prediction of :func:`average_predictions`.  The column is changed in the table, so that everything computed from it
+    follows: powers, interactions, random slopes.  Columns of zeros and ones, booleans, text, categories and what a
+    formula codes as categories get contrasts, other columns slopes.
+
+    Parameters
+    ----------
+    est : MixedLinearRegressor or MixedLogisticClassifier
+        Fitted.
+    X : table or array of shape (n_rows, n_columns), default=None
+        As for ``est.predict``.  None: the rows of the fit with their groups and weights.
+    variables : column, list of columns, or dict, default=None
+        Columns to change.  None: all that the model uses but the grouping factors; a column that is a grouping factor
+        and a fixed effect of a formula as well is among them.  A dict maps columns to lists of values whose contrasts
+        with the first one are wanted, such as ``{"age": [30, 40]}``.
+    groups : array-like, default=None
+        Labels, where they were passed to ``fit`` as well.
+    sample_weight : array-like of shape (n_rows,), default=None
+        Weights of the rows in the averages.  None: those of the fit with its rows, else all equal.
+    at : dict, default=None
+        Column -> value or list of values that every row is given; effects for each combination.
+    by : column or list of columns, default=None
+        Effects for each combination of their values.
+    kind : {"marginal", "population", "conditional"}, default="marginal"
+        As in :func:`average_predictions`.
+    level : float, default=0.95
+        Of the confidence limits, which are normal.
+
+    Returns
+    -------
+    Margins
+        A DataFrame: ``term, contrast``, the columns of ``at`` and ``by``, then ``estimate, std_error, z, p_value,
+        ci_low, ci_high``.  ``contrast`` is "dy/dx", or the two values that are compared.  ``cov_params()`` is the
+        covariance matrix of the estimates.
+
+    Raises
+    ------
+    ValueError
+        As :func:`average_predictions`, and for columns that hold neither numbers nor categories.
+
+    References
+    ----------
+    Williams (2012), Using the margins command to estimate and interpret adjusted predictions and marginal effects, The
+    Stata Journal 12.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLogisticClassifier
+    >>> from skmixed.inference import average_effects
+    >>> from skmixed.datasets import make_mixed_classification
+    >>> X, y = make_mixed_classification(n_groups=300, rows_per_group=20, random_state=0)
+    >>> model = MixedLogisticClassifier(groups="group").fit(X, y)
+    >>> average_effects(model)[["term", "contrast", "estimate", "std_error"]].round(3)
+      term contrast  estimate  std_error
+    0   x0    dy/dx     0.137      0.005
+    1   x1    dy/dx     0.265      0.004
+    """
+    sample, settings = read_sample(est, X, groups, sample_weight, at, by, kind)
+    found = [
+        ({"term": name, "contrast": contrast} | setting, estimates)
+        for name, values in _compared(est, sample, variables).items()
+        for setting in settings
+        for contrast, estimates in sample.effects(name, values, setting)
+    ]
+    return _answer(sample, found, level, tested=True)
+
+
+# ------------------------------------------------------------------------------------------------------- the answer
+
+
+def _answer(sample, found, level, *, tested):
+    """Identifying columns, estimates, standard errors, tests and limits."""
+    identified, parts = zip(*found, strict=True)
+    estimates, k = stacked(parts), len(sample.cells)
+    covariance = sample.uncertainty.covariances(estimates)
+    std_errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    columns = {"estimate": estimates.values, "std_error": std_errors}
+    if tested:
+        z = estimates.values / np.where(std_errors > 0, std_errors, np.nan)
+        columns |= {"z": z, "p_value": 2.0 * stats.norm.sf(np.abs(z))}
+    half = stats.norm.ppf(0.5 + check_level(level) / 2.0) * std_errors
+    columns |= {"ci_low": estimates.values - half, "ci_high": estimates.values + half}
+    settings = (
+        pd.DataFrame(list(identified))
+        .iloc[np.repeat(np.arange(len(parts)), k)]
+        .reset_index(drop=True)
+    )
+    cells = pd.concat([sample.cells] * len(parts), ignore_index=True)
+    out = Margins(pd.concat([settings, cells, pd.DataFrame(columns)], axis=1))
+    out._covariance = covariance
+    return out

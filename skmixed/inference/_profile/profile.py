@@ -1,0 +1,183 @@
+"""Profile likelihood: how far a parameter can move before the deviance has risen by a quantile of chi-squared.
+
+For a value phi of one parameter ``d_p(phi)`` is the minimum of the deviance over all others, and the limits solve
+
+    d_p(phi) - d = chi2_{1, level}.
+
+The parameter is made a coordinate of its own, so that a constrained minimum is one over the other coordinates, found by
+the minimiser of :mod:`skmixed._optimize`: the standard deviation and the correlation, or covariance, of two effects are
+entries of a root of T that begins with these effects.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from ..._algebra.threads import blas_threads
+from ..._data.tables import unknown_column
+from ..._fit.information import variance_entries
+from ...exceptions import ConvergenceWarning
+from .._arguments import check_estimator
+from .profilers import make_profiler
+
+NEGLIGIBLE_FALL = 1e-6  # of the deviance below that of the fit
+
+
+def profile(est, parameters=None, *, level=0.95):
+    """Profile-likelihood confidence intervals of every parameter.
+
+    A value belongs to the interval if the best model that has it is not rejected against the best model of all by a
+    likelihood-ratio test:  ``d_p(c) - d <= chi2_{1, level}`` with ``d_p(c)`` the minimum of the deviance over all other
+    parameters.  Such intervals are not symmetric, never leave the range of the parameter, and do not depend on how it
+    is measured: limits of a standard deviation are the square roots of those of the variance.
+
+    Variances, covariances and correlations are profiled under the criterion that was maximised, so for
+    ``method="reml"`` under the restricted likelihood.  The fixed effects of a linear model are always profiled under
+    the full likelihood, as in lme4: a restricted likelihood has no fixed effects.
+
+    Parameters
+    ----------
+    est : fitted MixedLinearRegressor or MixedLogisticClassifier
+    parameters : {"fixed", "variances"}, name or list of names, default=None
+        Which parameters: all (None), the fixed effects, the parameters of the covariances and the residual variance, or
+        the fixed effects of these names.  Every limit is a search of its own, so fewer parameters take less time.
+    level : float, default=0.95
+        Confidence level of every interval.
+
+    Returns
+    -------
+    DataFrame
+        One row per parameter.  ``parameter`` says what it is ("fixed effect", "variance", "covariance", "correlation"
+        or "residual variance"), ``factor``, ``effect`` and ``effect2`` which, ``estimate`` what the fit says;
+        ``ci_low`` and ``ci_high`` are the limits, in the units of the data.  Where the deviance never rises by enough
+        the limit is the end of the range: 0 for a variance, -1 or 1 for a correlation, infinity above.  NaN where the
+        data say nothing: factors with a single level, responses without residual variation; and where the search for a
+        limit was given up.
+
+    Raises
+    ------
+    ValueError
+        For a level that is not a probability and for unknown names.
+    TypeError
+        For parameters that are no names.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If a profile finds a better fit than the estimate, or limits could not be found: then the random effects are
+        more than the data determine.
+
+    References
+    ----------
+    Venzon and Moolgavkar (1988), A method for computing profile-likelihood-based confidence intervals, Applied
+    Statistics 37.  Bates, Maechler, Bolker and Walker (2015), section 5.1.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import make_mixed_regression
+    >>> from skmixed.inference import profile
+    >>> X, y = make_mixed_regression(n_groups=50, rows_per_group=5, random_state=0)
+    >>> model = MixedLinearRegressor(groups="group").fit(X, y)
+    >>> profile(model, "variances")[["factor", "estimate", "ci_low", "ci_high"]].round(2)
+         factor  estimate  ci_low  ci_high
+    0     group      0.88    0.52     1.49
+    1  Residual      1.38    1.14     1.69
+    """
+    fit, labels = check_estimator(est)._fit, est.results_._labels
+    names = [labels.fixed[k] for k in fit.design.kept]
+    fixed, variances = _selected(parameters, names)
+    profiler = make_profiler(fit, level)
+    with _computing(fit), np.errstate(all="ignore"):
+        estimates = fit.coefficients[fit.design.kept]
+        rows = [
+            ("fixed effect", "", names[k], "", estimates[k], *profiler.fixed_effect(k))
+            for k in fixed
+        ]
+        rows += _variance_rows(profiler, fit, labels) if variances else []
+    _warn_about(profiler)
+    columns = ["parameter", "factor", "effect", "effect2", "estimate", "ci_low", "ci_high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def profile_limits(fit, level=0.95):
+    """Profile-likelihood limits of variances and covariances, residual variance last: ``(low, high)``.
+
+    In the order of :func:`variance_estimates` and in the units of the data; NaN where nothing is identified.
+    """
+    profiler = make_profiler(fit, level)
+    with _computing(fit), np.errstate(all="ignore"):
+        found = [profiler.variance(*entry) for entry in variance_entries(fit)]
+        if fit.sigma2 is not None:
+            found.append(profiler.residual())
+    _warn_about(profiler)
+    low, high = np.array(found, dtype=float).reshape(-1, 2).T
+    return low, high
+
+
+def _selected(parameters, names):
+    """Positions of the fixed effects asked for, and whether those of the covariances are."""
+    if parameters is None or (isinstance(parameters, str) and parameters in ("fixed", "variances")):
+        return range(len(names)) if parameters != "variances" else (), parameters != "fixed"
+    if not isinstance(parameters, str | list | tuple | pd.Index):
+        raise TypeError(
+            f"parameters={parameters!r} are no names of fixed effects.\n"
+            "Give one name, a list of names, 'fixed', 'variances', or None for all."
+        )
+    wanted = [parameters] if isinstance(parameters, str) else list(parameters)
+    for name in wanted:
+        if name not in names:
+            raise unknown_column("parameters", name, names)
+    return [names.index(name) for name in wanted], False
+
+
+def _variance_rows(profiler, fit, labels):
+    rows = []
+    for k, r, c in variance_entries(fit):
+        S, names = fit.covariances[k], labels.entry(k, r, c)
+        kind = "variance" if r == c else "covariance"
+        rows.append((kind, *names, S[r, c], *profiler.variance(k, r, c)))
+        if r != c:
+            rows.append(
+                ("correlation", *names, _correlation(S, r, c), *profiler.correlation(k, r, c))
+            )
+    if fit.sigma2 is not None:
+        rows.append(("residual variance", "Residual", "", "", fit.sigma2, *profiler.residual()))
+    return rows
+
+
+def _correlation(S, r, c):
+    scale = np.sqrt(S[r, r] * S[c, c])
+    return S[r, c] / scale if scale > 0 else np.nan
+
+
+def _computing(fit):
+    """Context of the computations: small matrices on one thread, and overflow far from the optimum in silence."""
+    if fit.objective is None:
+        raise AttributeError(
+            "The training rows are not kept in a copied or pickled model, and a profile needs them.\n"
+            "Compute it from the fitted estimator before copying."
+        )
+    plans = getattr(fit.objective, "plans", None) or [fit.objective.plan]
+    return blas_threads(max(plan.dense_order for plan in plans))
+
+
+def _warn_about(profiler):
+    if profiler.given_up:
+        warnings.warn(
+            "Profile limits that could not be found are NaN: the deviance overflows on the way to them, or has no "
+            "clear minimum.\nSimplify the random effects, or look at the Wald limits.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    if profiler.lowest_gap < -NEGLIGIBLE_FALL:
+        warnings.warn(
+            f"On the way to the profile limits the deviance fell {-profiler.lowest_gap:.3g} below that of the fit: "
+            "there is a better optimum, and the estimates and limits are not to be trusted.\n"
+            "Simplify the random effects, or fit again with a smaller tol and a larger max_iter.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
