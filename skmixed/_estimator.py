@@ -179,11 +179,9 @@ class MixedModel(BaseEstimator):
     def _read(self, X, groups, *, reset):
         """Validate X and groups; returns :class:`Rows`."""
         if reset:
-            self._names, self._fixed_names, self._is_slope_of_groups = (
-                tables.column_names(X),
-                None,
-                False,
-            )
+            self._names = tables.column_names(X)
+            self._fixed_names = None
+            self._is_slope_of_groups = False
         if self.formula is not None:
             return self._read_formula(X, groups, reset)
         wanted = self._group_columns()
@@ -315,7 +313,8 @@ class MixedModel(BaseEstimator):
         matrix = tables.numeric_matrix(rest) if fixed else np.empty((n, 0))
         extra = {slopes[s]: labels[w] for s in slopes for w in keys if keys[w] == slopes[s]}
         if reset:
-            self._fixed_names, self._is_slope_of_groups = fixed, bool(extra)
+            self._fixed_names = fixed
+            self._is_slope_of_groups = bool(extra)
         return _with_slopes(self._rows(matrix, fixed, labels), extra)
 
     def _read_array_columns(self, X, wanted, reset):
@@ -440,7 +439,8 @@ class MixedModel(BaseEstimator):
         if len(code) == 0 or np.any(code >= 0):
             return
         for levels, column in zip(factor.levels, labels, strict=True):
-            seen, given = tables.kind_of(levels), tables.kind_of(column)
+            seen = tables.kind_of(levels)
+            given = tables.kind_of(column)
             if seen != given:
                 warnings.warn(
                     f"{factor.name}: none of the levels is known; they were {seen} at fit and are {given} now.\n"
@@ -702,7 +702,8 @@ def _wanted_groups(given, wanted):
     """The columns the terms name, by name or position; a single column needs no name."""
     if not wanted or (len(wanted) == 1 and len(given) == 1):
         return dict(zip(wanted or given, given.values(), strict=True))
-    names, found = list(given), {}
+    names = list(given)
+    found = {}
     for w in wanted:
         if isinstance(w, str) and w not in given:
             raise tables.unknown_column("random_effects: groups=", w, names)

@@ -94,10 +94,8 @@ def make_mixed_classification(
 
 def _linear_predictor(rng, n_groups, rows_per_group, coef, intercept, covariance):
     """X with its group column, and ``intercept + X coef + Z b``."""
-    covariance, group = (
-        np.asarray(covariance, dtype=float),
-        np.repeat(np.arange(n_groups), rows_per_group),
-    )
+    covariance = np.asarray(covariance, dtype=float)
+    group = np.repeat(np.arange(n_groups), rows_per_group)
     x = rng.standard_normal((len(group), len(coef)))
     b = rng.multivariate_normal(np.zeros(len(covariance)), covariance, size=n_groups)[group]
     Z = np.column_stack([np.ones(len(group)), x])[:, : len(covariance)]

@@ -73,14 +73,17 @@ class _Splitter:
     """Cuts the random terms out of the right-hand side."""
 
     def __init__(self, text, whole):
-        self.text, self.whole = text, whole
+        self.text = text
+        self.whole = whole
         try:
             self.tokens = list(tokenize(text))
         except FormulaicError as error:
             raise _refused(whole, str(error).splitlines()[0]) from error
 
     def split(self):
-        terms, cuts, opened = [], [], []
+        terms = []
+        cuts = []
+        opened = []
         for i, token in enumerate(self.tokens):
             kind = token.kind.value
             if kind == "context" and token.token in ("(", "[", "{"):
@@ -105,7 +108,8 @@ class _Splitter:
         return self.text[self.tokens[first].source_end + 1 : self.tokens[last].source_start].strip()
 
     def _terms(self, start, bar, end):
-        effects, correlated = self._between(start, bar), self.tokens[bar].token == "|"
+        effects = self._between(start, bar)
+        correlated = self.tokens[bar].token == "|"
         try:
             groups = expand_groups(self._between(bar, end))
         except ValueError as error:
@@ -236,7 +240,8 @@ class FittedFormula:
         return self._assembled(table, matrices)
 
     def _assembled(self, table, matrices):
-        columns, effects = _named_columns(matrices[0]), []
+        columns = _named_columns(matrices[0])
+        effects = []
         n_fixed = len(columns)
         for bar, matrix in zip(self._bars, matrices[1:], strict=True):
             slopes = _named_columns(matrix)

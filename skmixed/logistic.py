@@ -334,7 +334,8 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         """Probabilities of the second class with what their derivatives are made of."""
         eta, sd = self._distribution(rows, codes, kind)
         bend = np.zeros(len(rows)) if kind == "population" else 0.5 * average_bend(FAMILY, eta, sd)
-        mean, slope = average_mean(FAMILY, eta, sd), average_slope(FAMILY, eta, sd)
+        mean = average_mean(FAMILY, eta, sd)
+        slope = average_slope(FAMILY, eta, sd)
         return Linearised(mean, slope, bend, *self._pool_columns(rows), codes)
 
     @property

@@ -49,7 +49,10 @@ class MixedResults:
     _read_coefficients = staticmethod(linear_coefficients)
 
     def __init__(self, fit, labels, rows=None, predict=None):
-        self._fit, self._labels, self._rows, self._predict = fit, labels, rows, predict
+        self._fit = fit
+        self._labels = labels
+        self._rows = rows
+        self._predict = predict
 
     def __repr__(self):
         return f"<{type(self).__name__}: {self.nobs:g} observations, log-likelihood {self.llf:.4f}>"
@@ -365,16 +368,12 @@ class MixedResults:
             )
         found = self._variances
         if scale == "sd":
-            (estimates, std_errors), (low, high) = (
-                found.deviations(),
-                found.deviation_intervals(level),
-            )
+            (estimates, std_errors) = found.deviations()
+            (low, high) = found.deviation_intervals(level)
         else:
             options = {"n_samples": n_samples, "random_state": random_state, "n_jobs": n_jobs}
-            estimates, (std_errors, low, high) = (
-                found.estimates,
-                VARIANCE_LIMITS[method](self, level, **options),
-            )
+            estimates = found.estimates
+            (std_errors, low, high) = VARIANCE_LIMITS[method](self, level, **options)
         rows = [
             (*self._labels.entry(k, r, c), self._sd_or_corr(k, r, c)) for k, r, c in found.entries
         ]
@@ -440,7 +439,8 @@ class MixedResults:
         )
 
     def _factor_effects(self, f):
-        levels, effects = self._labels.levels[f], self._labels.effects[f]
+        levels = self._labels.levels[f]
+        effects = self._labels.effects[f]
         variances = np.diagonal(self._fit.effect_covariances(f), axis1=1, axis2=2)
         return pd.DataFrame(
             {

@@ -156,7 +156,9 @@ class _Parser:
         ]
 
     def effects(self):
-        intercept, columns, sign = True, [], self.take() if self.next == "-" else "+"
+        intercept = True
+        columns = []
+        sign = self.take() if self.next == "-" else "+"
         while True:
             if self.next in ("0", "1"):
                 intercept = (self.take() == "1") == (sign == "+")

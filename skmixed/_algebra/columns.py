@@ -16,9 +16,12 @@ def orthogonalised(P):
     counts as zero: the rows beyond the sample decide about it.
     """
     p = P.shape[1]
-    mixing, Q, adds = np.eye(p), np.zeros_like(P, order="F"), np.zeros(p, dtype=bool)
+    mixing = np.eye(p)
+    Q = np.zeros_like(P, order="F")
+    adds = np.zeros(p, dtype=bool)
     for k in range(p):
-        v, combination = P[:, k].copy(), np.eye(p)[k]
+        v = P[:, k].copy()
+        combination = np.eye(p)[k]
         for _ in range(2):
             projection = np.where(adds[:k], Q[:, :k].T @ v, 0.0)
             v -= Q[:, :k] @ projection
@@ -33,7 +36,8 @@ def orthogonalised(P):
 
 def independent_columns(gram, least):
     """Columns whose squared norm beyond the columns before them exceeds ``least``, in order (Cholesky form)."""
-    G, kept = np.array(gram, dtype=float), []
+    G = np.array(gram, dtype=float)
+    kept = []
     for k in range(len(G)):
         if G[k, k] > least[k]:
             kept.append(k)

@@ -43,16 +43,21 @@ class Coupling:
 
 def make_coupling(cross, make_layout, f):
     """Collect the pair sums of stage ``f`` with every later factor."""
-    m, rows, columns = cross.levels[f], [], []
+    m = cross.levels[f]
+    rows = []
+    columns = []
     for g in make_layout.after(f):
-        pair, width = cross.pairs[min(f, g), max(f, g)], cross.sizes[g]
+        pair = cross.pairs[min(f, g), max(f, g)]
+        width = cross.sizes[g]
         own, other = (pair.rows, pair.cols) if f < g else (pair.cols, pair.rows)
         rows.append(np.repeat(own, width))
         columns.append((make_layout.offsets[g] + other[:, None] * width + np.arange(width)).ravel())
-    rows, columns = np.concatenate(rows), np.concatenate(columns)
+    rows = np.concatenate(rows)
+    columns = np.concatenate(columns)
     order = np.argsort(rows, kind="stable")  # later factors and their columns already increase
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=m))]).astype(np.int32)
-    columns, data = columns[order].astype(np.int32), coupled_sums(cross, make_layout, f, order)
+    columns = columns[order].astype(np.int32)
+    data = coupled_sums(cross, make_layout, f, order)
     return Coupling(
         indptr,
         columns,
@@ -92,7 +97,9 @@ class Segments:
 
 
 def make_segments(cross, make_layout, couplings):
-    blocks, shared, position = {}, {}, 0
+    blocks = {}
+    shared = {}
+    position = 0
     for f in make_layout.stages[1:]:
         size = packed_size(cross.sizes[f]) * cross.levels[f]
         blocks[f] = slice(position, position + size)

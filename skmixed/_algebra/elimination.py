@@ -49,10 +49,15 @@ class Elimination:
     """
 
     def __init__(self, plan, T, roots=None, *, once=False):
-        self.plan, self.T = plan, T
+        self.plan = plan
+        self.T = T
         self.roots = [pivoted_root(t)[0] for t in T] if roots is None else roots
         self.state = plan.state if once or not plan.segments.length else plan.state.copy()
-        self.log_determinant, self.M, self.C, self.C_transposed, self.P = 0.0, {}, {}, {}, {}
+        self.log_determinant = 0.0
+        self.M = {}
+        self.C = {}
+        self.C_transposed = {}
+        self.P = {}
         for f in plan.layout.stages:
             self._eliminate(f)
         if plan.layout.dense:
@@ -126,7 +131,9 @@ class Elimination:
         """
         make_layout = self.plan.layout
         later = self.plan.to_rows(U) if len(make_layout.order) > 1 else None
-        reduced, taken, explained = {}, {}, 0.0
+        reduced = {}
+        taken = {}
+        explained = 0.0
         for f in make_layout.stages:
             reduced[f] = U[f] if f == make_layout.order[0] else self.plan.to_levels(f, later)
             taken[f] = multiply_levels(self.M[f], reduced[f])
@@ -150,7 +157,8 @@ class Elimination:
 
         Also returns ``U' M U`` as :meth:`reduce` does.  B and F are lists over factors of (q_f, k, m_f).
         """
-        plan, make_layout = self.plan, self.plan.layout
+        plan = self.plan
+        make_layout = self.plan.layout
         reduced, B, explained = self.reduce(U)
         F = [None] * len(U)
         known = np.zeros((make_layout.width, U[0].shape[1])) if len(make_layout.order) > 1 else None
@@ -159,23 +167,27 @@ class Elimination:
         for f in reversed(make_layout.stages):
             rest = reduced[f]
             if f in self.C:
-                q, m = plan.cross.sizes[f], plan.cross.levels[f]
+                q = plan.cross.sizes[f]
+                m = plan.cross.levels[f]
                 rest = rest - (self.C[f] @ known).reshape(q, m, -1).transpose(0, 2, 1)
                 B[f] = multiply_levels(self.M[f], rest)
             F[f] = rest - multiply_levels(self.blocks(f), B[f])
             if f in plan.segments.blocks:
-                start, rows = make_layout.offsets[f], plan.to_columns(f, B[f])
+                start = make_layout.offsets[f]
+                rows = plan.to_columns(f, B[f])
                 known[start : start + len(rows)] = rows
         return [B[f] for f in range(len(U))], F, explained
 
     def _solve_dense(self, rhs, known, B, F):
-        plan, start = self.plan, self.plan.layout.dense_start
+        plan = self.plan
+        start = self.plan.layout.dense_start
         solution = lapack.dpotrs(self.chol, self._scaled(rhs), lower=0)[0]
         known[start:] = self._unscaled(solution)
         rest = np.zeros_like(known)
         rest[start:] = rhs - _symmetric_product(self.reduced, known[start:])
         for f in plan.layout.dense:
-            B[f], F[f] = plan.to_levels(f, known), plan.to_levels(f, rest)
+            B[f] = plan.to_levels(f, known)
+            F[f] = plan.to_levels(f, rest)
 
     def precisions(self):
         """Packed diagonal blocks of ``Z_f'V^-1 Z_f`` and of the posterior covariance, per factor."""
@@ -185,12 +197,13 @@ class Elimination:
         """Posterior covariances of the levels that meet: (f, g) -> (q_f, q_g, pairs), in the order of the pair sums."""
         found = {}
         for f in self.C:
-            values, start = (
-                self.plan.couplings[f].in_pair_order(self._cross_covariance(f, self._posterior[2])),
-                0,
+            values = self.plan.couplings[f].in_pair_order(
+                self._cross_covariance(f, self._posterior[2])
             )
+            start = 0
             for g in self.plan.layout.after(f):
-                pair, width = self.plan.cross.pairs[min(f, g), max(f, g)], self.plan.cross.sizes[g]
+                pair = self.plan.cross.pairs[min(f, g), max(f, g)]
+                width = self.plan.cross.sizes[g]
                 stop = start + width * len(pair.rows)
                 shared = values[:, start:stop].reshape(len(values), -1, width).transpose(0, 2, 1)
                 found[min(f, g), max(f, g)] = shared if f < g else shared.transpose(1, 0, 2)
@@ -199,8 +212,10 @@ class Elimination:
 
     def _dense_pairs(self):
         """The same for pairs of factors within the dense block."""
-        plan, found = self.plan, {}
-        side, start = plan.dense_order, plan.layout.dense_start
+        plan = self.plan
+        found = {}
+        side = plan.dense_order
+        start = plan.layout.dense_start
         S = self._posterior[2][plan.segments.dense].reshape(side, side)
         for (f, g), pair in plan.cross.pairs.items():
             if f in plan.layout.dense and g in plan.layout.dense:
@@ -211,7 +226,8 @@ class Elimination:
                     )
                     for h, levels in ((f, pair.rows), (g, pair.cols))
                 ]
-                i, j = rows + np.arange(q)[:, None, None], cols + np.arange(k)[:, None]
+                i = rows + np.arange(q)[:, None, None]
+                j = cols + np.arange(k)[:, None]
                 found[f, g] = S[np.maximum(i, j), np.minimum(i, j)]
         return found
 
@@ -219,7 +235,8 @@ class Elimination:
     def _posterior(self):
         """:meth:`precisions`, and the entries of the later posterior covariance in the layout of the state."""
         plan = self.plan
-        N, posterior = [None] * len(self.T), [None] * len(self.T)
+        N = [None] * len(self.T)
+        posterior = [None] * len(self.T)
         cov = np.empty(plan.segments.length)
         if plan.layout.dense:
             self._dense_precisions(cov, N, posterior)
@@ -235,8 +252,10 @@ class Elimination:
 
     def _cross_covariance(self, f, cov):
         """Posterior covariances ``-M C S`` of a stage with the later columns it shares rows with."""
-        coupling, operator = self.plan.couplings[f], self.plan.operators[f]
-        q, m = self.plan.cross.sizes[f], self.plan.cross.levels[f]
+        coupling = self.plan.couplings[f]
+        operator = self.plan.operators[f]
+        q = self.plan.cross.sizes[f]
+        m = self.plan.cross.levels[f]
         CS = operator.spread(self.P[f], self._entries(f), cov)
         M = unpack(self.M[f], q)
         level = np.repeat(np.arange(m), np.diff(coupling.indptr))
@@ -295,9 +314,11 @@ def _congruence(plan, roots, lower, out):
 
 def _apply_roots(plan, roots, rows):
     """Multiply the rows of every level by the q x q matrix of its factor."""
-    out, start = np.empty_like(rows), 0
+    out = np.empty_like(rows)
+    start = 0
     for f, root in zip(plan.layout.dense, roots, strict=True):
-        q, m = plan.cross.sizes[f], plan.cross.levels[f]
+        q = plan.cross.sizes[f]
+        m = plan.cross.levels[f]
         window = slice(start, start + q * m)
         if q == 1:
             np.multiply(rows[window], root[0, 0], out=out[window])

@@ -35,7 +35,8 @@ class Layout:
 
 def make_layout(sizes, levels, nested):
     """Choose the order; ``nested[f][g]`` says whether every level of f lies in one level of g."""
-    blocked, stages = set(range(len(sizes))), []
+    blocked = set(range(len(sizes)))
+    stages = []
     while blocked:
         inner = [
             f for f in blocked if not any(nested[g][f] and not nested[f][g] for g in blocked - {f})

@@ -47,8 +47,10 @@ def invert_levels(A, root, counts=None):
     ``A`` is packed (K, m), ``root`` any q x q root of T, singular ones included: the matrix inverted has eigenvalues
     of at least one.  ``counts`` says how many levels each one stands for.
     """
-    q, levels = len(root), A.shape[1]
-    M, log_determinant = np.empty_like(A), 0.0
+    q = len(root)
+    levels = A.shape[1]
+    M = np.empty_like(A)
+    log_determinant = 0.0
     for chunk in _chunks(levels):
         a = unpack(A[:, chunk], q)
         W = [[_sum_products(a[r], root[:, c]) for c in range(q)] for r in range(q)]
@@ -119,7 +121,8 @@ def marginal_precision(A, M, Q=None):
     q = packed_order(len(A))
     out = np.empty_like(A)
     for chunk in _chunks(A.shape[1]):
-        a, m = unpack(A[:, chunk], q), unpack(M[:, chunk], q)
+        a = unpack(A[:, chunk], q)
+        m = unpack(M[:, chunk], q)
         K = [
             [(r == c) - sum(a[r][k] * m[k][c] for k in range(q)) for c in range(q)]
             for r in range(q)
@@ -150,7 +153,8 @@ def level_sums(codes, values, columns, out):
     A sparse matrix with one entry per row does this without sorting and as fast as a compiled loop.  Only the span of
     levels that occur in the chunk is touched.
     """
-    low, high = int(codes.min()), int(codes.max()) + 1
+    low = int(codes.min())
+    high = int(codes.max()) + 1
     shape = (high - low, len(codes))
     Z = sparse.csc_matrix((values, codes - low, np.arange(len(codes) + 1)), shape=shape, copy=False)
     out[low:high] += Z @ columns

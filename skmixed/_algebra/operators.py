@@ -22,7 +22,9 @@ def _slot_pairs(indptr):
     Levels come in groups with equally many entries.  Returns that order, the number of pairs of each, and the pairs.
     """
     counts = np.diff(indptr)
-    levels, first, second = [], [], []
+    levels = []
+    first = []
+    second = []
     for count in np.flatnonzero(np.bincount(counts)):
         own = np.flatnonzero(counts == count)
         i, j = (index.astype(np.int32) for index in np.tril_indices(count))
@@ -46,9 +48,11 @@ class PairOperator:
 
     def __init__(self, cross, make_layout, segments, couplings, f):
         coupling = couplings[f]
-        self.q, self.levels = cross.sizes[f], cross.levels[f]
+        self.q = cross.sizes[f]
+        self.levels = cross.levels[f]
         self._level_order, n_pairs, self._first, self._second = _slot_pairs(coupling.indptr)
-        high, low = coupling.columns[self._first], coupling.columns[self._second]
+        high = coupling.columns[self._first]
+        low = coupling.columns[self._second]
         targets = _targets(cross, make_layout, segments, couplings, high, low)
         self.targets, self._compact = _compressed(targets, segments.length)
         self._weights = np.ones(len(self.targets))
@@ -91,7 +95,9 @@ class PairOperator:
 
         The pairs of an entry with those before it follow each other, itself last.
         """
-        i, j, last = self._first, self._second, self._last
+        i = self._first
+        j = self._second
+        last = self._last
         S = state[self.targets][self._compact]
         out = np.array([np.bincount(j, row[i] * S, data.shape[1]) for row in data])
         out[:, i[last]] += np.array(
@@ -111,9 +117,11 @@ class DenseOperator:
 
     def __init__(self, cross, make_layout, segments, couplings, f):
         start = make_layout.dense_start
-        self.q, self.levels = cross.sizes[f], cross.levels[f]
+        self.q = cross.sizes[f]
+        self.levels = cross.levels[f]
         self._dense = segments.dense
-        self._side, self._columns = make_layout.width - start, couplings[f].columns - start
+        self._side = make_layout.width - start
+        self._columns = couplings[f].columns - start
         self._level = np.repeat(np.arange(self.levels), np.diff(couplings[f].indptr))
 
     def at(self, data):
@@ -176,7 +184,9 @@ def _targets(cross, make_layout, segments, couplings, high, low):
         - make_layout.dense_start
     )
     for f in make_layout.stages[1:]:
-        start, q, m = make_layout.offsets[f], cross.sizes[f], cross.levels[f]
+        start = make_layout.offsets[f]
+        q = cross.sizes[f]
+        m = cross.levels[f]
         own = (low >= start) & (low < start + q * m)
         both = own & (high < start + q * m)
         level, effect = np.divmod(low - start, q)

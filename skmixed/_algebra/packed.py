@@ -73,7 +73,8 @@ def direction_traces(S):
 @cache
 def _pair_entries(q):
     """Entries (4, K, K) of ``X N'`` that make up :func:`pair_traces`: ``tr(X e_r e_s' N e_t e_u') = X_ur N_st``."""
-    table, (r, s) = packed_index(q), lower_triangle(q)
+    table = packed_index(q)
+    (r, s) = lower_triangle(q)
     orders = [(a, b, t, u) for a, b in ((r, s), (s, r)) for t, u in ((r, s), (s, r))]
     left = np.array([table[u, a[:, None]] for a, _, _, u in orders])
     right = np.array([table[b[:, None], t] for _, b, t, _ in orders])

@@ -24,7 +24,8 @@ class Plan:
 
     def __init__(self, cross):
         self.cross = cross
-        sizes, levels = cross.sizes, cross.levels
+        sizes = cross.sizes
+        levels = cross.levels
         factors = range(len(sizes))
         self.layout = make_layout(
             sizes, levels, [[f == g or is_nested(cross, f, g) for g in factors] for f in factors]
@@ -90,7 +91,8 @@ class Plan:
 
     def _dense_block(self):
         """Lower triangle of the cross-products of the factors in the dense block."""
-        start, side = self.layout.dense_start, self.layout.width - self.layout.dense_start
+        start = self.layout.dense_start
+        side = self.layout.width - self.layout.dense_start
         block = np.zeros((side, side))
         for f in self.layout.dense:
             self._fill_diagonal(block, f, self.layout.offsets[f] - start)
@@ -100,7 +102,8 @@ class Plan:
         return block
 
     def _fill_diagonal(self, block, f, offset):
-        q, m = self.cross.sizes[f], self.cross.levels[f]
+        q = self.cross.sizes[f]
+        m = self.cross.levels[f]
         first = offset + np.arange(m) * q
         for k, (r, c) in enumerate(triangle_entries(q)):
             block[first + r, first + c] = self.blocks[f][k]
@@ -110,7 +113,8 @@ class Plan:
         cols = self.layout.offsets[g] - start + pair.cols * self.cross.sizes[g]
         for r in range(self.cross.sizes[f]):
             for c in range(self.cross.sizes[g]):
-                i, j = rows + r, cols + c
+                i = rows + r
+                j = cols + c
                 block[np.maximum(i, j), np.minimum(i, j)] = pair.values[r, c]
 
     @property
@@ -125,7 +129,9 @@ class Plan:
 
     def to_levels(self, f, columns):
         """The inverse of :meth:`to_columns`, from all columns (width, k)."""
-        start, q, m = self.layout.offsets[f], self.cross.sizes[f], self.cross.levels[f]
+        start = self.layout.offsets[f]
+        q = self.cross.sizes[f]
+        m = self.cross.levels[f]
         return np.ascontiguousarray(
             columns[start : start + q * m].reshape(m, q, -1).transpose(1, 2, 0)
         )
@@ -149,7 +155,8 @@ class Plan:
 
     def _add_coupled(self, H, own):
         """Add what the stages and the factors after them share."""
-        rows, later = self.to_rows(H), 0.0
+        rows = self.to_rows(H)
+        later = 0.0
         for f, coupling in self.couplings.items():
             q, k, m = H[f].shape
             own[f] += (coupling.matrix @ rows).reshape(q, m, k).transpose(0, 2, 1)

@@ -8,8 +8,11 @@ import numpy as np
 def pivoted_root(T, tol=1e-14):
     """Root ``R`` with ``T = R R'`` and the order of its pivots; columns beyond the rank are exactly zero."""
     size = len(T)
-    rest, root, order = np.array(T, dtype=float), np.zeros((size, size)), []
-    remaining, cutoff = list(range(size)), tol * max(np.trace(T), np.finfo(float).tiny)
+    rest = np.array(T, dtype=float)
+    root = np.zeros((size, size))
+    order = []
+    remaining = list(range(size))
+    cutoff = tol * max(np.trace(T), np.finfo(float).tiny)
     for k in range(size):
         pivot = max(remaining, key=lambda i: rest[i, i])
         remaining.remove(pivot)
@@ -24,7 +27,8 @@ def pivoted_root(T, tol=1e-14):
 
 def semidefinite_cholesky(S, tol=1e-14):
     """Lower factor in the given order, with zero columns where a pivot vanishes."""
-    L, cutoff = np.zeros_like(S), tol * max(np.max(np.diag(S)), np.finfo(float).tiny)
+    L = np.zeros_like(S)
+    cutoff = tol * max(np.max(np.diag(S)), np.finfo(float).tiny)
     for k in range(len(S)):
         rest = S[k:, k] - L[k:, :k] @ L[k, :k]
         if rest[0] > cutoff:

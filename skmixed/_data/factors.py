@@ -44,7 +44,8 @@ class Factor:
         """One label per level; combinations are joined with a colon."""
         if self.combinations is None:
             return self.levels[0]
-        rest, parts = self.combinations, []
+        rest = self.combinations
+        parts = []
         for labels in reversed(self.levels):
             rest, code = np.divmod(rest, len(labels))
             parts.insert(0, np.asarray(labels)[code].astype(str))
@@ -65,7 +66,8 @@ def encode(values):
     """Codes 0..m-1 and the sorted labels; integers in a narrow range go through a table instead of a sort."""
     values = np.asarray(values) if not isinstance(values, pd.Categorical) else values
     if isinstance(values, np.ndarray) and values.dtype.kind in "iu" and len(values):
-        low, high = int(values.min()), int(values.max())
+        low = int(values.min())
+        high = int(values.max())
         if high - low < 4 * len(values) + 1024:
             return _encode_by_table(values, low, high)
     try:

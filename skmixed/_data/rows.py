@@ -14,7 +14,10 @@ class Rows:
     """
 
     def __init__(self, X, names, n_fixed, labels, *, effects=None, intercept=True):
-        self.X, self.names, self.n_fixed, self.labels = X, names, n_fixed, labels
+        self.X = X
+        self.names = names
+        self.n_fixed = n_fixed
+        self.labels = labels
         self.effects = effects  # the terms of a formula
         self.intercept = intercept
 

@@ -39,7 +39,8 @@ def where_known(covariance, known):
 
 def entry_jacobian(fit, entries):
     """Derivatives of the entries ``R T R'`` in the natural parameters of a generalised linear fit."""
-    owners, bases = fit.natural_parameters, fit.design.frame.bases
+    owners = fit.natural_parameters
+    bases = fit.design.frame.bases
     out = np.zeros((len(entries), len(owners)))
     for e, (k, r, c) in enumerate(entries):
         out[e] = [bases[k][r] @ B @ bases[k][c] if owner == k else 0.0 for owner, B in owners]
@@ -70,7 +71,8 @@ def linear_covariance(fit, entries):
 
 def linear_entry_jacobian(fit, parameters, entries):
     """Derivatives of the entries ``sigma^2 R T R'`` and of sigma^2, in the data's units, in (parameters, sigma)."""
-    bases, point = fit.design.frame.bases, fit.optimum.point
+    bases = fit.design.frame.bases
+    point = fit.optimum.point
     sigma = np.sqrt(fit.state.sigma2)
     out = np.zeros((len(entries) + 1, len(parameters) + 1))
     for e, (k, r, c) in enumerate(entries):
@@ -114,7 +116,8 @@ def variance_information(fit):
     with np.errstate(all="ignore"):
         hessian, tilt = _observed_hessian(fit, parameters)
         sigma = np.sqrt(fit.state.sigma2)
-        cross, last = 2.0 * tilt / sigma**3, 4.0 * fit.objective.nu / sigma**2
+        cross = 2.0 * tilt / sigma**3
+        last = 4.0 * fit.objective.nu / sigma**2
         joint = np.block(
             [[hessian + np.outer(cross, cross) / last, cross[:, None]], [cross, np.array([[last]])]]
         )
@@ -185,7 +188,8 @@ def _linear_uncertainty(fit):
 
 
 def _joint_uncertainty(fit):
-    joint, natural = fit.parameter_covariance, fit.natural_parameters
+    joint = fit.parameter_covariance
+    natural = fit.natural_parameters
     if joint is None or not natural:
         return [], None
     return natural, joint[: len(natural), : len(natural)]
@@ -223,7 +227,9 @@ def _bending(fit, parameters):
 
 def _gradient_difference(fit, parameter, width):
     """Derivative of the packed gradient along a parameter."""
-    k, h, point = parameter.term, DIFFERENCE * parameter.reach, fit.optimum.point
+    k = parameter.term
+    h = DIFFERENCE * parameter.reach
+    point = fit.optimum.point
 
     def gradient(step):
         state = fit.objective(

@@ -119,7 +119,8 @@ class LinearFit(Fitted):
     @cached_property
     def coefficients(self):
         """Fixed effects of all candidates, intercept first if there is one; 0 for aliased columns."""
-        frame, kept = self.design.frame, self.design.kept
+        frame = self.design.frame
+        kept = self.design.kept
         return frame.coefficient_map[:, kept] @ (
             self.y_scale * self.state.fixed.beta + frame.pilot[kept]
         )

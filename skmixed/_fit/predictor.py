@@ -9,11 +9,10 @@ class LinearPredictor:
     """``X beta + Z b`` in the units of the data, with b = 0 for new levels."""
 
     def __init__(self, coefficients, intercept, effects, terms):
-        self.coefficients, self.intercept = coefficients, intercept
-        self.effects, self.terms = (
-            effects,
-            terms,
-        )  # per factor (levels, q); the terms they belong to
+        self.coefficients = coefficients
+        self.intercept = intercept
+        self.effects = effects
+        self.terms = terms  # per factor (levels, q); the terms they belong to
 
     def __call__(self, rows, codes):
         eta = rows.X[:, : rows.n_fixed] @ self.coefficients + self.intercept

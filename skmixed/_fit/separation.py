@@ -37,5 +37,6 @@ def infinite_estimates(fit, X, y, intercept, codes):
 
 def _is_homogeneous(codes, y, n):
     """Whether every level has one outcome only, and some level more than one of the n observations."""
-    counts, ones = np.bincount(codes), np.bincount(codes, y)
+    counts = np.bincount(codes)
+    ones = np.bincount(codes, y)
     return bool(1 < len(counts) < n and np.all((ones == 0) | (ones == counts)))

@@ -33,10 +33,8 @@ class Training:
 
     def sums(self):
         """Number of rows, and sums of weights and responses that depend on their order."""
-        w, largest = (
-            np.ones(len(self.y)) if self.weights is None else self.weights,
-            np.max(np.abs(self.y)),
-        )
+        w = np.ones(len(self.y)) if self.weights is None else self.weights
+        largest = np.max(np.abs(self.y))
         y = self.y / (largest or 1.0)  # whose squares do not overflow
         return len(y), largest, np.sum(w), w @ y, w @ y**2, np.linspace(0.0, 1.0, len(y)) @ (w * y)
 

@@ -55,7 +55,8 @@ class Linearised:
         return len(self.mean)
 
     def __getitem__(self, rows):
-        z, codes = [v[rows] for v in self.z], [c[rows] for c in self.codes]
+        z = [v[rows] for v in self.z]
+        codes = [c[rows] for c in self.codes]
         return Linearised(
             self.mean[rows], self.slope[rows], self.bend[rows], self.x[rows], z, codes
         )
@@ -140,7 +141,8 @@ class Uncertainty:
             for v, code in zip(rows.z, rows.codes, strict=True)
         ]
         along_covariances = rows.bend[:, None] * self.prior_derivatives(new, len(rows))
-        effects, along_beta = self._along_effects(rows), rows.slope[:, None] * rows.x
+        effects = self._along_effects(rows)
+        along_beta = rows.slope[:, None] * rows.x
         if effects.nnz:
             along_beta = along_beta - effects @ self._B
         return Estimates(rows.mean, effects, np.hstack([along_covariances, along_beta]))
@@ -214,7 +216,9 @@ def prior_variances(T, z, codes):
 
 def _sparse_rows(plan, z, codes):
     """Rows z over all effects, in elimination order; unseen levels are left out."""
-    rows, columns, values = [], [], []
+    rows = []
+    columns = []
+    values = []
     for f, (v, code) in enumerate(zip(z, codes, strict=True)):
         known = np.flatnonzero(code >= 0)
         for r in range(v.shape[1]):
@@ -229,7 +233,8 @@ def _taken(elimination, Z):
     """Pairs (left, right) with ``ZMZ'`` the sum of ``left right'``, for sparse rows Z, by forward elimination."""
     plan = elimination.plan
     for f in plan.layout.stages:
-        q, m = plan.cross.sizes[f], plan.cross.levels[f]
+        q = plan.cross.sizes[f]
+        m = plan.cross.levels[f]
         start = plan.layout.offsets[f]
         own = Z[:, start : start + q * m]
         taken = own @ _block_diagonal(elimination.M[f], q)

@@ -19,9 +19,12 @@ class AverageInformation:
     """
 
     def __init__(self, block):
-        rows, w, plan = block.rows, block.point.weight, block.elimination.plan
+        rows = block.rows
+        w = block.point.weight
+        plan = block.elimination.plan
         H = working_variates(block.mode.scores)
-        AH, WX = plan.multiply(H), rows.level_fixed(w)
+        AH = plan.multiply(H)
+        WX = rows.level_fixed(w)
         _, F, explained = block.elimination.solve(
             [np.hstack(pair) for pair in zip(AH, WX, strict=True)]
         )
@@ -50,12 +53,15 @@ class ExactHessian:
     """
 
     def __init__(self, block):
-        self.rows, self.point = block.rows, block.point
+        self.rows = block.rows
+        self.point = block.point
         (self.s,), (self.a,), (self.tau,) = block.mode.scores, *block._response
         (self.N,), (self.M,) = block.elimination.precisions()
         (self.A,) = block.elimination.plan.blocks
         self.v = block._skewed[0]
-        self.q, self.n_packed, self.p = len(self.s), len(self.A), self.rows.x.shape[1]
+        self.q = len(self.s)
+        self.n_packed = len(self.A)
+        self.p = self.rows.x.shape[1]
         self.w = self.point.weight
         (self.U,) = self.rows.level_fixed(self.w)
         self._differentiate()
@@ -85,7 +91,8 @@ class ExactHessian:
     def _through_predictor(self):
         """Terms in products of the changes of eta."""
         c = self.point.curvature * self.v - self.point.skew * self.rows.random_part([self.a])
-        (Uc,), (Ac,) = self.rows.level_fixed(c), self.rows.level_blocks(c)
+        (Uc,) = self.rows.level_fixed(c)
+        (Ac,) = self.rows.level_blocks(c)
         crossed = inner_products(self._padded(Uc), self.b)
         H = crossed + crossed.T + inner_products(self.b, multiply_levels(Ac, self.b))
         H[self.n_packed :] += 2.0 * inner_products(self.U, self.b)
@@ -100,7 +107,8 @@ class ExactHessian:
 
     def _along_T(self):
         """``tr(K A_j K'E_i) + tau'E_i s_j``: rows are directions of T, columns all."""
-        A, M = unpack(self.A, self.q), unpack(self.M, self.q)
+        A = unpack(self.A, self.q)
+        M = unpack(self.M, self.q)
         K = [
             [(r == c) - sum(A[r][k] * M[k][c] for k in range(self.q)) for c in range(self.q)]
             for r in range(self.q)

@@ -25,7 +25,9 @@ class GlmmDeviance:
     """``-2 log L`` of a generalised linear mixed model as a function of T (one matrix per factor) and beta."""
 
     def __init__(self, blocks, family, integration):
-        self.blocks, self.family, self.integration = blocks, family, integration
+        self.blocks = blocks
+        self.family = family
+        self.integration = integration
         self.plans = [Plan(block.pattern) for block in blocks]
         self.n = sum(block.n for block in blocks)
         self.null_deviance = _null_deviance(blocks, family, self.n)
@@ -54,7 +56,8 @@ class GlmmDeviance:
 
     def with_response(self, y):
         """The deviance of other responses, block after block."""
-        other, ends = copy(self), np.cumsum([0] + [len(block.y) for block in self.blocks])
+        other = copy(self)
+        ends = np.cumsum([0] + [len(block.y) for block in self.blocks])
         other.blocks = [
             replace(b, y=y[lo:hi]) for b, (lo, hi) in zip(self.blocks, pairwise(ends), strict=True)
         ]
@@ -78,7 +81,9 @@ class GlmmState:
     """
 
     def __init__(self, objective, T, beta, near=None):
-        self.objective, self.T, self.beta = objective, T, beta
+        self.objective = objective
+        self.T = T
+        self.beta = beta
         integration = objective.integration
         self.roots = [integration.root(f, t) for f, t in enumerate(T)]
         near = near or [Guess.zero(plan) for plan in objective.plans]

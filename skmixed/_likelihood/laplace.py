@@ -46,12 +46,10 @@ class LaplacePart:
     """Contribution of one block of rows to the Laplace deviance and its derivatives."""
 
     def __init__(self, mode):
-        self.mode, self.rows, self.point, self.elimination = (
-            mode,
-            mode.rows,
-            mode.point,
-            mode.elimination,
-        )
+        self.mode = mode
+        self.rows = mode.rows
+        self.point = mode.point
+        self.elimination = mode.elimination
 
     @property
     def value(self):

@@ -28,16 +28,19 @@ def laplace_error(state, objective):
 
     None for several factors, or more effects per level than a product rule can handle.
     """
-    first, q = objective.blocks[0], len(state.T[0])
+    first = objective.blocks[0]
+    q = len(state.T[0])
     if not first.is_separable or q > MAX_DIMENSION:
         return None
-    integration, levels = AdaptiveQuadrature(CHECK_POINTS, np.eye(q)), first.groups[0].n_levels
+    integration = AdaptiveQuadrature(CHECK_POINTS, np.eye(q))
+    levels = first.groups[0].n_levels
     share = min(1.0, CHECK_EVALUATIONS / (len(first.y) * CHECK_POINTS**q))
     rows = first.first_levels(max(1, int(levels * share)))
     guess = Guess([state.blocks[0].mode.c[0][:, : rows.groups[0].n_levels]])
     roots = [integration.root(0, state.T[0])]
     mode = Mode(rows, Plan(rows.pattern), objective.family, state.T, roots, state.beta, guess)
-    laplace, quadrature = LaplacePart(mode), integration.block(mode)
+    laplace = LaplacePart(mode)
+    quadrature = integration.block(mode)
     scale = objective.levels[0] / rows.groups[0].n_levels
     slope = np.concatenate(
         [

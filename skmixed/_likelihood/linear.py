@@ -88,7 +88,8 @@ class ProfiledDeviance:
 
     def __init__(self, plan, reml):
         cross = plan.cross
-        self.plan, self.reml = plan, float(reml)
+        self.plan = plan
+        self.reml = float(reml)
         self.n = cross.n
         self.nu = max(cross.n - self.reml * cross.n_fixed, np.finfo(float).eps)
         self.gram = cross.fixed_gram()
@@ -127,10 +128,13 @@ class WorkingDeviance(ProfiledDeviance):
     """The same with sigma^2 = 1 known, up to a constant: the working model of a generalised linear mixed model."""
 
     def __init__(self, plan, cross):
-        self.plan, self.reml, self.nu = plan, 0.0, cross.n
+        self.plan = plan
+        self.reml = 0.0
+        self.nu = cross.n
         self.gram = cross.fixed_gram()
         self.U = [cross.fixed_sums(f) for f in range(len(cross.sizes))]
-        self.n, self.least_r2 = cross.n, 0.0
+        self.n = cross.n
+        self.least_r2 = 0.0
 
     def criterion(self, r2):
         return r2
@@ -282,7 +286,8 @@ def average_information(elimination, scores):
 
 def working_variates(scores):
     """Columns ``E_a g`` for every packed direction a of every factor, zero in the other factors."""
-    starts, out = np.cumsum([0] + [packed_size(len(g)) for g in scores]), []
+    starts = np.cumsum([0] + [packed_size(len(g)) for g in scores])
+    out = []
     for f, g in enumerate(scores):
         h = np.zeros((len(g), starts[-1], g.shape[1]))
         for k, (r, c) in enumerate(triangle_entries(len(g))):
@@ -304,11 +309,13 @@ class FactorSums:
         self.q, columns, levels = self.F.shape
         flat = self.F.reshape(-1, levels)
         self.outer = (flat @ flat.T).reshape(self.q, columns, self.q, columns)
-        self.contrast, self.scores = state.fixed.contrast, state.scores[f]
+        self.contrast = state.fixed.contrast
+        self.scores = state.scores[f]
 
     @cached_property
     def gradient(self):
-        o, C = self.state.objective, self.state.fixed.covariance
+        o = self.state.objective
+        C = self.state.fixed.covariance
         N = self.N_counted.sum(axis=1)[packed_index(self.q)]
         fixed = np.einsum("apbr,pr->ab", self.outer[:, :-1, :, :-1], C)
         return N - o.reml * fixed - o.precision(self.state.r2) * self.gg_sum

@@ -38,14 +38,19 @@ class Mode:
     """
 
     def __init__(self, rows, plan, family, T, roots, beta, guess):
-        self.rows, self.plan, self.family, self.T, self.roots = rows, plan, family, T, roots
+        self.rows = rows
+        self.plan = plan
+        self.family = family
+        self.T = T
+        self.roots = roots
         self.fixed = rows.x @ beta
         self._move(guess.c)
         self._climb(None if rows.is_separable else guess.elimination)
         self.elimination = self._factored()
 
     def _move(self, c):
-        self.c, self.b = c, [t @ part for t, part in zip(self.T, c, strict=True)]
+        self.c = c
+        self.b = [t @ part for t, part in zip(self.T, c, strict=True)]
         self._evaluate()
 
     def _evaluate(self):
@@ -70,10 +75,12 @@ class Mode:
 
         Where factorising is expensive, a factorisation is used as long as it takes the decrement down quickly.
         """
-        last, is_fresh = np.inf, False
+        last = np.inf
+        is_fresh = False
         for _ in range(MAX_MODE_STEPS):
             if elimination is None:
-                elimination, is_fresh = self._factored(), True
+                elimination = self._factored()
+                is_fresh = True
             decrement, step = self._newton_step(elimination)
             if not is_fresh and not decrement <= REUSE * last:
                 elimination = None
@@ -85,7 +92,8 @@ class Mode:
                 continue
             if decrement < (MODE_TOLERANCE if is_fresh else MODE_TOLERANCE**2):
                 return
-            last, is_fresh = decrement, False
+            last = decrement
+            is_fresh = False
             if self.rows.is_separable:
                 elimination = None
         raise np.linalg.LinAlgError("the conditional modes are out of reach")
@@ -103,8 +111,10 @@ class Mode:
 
     def _step(self, steps):
         """Take the step, halved where the penalised deviance of a part would rise; False if no fraction will do."""
-        start, before = self.c, self.penalised
-        allowed, length = before + 1e-9 * np.abs(before) + 1e-12, np.ones_like(before)
+        start = self.c
+        before = self.penalised
+        allowed = before + 1e-9 * np.abs(before) + 1e-12
+        length = np.ones_like(before)
         for _ in range(MAX_HALVINGS):
             self._move([c + length * step for c, step in zip(start, steps, strict=True)])
             rises = ~(self.penalised <= allowed)

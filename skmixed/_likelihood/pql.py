@@ -30,7 +30,8 @@ def pql_start(objective, model):
 
     ``model`` is the :class:`~skmixed._covariance.CovarianceModel` of the terms.
     """
-    eta, last = [objective.family.start(block.y) for block in objective.blocks], None
+    eta = [objective.family.start(block.y) for block in objective.blocks]
+    last = None
     for _ in range(ROUNDS):
         working = working_deviance(objective, eta)
         found = minimize(
@@ -73,7 +74,8 @@ def working_deviance(objective, eta, floor=0.0):
     parts = []
     for block, current in zip(objective.blocks, eta, strict=True):
         point = objective.family.at(current, block.y, block.m)
-        w, r = np.maximum(point.weight, floor * np.max(point.weight)), point.score
+        w = np.maximum(point.weight, floor * np.max(point.weight))
+        r = point.score
         square = np.sum(w * current**2 + 2.0 * current * r + r**2 / np.maximum(w, 1e-8))
         parts.append(block.cross_products(w, w * current + r, square))
     cross = joined(parts)

@@ -62,7 +62,8 @@ class AdaptiveQuadrature:
     exact = False
 
     def __init__(self, points, basis):
-        self.points, self.axes = points, np.linalg.qr(basis.T)[0]
+        self.points = points
+        self.axes = np.linalg.qr(basis.T)[0]
         self.rule = Rule.product(points, len(basis))
 
     def root(self, f, T):
@@ -80,7 +81,8 @@ class QuadraturePart(LaplacePart):
     def __init__(self, mode, integration):
         super().__init__(mode)
         self.integration = integration
-        (self.L,), (self.c,) = mode.roots, mode.c
+        (self.L,) = mode.roots
+        (self.c,) = mode.c
         self.q = len(self.L)
         self.u = self.L.T @ self.c
         (A,) = self.elimination.plan.blocks
@@ -95,7 +97,8 @@ class QuadraturePart(LaplacePart):
     @cached_property
     def integral(self):
         """Sums over the nodes, relative to the density at the mode."""
-        found, rule = _Integral(self), self.integration.rule
+        found = _Integral(self)
+        rule = self.integration.rule
         batch = max(1, EVALUATIONS_PER_BATCH // len(self.point.eta))
         for lo in range(0, len(rule.nodes), batch):
             found.add(rule.nodes[lo : lo + batch], rule.log_weights[lo : lo + batch])
@@ -134,11 +137,9 @@ class QuadraturePart(LaplacePart):
     def _root_gradients(self):
         """``dd / dL`` for any change of L, of every level (q, q, m)."""
         G, a, kappa = self._moved
-        (A,), (s,), (zk,) = (
-            self.elimination.plan.blocks,
-            self.mode.scores,
-            self.rows.level_sums(kappa),
-        )
+        (A,) = self.elimination.plan.blocks
+        (s,) = self.mode.scores
+        (zk,) = self.rows.level_sums(kappa)
         A = unpack(A, self.q)
         LG = [
             [sum(self.L[r, k] * G[k][c] for k in range(self.q)) for c in range(self.q)]
@@ -155,15 +156,21 @@ class _Integral:
     """What is summed over the nodes of every level."""
 
     def __init__(self, block):
-        self.block, q, m = block, block.q, block.u.shape[1]
+        self.block = block
+        q = block.q
+        m = block.u.shape[1]
         self._codes = block.rows.groups[0].codes
-        self.total, self._score = np.zeros(m), np.zeros(len(self._codes))
-        self._e, self._outer = np.zeros((q, m)), np.zeros((q, q, m))
+        self.total = np.zeros(m)
+        self._score = np.zeros(len(self._codes))
+        self._e = np.zeros((q, m))
+        self._outer = np.zeros((q, q, m))
         self._Y = [[np.zeros(m) for _ in range(r + 1)] for r in range(q)]
 
     def add(self, z, log_weights):
         """Some nodes (k, q) of every level."""
-        block, q, (group,) = self.block, self.block.q, self.block.rows.groups
+        block = self.block
+        q = self.block.q
+        (group,) = self.block.rows.groups
         shift = np.array(
             [
                 sum(np.multiply.outer(z[:, r], block.half[r][c]) for r in range(c, q))
@@ -226,8 +233,11 @@ def _agreeing(D, L, root_gradient, axes):
     In the coordinates of the axes the root is lower triangular; columns that vanish with T say nothing, so there D
     stays.
     """
-    q, (rows, cols) = len(L), lower_triangle(len(L))
-    lower, wanted, D = axes.T @ L, axes.T @ root_gradient, axes.T @ D @ axes
+    q = len(L)
+    (rows, cols) = lower_triangle(len(L))
+    lower = axes.T @ L
+    wanted = axes.T @ root_gradient
+    D = axes.T @ D @ axes
     units = np.zeros((len(rows), q, q))
     units[np.arange(len(rows)), rows, cols] = units[np.arange(len(rows)), cols, rows] = 1.0
     system = 2.0 * np.einsum("aij,jk->ika", units, lower)[rows, cols]

@@ -20,8 +20,11 @@ class WithoutEffects(ProfiledDeviance):
     U = ()
 
     def __init__(self, objective):
-        self.gram, self.reml, self.nu = objective.gram, objective.reml, objective.nu
-        self.n, self.least_r2 = objective.n, objective.least_r2
+        self.gram = objective.gram
+        self.reml = objective.reml
+        self.nu = objective.nu
+        self.n = objective.n
+        self.least_r2 = objective.least_r2
 
 
 LARGEST_EXPONENT = 60.0  # of sigma^2 in the frame's units
@@ -47,7 +50,8 @@ class AbsoluteState:
     degenerate = False
 
     def __init__(self, objective, T, sigma2):
-        self.objective, self.sigma2 = objective, sigma2
+        self.objective = objective
+        self.sigma2 = sigma2
         self.relative = [t / sigma2 for t in T]
         self.inner = LinearState(KnownScale(objective, sigma2), self.relative)
         left = np.diag(self.inner.fixed.chol) ** 2 / np.diag(objective.gram)[:-1]
@@ -100,7 +104,8 @@ class AbsoluteState:
         if not self.relative:
             return np.array([[self._share]])
         T, F = self._packed
-        H, crossed = self.inner.hessian, self.inner.tilt / self.sigma2
+        H = self.inner.hessian
+        crossed = self.inner.tilt / self.sigma2
         along = (crossed - F - H @ T) / self.sigma2
         last = self._share - 2.0 * crossed @ T + T @ H @ T + F @ T
         return np.block([[H / self.sigma2**2, along[:, None]], [along, np.array([[last]])]])
@@ -127,7 +132,10 @@ class PinnedColumns(ProfiledDeviance):
     """The full likelihood with one combination of the fixed effects known: other columns, another response."""
 
     def __init__(self, objective, columns):
-        self.plan, self.reml, self.n, self.nu = objective.plan, 0.0, objective.n, objective.n
+        self.plan = objective.plan
+        self.reml = 0.0
+        self.n = objective.n
+        self.nu = objective.n
         self.gram = columns.T @ objective.gram @ columns
         self.U = [np.ascontiguousarray(np.einsum("qcm,cd->qdm", U, columns)) for U in objective.U]
         self.least_r2 = objective.least_r2

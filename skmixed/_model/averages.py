@@ -51,7 +51,8 @@ def _averaged_derivative(function, eta, sd):
 
 def _averaged(function, wide, eta, sd):
     """Rows in the order of their sd, so that those of one chunk need about as many nodes."""
-    out, order = np.empty(len(eta)), np.argsort(sd)
+    out = np.empty(len(eta))
+    order = np.argsort(sd)
     borders = np.searchsorted(sd[order], [0.0, WIDE], side="right")
     certain, narrow, broad = np.split(order, borders)
     out[certain] = function(eta[certain])

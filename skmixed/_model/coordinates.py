@@ -25,7 +25,9 @@ from .structures import Chart, Unstructured
 class StandardDeviation:
     """Of the first effect: its 1 x 1 root is the coordinate."""
 
-    size, low, high = 1, 0.0, np.inf
+    size = 1
+    low = 0.0
+    high = np.inf
 
     @staticmethod
     def start(U):
@@ -40,7 +42,9 @@ class StandardDeviation:
 class Correlation:
     """Of the first two effects: coordinates are its arcsine and the logarithms of the standard deviations."""
 
-    size, low, high = 2, -np.pi / 2, np.pi / 2
+    size = 2
+    low = -np.pi / 2
+    high = np.pi / 2
 
     @staticmethod
     def start(U):
@@ -49,10 +53,12 @@ class Correlation:
 
     @staticmethod
     def root(x):
-        angle, (first, second) = x[0], np.exp(x[1:])
+        angle = x[0]
+        (first, second) = np.exp(x[1:])
         row = np.array([[0.0, 0.0], [second * np.sin(angle), second * np.cos(angle)]])
         turned = np.array([[0.0, 0.0], [second * np.cos(angle), -second * np.sin(angle)]])
-        top, zero = np.array([[first, 0.0], [0.0, 0.0]]), np.zeros((2, 2))
+        top = np.array([[first, 0.0], [0.0, 0.0]])
+        zero = np.zeros((2, 2))
         curved = [[-row, zero, turned], [zero, top, zero], [turned, zero, row]]
         return top + row, np.array([turned, top, row]), np.array(curved)
 
@@ -60,7 +66,9 @@ class Correlation:
 class Covariance:
     """Of the first two effects: the others are the logarithm of the first standard deviation and what is left."""
 
-    size, low, high = 2, -np.inf, np.inf
+    size = 2
+    low = -np.inf
+    high = np.inf
 
     @staticmethod
     def start(U):
@@ -71,12 +79,15 @@ class Covariance:
 
     @staticmethod
     def root(x):
-        covariance, first, left = x[0], np.exp(x[1]), x[2]
+        covariance = x[0]
+        first = np.exp(x[1])
+        left = x[2]
 
         def entries(top, low, last=0.0):
             return np.array([[top, 0.0], [low, last]])
 
-        zero, crossed = np.zeros((2, 2)), entries(0.0, -1.0 / first)
+        zero = np.zeros((2, 2))
+        crossed = entries(0.0, -1.0 / first)
         derivatives = [
             entries(0.0, 1.0 / first),
             entries(first, -covariance / first),
@@ -109,7 +120,9 @@ class RootCoordinates:
     """
 
     def __init__(self, rows, head):
-        h, self.size, self.head = head.size, rows.shape[1], head
+        h = head.size
+        self.size = rows.shape[1]
+        self.head = head
         others = np.linalg.qr(rows.T, mode="complete")[0][:, h:].T
         self.inverse = np.vstack([rows, others])
         self.G = np.linalg.inv(self.inverse)
@@ -117,7 +130,8 @@ class RootCoordinates:
 
     def state(self, T):
         """The coordinates of T."""
-        h, S = self.head.size, self.inverse @ T @ self.inverse.T
+        h = self.head.size
+        S = self.inverse @ T @ self.inverse.T
         x = self.head.start(S[:h, :h])
         below = np.linalg.lstsq(self.head.root(x)[0], S[:h, h:], rcond=1e-12)[0].T
         return self._made(x, below, S[h:, h:] - below @ below.T)
@@ -177,7 +191,8 @@ class RootCoordinates:
 
     def _places(self, order):
         """Rows and columns in L of the free entries: those below the head, then the root of the rest."""
-        h, left = self.head.size, self.size - self.head.size
+        h = self.head.size
+        left = self.size - self.head.size
         below = np.divmod(np.arange(left * h), h)
         a, b = lower_triangle(left)
         rows = order[a] if left else a
@@ -195,12 +210,14 @@ class RootCoordinates:
 
     def _second(self, D, root, moved, curved):
         out = 2.0 * np.einsum("aij,bij->ab", D @ moved, moved)
-        n, h = len(curved), self.head.size
+        n = len(curved)
+        h = self.head.size
         out[:n, :n] += 2.0 * np.einsum("ij,abij->ab", (D @ root)[:, :h], curved)
         return out
 
     def _moved(self, state, order, step):
-        n, h = len(state.head), self.head.size
+        n = len(state.head)
+        h = self.head.size
         L = np.block([[np.zeros((h, self.size))], [state.below, state.rest]])
         np.add.at(L, self._places(order), step[n:])
         return self.settled(Root(state.head + step[:n], L[h:, :h], L[h:, h:]))
@@ -210,7 +227,9 @@ class SpectralCoordinates:
     """``T = sum_k v_k(x) P_k`` for orthogonal projections P_k: coordinates x of the variances of a structure."""
 
     def __init__(self, structure, variances):
-        self.size, self.projections, self.head = structure.size, structure.projections, variances
+        self.size = structure.size
+        self.projections = structure.projections
+        self.head = variances
         self._ranks = np.trace(self.projections, axis1=1, axis2=2)
 
     def state(self, T):
@@ -241,7 +260,8 @@ class SpectralCoordinates:
 class Squares:
     """Independent variances, the profiled one first: coordinates are the standard deviations."""
 
-    low, high = 0.0, np.inf
+    low = 0.0
+    high = np.inf
 
     def __init__(self, count, profiled):
         self.order = np.append(profiled, np.delete(np.arange(count), profiled))
@@ -262,8 +282,10 @@ class Polar:
     """
 
     def __init__(self, size, angle_first):
-        self.factors, self.turn = size * np.array([1.0 / (size - 1), 1.0]), -1 if angle_first else 1
-        self.low, self.high = 0.0, np.pi / 2 if angle_first else np.inf
+        self.factors = size * np.array([1.0 / (size - 1), 1.0])
+        self.turn = -1 if angle_first else 1
+        self.low = 0.0
+        self.high = np.pi / 2 if angle_first else np.inf
 
     def start(self, v):
         parts = np.sqrt(v / self.factors)
@@ -287,7 +309,8 @@ class Shifted:
     The variances differ by q c.
     """
 
-    low, high = -np.inf, np.inf
+    low = -np.inf
+    high = np.inf
 
     def __init__(self, size):
         self.size = size
@@ -296,7 +319,8 @@ class Shifted:
         return np.array([(v[1] - v[0]) / self.size, np.sqrt(np.min(v))])
 
     def variances(self, x):
-        gap, larger = self.size * x[0], np.array([x[0] < 0, x[0] >= 0])
+        gap = self.size * x[0]
+        larger = np.array([x[0] < 0, x[0] >= 0])
         v = x[1] ** 2 + np.where(larger, abs(gap), 0.0)
         first = np.array([larger * self.size * np.array([-1.0, 1.0]), [2.0 * x[1]] * 2])
         return v, first, np.array([[[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [2.0, 2.0]]])

@@ -31,7 +31,8 @@ class Covariances:
     """
 
     def __init__(self, blocks, sizes):
-        self.blocks, self.sizes = tuple(blocks), tuple(sizes)
+        self.blocks = tuple(blocks)
+        self.sizes = tuple(sizes)
         self._starts = np.concatenate([[0], np.cumsum([q * (q + 1) // 2 for q in sizes])])
 
     def assemble(self, point):
@@ -84,8 +85,10 @@ class Parameters:
     """Covariances and fixed effects together: a point is the list of the terms' matrices, then beta."""
 
     def __init__(self, model, n_fixed):
-        self.covariances, self.n_fixed = model, n_fixed
-        self.blocks, self.split = model.blocks, model.split
+        self.covariances = model
+        self.n_fixed = n_fixed
+        self.blocks = model.blocks
+        self.split = model.split
 
     def assemble(self, point):
         """The matrices of the factors, then beta."""
@@ -97,7 +100,8 @@ class Parameters:
 
     def chart(self, point):
         """The chart of the covariances, and beta as it is."""
-        inner, p = self.covariances.chart(point[:-1]), self.n_fixed
+        inner = self.covariances.chart(point[:-1])
+        p = self.n_fixed
         k = len(inner.derivatives)
         return Chart(
             derivatives=block_diagonal([inner.derivatives, np.eye(p)]),

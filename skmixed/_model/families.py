@@ -25,11 +25,14 @@ class BernoulliRows:
     """Bernoulli rows at one linear predictor; everything comes from ``t = exp(-|eta|)``, which cannot overflow."""
 
     def __init__(self, eta, y, m):
-        self.eta, self.y, self.m = eta, y, m
+        self.eta = eta
+        self.y = y
+        self.m = m
         t = np.abs(eta)
         np.negative(t, out=t)
         np.exp(t, out=t)
-        self._t, self._larger = t, 1.0 / (1.0 + t)  # the larger of both probabilities
+        self._t = t
+        self._larger = 1.0 / (1.0 + t)  # the larger of both probabilities
 
     @cached_property
     def mean(self):

@@ -96,7 +96,8 @@ class Spectral:
 
     def __init__(self, projections, basis, invariance):
         self.size = projections.shape[1]
-        self.projections, self.basis = projections, basis
+        self.projections = projections
+        self.basis = basis
         self.invariance = invariance
         self._ranks = np.trace(projections, axis1=1, axis2=2)
 

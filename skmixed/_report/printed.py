@@ -34,8 +34,10 @@ class PrintedSummary(Summary):
     def as_latex(self):
         """Tables as LaTeX, the title above them."""
         plain = Summary()
-        plain.tables, plain.extra_txt = self.tables, self.extra_txt.translate(LATEX)
-        start, title = "\\begin{center}\n", self._blocks[0].title.translate(LATEX)
+        plain.tables = self.tables
+        plain.extra_txt = self.extra_txt.translate(LATEX)
+        start = "\\begin{center}\n"
+        title = self._blocks[0].title.translate(LATEX)
         return plain.as_latex().replace(start, f"{start}\\textbf{{{title}}}\n\n", 1)
 
 

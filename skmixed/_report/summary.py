@@ -231,7 +231,9 @@ def _coefficient_cells(row, coefficients):
 
 def _variance_table(results, labels, level):
     table = results.variance_table(level=level)
-    stubs, data, entries = [], [], results._variances.entries
+    stubs = []
+    data = []
+    entries = results._variances.entries
     previous = None
     for row, term in zip_longest(table.itertuples(), [k for k, _, _ in entries]):
         if term is not None and term != previous:

@@ -96,7 +96,9 @@ def _first_minimum(minimum_from, model, start):
 
 def _snapped(model, optimum, floors):
     """Move variances that are zero but for rounding to exactly zero, where the deviance allows it."""
-    point, current, evaluations = list(optimum.point), optimum.evaluation, 0
+    point = list(optimum.point)
+    current = optimum.evaluation
+    evaluations = 0
     for k, block in enumerate(model.blocks):
         typical = np.max(floors[block.factor][block.window], initial=0.0) / SHRINKAGE_FLOOR
         for candidate in _candidates(block, point[k], typical, _is_flat(model, optimum, k)):
@@ -104,7 +106,8 @@ def _snapped(model, optimum, floors):
             trial = current.at(model.assemble(trial_point))
             evaluations += 1
             if trial.value <= current.value + NEGLIGIBLE_RISE + current.noise:
-                point, current = trial_point, trial
+                point = trial_point
+                current = trial
                 break
     return replace(
         optimum, point=point, evaluation=current, n_evaluations=optimum.n_evaluations + evaluations

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-SHRINK, GROW, ACCEPT = 0.3, 3.0, 1e-3
+SHRINK = 0.3
+GROW = 3.0
+ACCEPT = 1e-3
 LAST_STEP = (
     1e-3  # the step that met the tolerance is taken if it promises more than this share of it
 )
@@ -43,7 +45,8 @@ def trust_region_step(gradient, hessian, radius):
     slope = vectors.T @ gradient
     largest = max(np.max(np.abs(values)), np.finfo(float).tiny)
     flat = (np.abs(values) <= 1e-11 * largest) & (np.abs(slope) <= 1e-7 * np.sqrt(largest))
-    values, slope = np.where(flat, largest, values), np.where(flat, 0.0, slope)
+    values = np.where(flat, largest, values)
+    slope = np.where(flat, 0.0, slope)
     lowest = np.min(values)
     if lowest > 0:
         step = -slope / values
@@ -68,7 +71,8 @@ def _multiplier(values, slope, radius):
 
 def _with_negative_curvature(step, values, radius):
     """The hard case: go to the boundary along the direction of most negative curvature."""
-    lowest, missing = int(np.argmin(values)), radius**2 - step @ step
+    lowest = int(np.argmin(values))
+    missing = radius**2 - step @ step
     if values[lowest] < 0 and missing > 1e-6 * radius**2:
         step = step.copy()
         step[lowest] += np.sqrt(missing) * (1.0 if step[lowest] >= 0 else -1.0)
@@ -133,10 +137,15 @@ class _Search:
     """The state of one minimisation: point, evaluation, trust region, and what has been tried."""
 
     def __init__(self, objective, manifold, start, tol, report, secants):
-        self.objective, self.manifold, self.tol, self.report = objective, manifold, tol, report
-        self.point, self.current = start, objective(manifold.assemble(start))
+        self.objective = objective
+        self.manifold = manifold
+        self.tol = tol
+        self.report = report
+        self.point = start
+        self.current = objective(manifold.assemble(start))
         self.radius = max(1.0, manifold.chart(start).radius)
-        self.n_evaluations, self.model = 1, None
+        self.n_evaluations = 1
+        self.model = None
         self.secants = (
             secants  # pairs (step, change of the gradient); None where they are not wanted
         )
@@ -196,12 +205,14 @@ class _Search:
                     *self.secants[1 - MAX_SECANTS :],
                     (step, trial.slope - self.current.slope),
                 ]
-            self.point, self.current = candidate, trial
+            self.point = candidate
+            self.current = trial
         return rho > ACCEPT
 
     def _agreement(self, trial, predicted):
         """Actual over predicted decrease; one where both are rounding noise."""
         if not np.isfinite(trial.value):
             return -1.0
-        decrease, noise = self.current.value - trial.value, 100 * self.current.noise
+        decrease = self.current.value - trial.value
+        noise = 100 * self.current.noise
         return 1.0 if predicted < noise and abs(decrease) < noise else decrease / predicted

@@ -53,7 +53,8 @@ def _floors(means):
 
 
 def _moment_estimates(objective):
-    G, p = objective.gram, len(objective.gram) - 1
+    G = objective.gram
+    p = len(objective.gram) - 1
     beta = np.linalg.lstsq(G[:p, :p], G[:p, p], rcond=None)[0]
     contrast = np.append(-beta, 1.0)
     rss = float(contrast @ G @ contrast)

@@ -31,7 +31,8 @@ class Grouping:
     """Sums of rows by level: a sparse matrix of ones, one row per level."""
 
     def __init__(self, codes, n_levels):
-        self.codes, self.n_levels = codes, n_levels
+        self.codes = codes
+        self.n_levels = n_levels
         counts = np.bincount(codes, minlength=n_levels)
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
         in_order = len(codes) < 2 or bool(np.all(codes[1:] >= codes[:-1]))
@@ -112,7 +113,8 @@ class RowBlock:
 
     def level_sums_each(self, values):
         """``Z'values`` of the single factor for values (k, n), (q, k, m)."""
-        (z,), (group,) = self.z, self.groups
+        (z,) = self.z
+        (group,) = self.groups
         return np.array([group.sum_each(times(column, values)) for column in z])
 
     def level_blocks(self, weights):
@@ -153,8 +155,10 @@ class RowBlock:
 
     def moments(self, weights):
         """Sums of ``w z_r z_c`` times x and z for the packed entries (r, c) of one factor: (K, p, m) and (K, q, m)."""
-        (z,), (group,) = self.z, self.groups
-        with_x, with_z = [], []
+        (z,) = self.z
+        (group,) = self.groups
+        with_x = []
+        with_z = []
         for r, c in triangle_entries(len(z)):
             product = times(z[r], times(z[c], weights))
             with_x.append(group.sum(product[:, None] * self.x).T)
@@ -197,10 +201,8 @@ class RowBlock:
     def first_levels(self, n):
         """The rows of the first levels."""
         rows = slice(0, int(np.searchsorted(self.groups[0].codes, n)))
-        group, m = (
-            Grouping(self.groups[0].codes[rows], n),
-            self.m[rows] if np.ndim(self.m) else self.m,
-        )
+        group = Grouping(self.groups[0].codes[rows], n)
+        m = self.m[rows] if np.ndim(self.m) else self.m
         z = (tuple(None if column is None else column[rows] for column in self.z[0]),)
         return replace(
             self, x=self.x[rows], z=z, y=self.y[rows], m=m, groups=(group,), levels=slice(0, n)
@@ -229,7 +231,8 @@ class RowBlock:
 
         The pool is the columns of all Z_f, those of X, and the response.
         """
-        sizes, p = [len(z) for z in self.z], self.x.shape[1]
+        sizes = [len(z) for z in self.z]
+        p = self.x.shape[1]
         starts = np.cumsum([0, *sizes])
         width = starts[-1] + p + 1
         gram = np.zeros((width, width))
@@ -247,7 +250,8 @@ class RowBlock:
         for f, (A, U, s) in enumerate(parts):
             table = np.zeros((sizes[f], width, A.shape[1]))
             table[:, starts[f] : starts[f + 1]] = A[packed_index(sizes[f])]
-            table[:, fixed], table[:, -1] = U, s
+            table[:, fixed] = U
+            table[:, -1] = s
             sums.append(table)
         effects = tuple(tuple(range(lo, hi)) for lo, hi in pairwise(starts))
         return CrossProducts(
@@ -283,11 +287,15 @@ def make_blocks(x, z, y, m, codes, n_levels):
     cut anywhere and get one effect without variance each.
     """
     if not codes:
-        codes, z = [np.arange(len(y)) // ROWS_PER_BLOCK], [np.ones((1, len(y)))]
+        codes = [np.arange(len(y)) // ROWS_PER_BLOCK]
+        z = [np.ones((1, len(y)))]
         n_levels = [int(codes[0][-1]) + 1]
     order = block_order(codes, n_levels, len(y))
-    x, y, m = x.take(order, axis=0), y.take(order), m.take(order) if np.ndim(m) else m
-    z, codes = [columns.take(order, axis=1) for columns in z], [c.take(order) for c in codes]
+    x = x.take(order, axis=0)
+    y = y.take(order)
+    m = m.take(order) if np.ndim(m) else m
+    z = [columns.take(order, axis=1) for columns in z]
+    codes = [c.take(order) for c in codes]
     if len(codes) > 1:
         groups = tuple(Grouping(c, levels) for c, levels in zip(codes, n_levels, strict=True))
         return [

@@ -117,7 +117,8 @@ def condensed(cross):
     """
     if cross.sizes != [1]:
         return None
-    A, U = cross.level_blocks(0)[0], cross.fixed_sums(0)[0]
+    A = cross.level_blocks(0)[0]
+    U = cross.fixed_sums(0)[0]
     if A.max() > MOST_ROWS_PER_LEVEL or not np.array_equal(A, np.rint(A)):
         return None
     kinds = A.astype(np.int64)
@@ -134,7 +135,8 @@ def _class_roots(kinds, present, U):
         kinds.astype(np.uint16 if kinds.max() < 1 << 16 else np.int64), kind="stable"
     )
     ends = np.searchsorted(kinds[order], present, side="right")
-    U, roots = U[:, order], []
+    U = U[:, order]
+    roots = []
     for lo, hi in pairwise([0, *ends]):
         values, vectors = np.linalg.eigh(U[:, lo:hi] @ U[:, lo:hi].T)
         roots.append(vectors * np.sqrt(np.maximum(values, 0.0)))

@@ -34,7 +34,8 @@ class DesignBase:
 
     def covariance_model(self, absent=()):
         """Structures of the terms and their places in the factors; terms of ``absent`` factors get none."""
-        used, blocks = [0] * len(self.frame.effects), []
+        used = [0] * len(self.frame.effects)
+        blocks = []
         for term in self.terms:
             structure = Absent if term.factor in absent else STRUCTURES[term.covariance]
             blocks.append(PlacedTerm(structure(term.size), term.factor, used[term.factor]))
@@ -103,7 +104,8 @@ class RowDesign(DesignBase):
 
 def _pooled(frame, X, weights):
     """Pool columns of all rows, and the cross-products of the fixed effects."""
-    pool, gram = np.empty((len(X), frame.response)), 0.0
+    pool = np.empty((len(X), frame.response))
+    gram = 0.0
     for rows in row_chunks(len(X), ROWS_PER_CHUNK):
         pool[rows] = frame.pool(X[rows])
         fixed = pool[rows, len(frame.varying) :]

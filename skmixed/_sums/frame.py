@@ -149,8 +149,10 @@ def make_frame(X, weights, terms, n_factors, fit_intercept, n_fixed):
     and an intercept is unchanged by any shift and scale of its slopes, one with a diagonal covariance by any scales,
     the others by one common scale.
     """
-    moments, pool = Moments.of(X, weights), _Pool()
-    effects, bases = [[] for _ in range(n_factors)], []
+    moments = Moments.of(X, weights)
+    pool = _Pool()
+    effects = [[] for _ in range(n_factors)]
+    bases = []
     for term in terms:
         shifts, scales = _STANDARDISED[STRUCTURES[term.covariance](term.size).invariance](
             term, moments
@@ -222,7 +224,8 @@ def with_pilot(frame, X, y, weights):
     mixing, Q, rows, root = _sampled(frame, X, weights)
     target = root * y[rows] / np.linalg.norm(root)
     pilot = Q.T @ target
-    scale, largest = np.linalg.norm(target - Q @ pilot), np.max(np.abs(y[rows]))
+    scale = np.linalg.norm(target - Q @ pilot)
+    largest = np.max(np.abs(y[rows]))
     y_scale = (scale if scale > ROUNDING * largest else largest) or 1.0
     return replace(frame, mixing=mixing, pilot=pilot, y_scale=y_scale)
 

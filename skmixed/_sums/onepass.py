@@ -15,7 +15,8 @@ def cross_products(frame, X, y, weights, codes, n_levels):
     """One pass over the rows."""
     width = frame.response + 1
     sums = [np.zeros((len(e), m, width)) for e, m in zip(frame.effects, n_levels, strict=True)]
-    gram, crossed = np.zeros((width, width)), {}
+    gram = np.zeros((width, width))
+    crossed = {}
     parents = _parents(codes, n_levels)
     for rows in row_chunks(len(X), _chunk_length(codes, n_levels)):
         pool = frame.pool(X[rows], y[rows])
@@ -64,14 +65,16 @@ class _Parents:
         first_is_inner, parent = self.nested[key]
         inner, outer = (f, g) if first_is_inner else (g, f)
         values = np.array([[s[c] for c in effects[outer]] for s in sums[inner]])
-        levels, shape = np.arange(n_levels[inner]), (n_levels[f], n_levels[g])
+        levels = np.arange(n_levels[inner])
+        shape = (n_levels[f], n_levels[g])
         if first_is_inner:
             return PairSums(levels, parent, values, shape)
         return PairSums(parent, levels, values.transpose(1, 0, 2), shape)
 
 
 def _parents(codes, n_levels):
-    crossed, nested = [], {}
+    crossed = []
+    nested = {}
     for f in range(len(codes)):
         for g in range(f + 1, len(codes)):
             first_is_inner = n_levels[f] >= n_levels[g]

@@ -61,7 +61,8 @@ class VarianceEstimates:
                         self.entries.index((term, col, col)),
                     ]
                     scale = np.sqrt(np.prod(v[pair]))
-                    values[e], J[e, e] = v[e] / scale, 1.0 / scale
+                    values[e] = v[e] / scale
+                    J[e, e] = 1.0 / scale
                     J[e, pair] = -0.5 * values[e] / v[pair]
             units = np.where(self.on_diagonal, np.sqrt(self.unit), 1.0)
             return units * values, units * _roots(_delta_variances(J, self.covariance))
@@ -71,7 +72,9 @@ class VarianceEstimates:
         values, std_errors = self.deviations()
         half = _normal_quantile(level) * std_errors
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            width, z, spread = np.exp(half / values), np.arctanh(values), half / (1.0 - values**2)
+            width = np.exp(half / values)
+            z = np.arctanh(values)
+            spread = half / (1.0 - values**2)
             low = np.where(self.on_diagonal, values / width, np.tanh(z - spread))
             return low, np.where(self.on_diagonal, values * width, np.tanh(z + spread))
 

@@ -95,7 +95,8 @@ def bootstrap(
     check_estimator(est)
     check_level(level)
     n_samples = check_n_samples(n_samples)
-    training, fit = est.results_._training(), est._fit
+    training = est.results_._training()
+    fit = est._fit
     function = AllParameters.of(est) if statistic is None else OfEstimator(est, training, statistic)
     estimate = function(fit, training.y)
     source = resampler(fit, training, tol=est.tol, max_iter=est.max_iter)
@@ -176,8 +177,10 @@ class BootstrapResult:
         if method == "basic":
             low, high = 2.0 * self.estimate - high, 2.0 * self.estimate - low
         if method == "normal":
-            middle, half = self.estimate - self.bias, stats.norm.isf(tail) * self.std_error
-            low, high = middle - half, middle + half
+            middle = self.estimate - self.bias
+            half = stats.norm.isf(tail) * self.std_error
+            low = middle - half
+            high = middle + half
         return pd.DataFrame({"ci_low": low, "ci_high": high})
 
     def table(
@@ -198,8 +201,10 @@ def bootstrap_limits(
 
     Returns (low, high, std_errors); ``options`` are ``tol`` and ``max_iter`` of the refits.
     """
-    n_samples, statistic = check_n_samples(n_samples), VarianceEntries(variance_entries(fit))
-    estimate, source = statistic(fit), resampler(fit, training, **options)
+    n_samples = check_n_samples(n_samples)
+    statistic = VarianceEntries(variance_entries(fit))
+    estimate = statistic(fit)
+    source = resampler(fit, training, **options)
     found = replicates(source, statistic, n_samples, n_jobs=n_jobs, random_state=random_state)
     names = list(range(len(estimate)))
     result = _result(
@@ -210,7 +215,8 @@ def bootstrap_limits(
 
 
 def _result(found, names, estimate, level, stacklevel=4):
-    failed, unconverged = int(np.sum(found.failed)), int(np.sum(~found.failed & ~found.converged))
+    failed = int(np.sum(found.failed))
+    unconverged = int(np.sum(~found.failed & ~found.converged))
     if failed or unconverged:
         _warn(failed, unconverged, len(found.failed), stacklevel)
     values = (
@@ -243,7 +249,8 @@ def replicates(source, statistic, n_samples, *, n_jobs=None, random_state=None, 
     """Values of ``statistic(fit, y)`` for refits to responses of ``source``."""
     seeds = np.random.SeedSequence(_entropy(random_state)).spawn(n_samples)
     tasks = [seeds[lo : lo + SAMPLES_PER_TASK] for lo in range(0, n_samples, SAMPLES_PER_TASK)]
-    at_once, found = 4 * effective_n_jobs(n_jobs), []
+    at_once = 4 * effective_n_jobs(n_jobs)
+    found = []
     with Parallel(n_jobs=n_jobs) as parallel:
         for lo in range(0, len(tasks), at_once):
             parts = parallel(

@@ -51,7 +51,8 @@ class Predictors:
         unknown = [np.full(len(code), -1) for code in training.codes]
         self.mean = training.predictor(training.rows, unknown)
         self.z = [training.predictor.varying(training.rows, f) for f in range(len(training.codes))]
-        self.codes, self.levels = training.codes, [len(b) for b in fit.effects]
+        self.codes = training.codes
+        self.levels = [len(b) for b in fit.effects]
         self.roots = [pivoted_root(S)[0] for S in fit.model.assemble(fit.covariances)]
 
     def __call__(self, rng):
@@ -68,18 +69,15 @@ class LinearResampler:
     """Responses of a linear mixed model, and its fits to them."""
 
     def __init__(self, fit, training, *, tol=1e-9, max_iter=100):
-        self.predictors, self.weights, self.sigma2 = (
-            Predictors(fit, training),
-            training.weights,
-            fit.sigma2,
-        )
-        self.design, self.model, self.absent, self.reml = (
-            fit.design,
-            fit.model,
-            fit.absent,
-            fit.reml,
-        )
-        self.plan, self.options = fit.objective.plan, {"tol": tol, "max_iter": max_iter}
+        self.predictors = Predictors(fit, training)
+        self.weights = training.weights
+        self.sigma2 = fit.sigma2
+        self.design = fit.design
+        self.model = fit.model
+        self.absent = fit.absent
+        self.reml = fit.reml
+        self.plan = fit.objective.plan
+        self.options = {"tol": tol, "max_iter": max_iter}
         self.floors = typical_floors(self.plan)
         self.start = fit.model.start(fit.model.assemble(fit.optimum.point), self.floors)
         self._read(training)
@@ -91,7 +89,8 @@ class LinearResampler:
         self.spread = np.sqrt(self.sigma2 / w)
         self.within_rows = _within_rows(float(np.sum(w)), n)
         pool = self.design.frame.pool(training.rows.X, np.zeros(n))
-        self.pilot, self.w = pool[:, -1].copy(), w
+        self.pilot = pool[:, -1].copy()
+        self.w = w
         self.weighted_pool = np.ascontiguousarray((w[:, None] * pool[:, :-1]).T)
         parts = zip(
             training.codes, self.design.cross.effects, self.design.cross.levels, strict=True
@@ -133,7 +132,8 @@ class LinearResampler:
 
     def _with_response(self, drawn):
         """The cross-products with another response."""
-        scale, cross = self.design.frame.y_scale, self.design.cross
+        scale = self.design.frame.y_scale
+        cross = self.design.cross
         y = drawn.y / scale + self.pilot
         gram = cross.gram.copy()
         gram[-1, :-1] = gram[:-1, -1] = self.weighted_pool @ y
@@ -167,20 +167,20 @@ class LogisticResampler:
     """Outcomes of a mixed logistic model, and its fits to them."""
 
     def __init__(self, fit, training, *, tol=1e-9, max_iter=100):
-        self.predictors, self.weights = Predictors(fit, training), training.weights
-        self.design, self.objective, self.model, self.absent = (
-            fit.design,
-            fit.objective,
-            fit.model,
-            fit.absent,
-        )
+        self.predictors = Predictors(fit, training)
+        self.weights = training.weights
+        self.design = fit.design
+        self.objective = fit.objective
+        self.model = fit.model
+        self.absent = fit.absent
         self.joint = Parameters(fit.model if fit.design.terms else NO_EFFECTS, fit.rank)
         self.options = {"tol": tol, "max_iter": max_iter, "secants": True}
         self.floors = typical_floors(fit.working.objective.plan)
         *T, beta = fit.optimum.point
         terms = self.joint.covariances
         self.start = [*terms.start(terms.assemble(T), self.floors), beta]
-        self.X, self.codes = training.rows.X[:, : training.rows.n_fixed], training.codes
+        self.X = training.rows.X[:, : training.rows.n_fixed]
+        self.codes = training.codes
         self.order = block_order(training.codes, [len(b) for b in fit.effects], len(training.y))
 
     @property

@@ -33,7 +33,9 @@ class AllParameters:
     @classmethod
     def of(cls, est):
         """Coefficients by name, entries as the summary calls them, with their factor."""
-        fit, labels, entries = est._fit, est.results_._labels, variance_entries(est._fit)
+        fit = est._fit
+        labels = est.results_._labels
+        entries = variance_entries(est._fit)
         names = [labels.fixed[k] for k in fit.design.kept] + [
             _entry_name(*labels.entry(*entry)) for entry in entries
         ]
@@ -52,7 +54,9 @@ class OfEstimator:
     """A statistic of a fitted estimator: what a refit gives is put into a copy of it."""
 
     def __init__(self, est, training, statistic):
-        self.statistic, self.training, self.labels = statistic, training, est.results_._labels
+        self.statistic = statistic
+        self.training = training
+        self.labels = est.results_._labels
         self.est = est._with_fit(None)
         self.names = None  # known once it was called for the original fit
 
@@ -75,10 +79,8 @@ class OfEstimator:
 def _named(value):
     """Names and values of what a statistic returned."""
     if isinstance(value, pd.Series | Mapping):
-        names, values = (
-            list(value.keys()),
-            list(value.values() if isinstance(value, Mapping) else value),
-        )
+        names = list(value.keys())
+        values = list(value.values() if isinstance(value, Mapping) else value)
     else:
         values = np.asarray(value)
         names = ["statistic"] if values.ndim == 0 else list(range(len(values)))

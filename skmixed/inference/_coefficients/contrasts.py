@@ -71,10 +71,8 @@ def read_hypothesis(spec, names):
     readable = _by_name(spec, names) if isinstance(spec, pd.DataFrame | pd.Series) else spec
     try:
         found = DesignInfo(names).linear_constraint(readable)
-        L, c = (
-            np.asarray(found.coefs, dtype=float),
-            np.ravel(np.asarray(found.constants, dtype=float)),
-        )
+        L = np.asarray(found.coefs, dtype=float)
+        c = np.ravel(np.asarray(found.constants, dtype=float))
     except Exception as error:  # patsy raises several kinds, with messages of several lines
         raise _no_hypothesis(spec, names) from error
     if (
@@ -155,7 +153,8 @@ class Coefficients:
     def table(self, level):
         """``coef, std_err, df, t, p_value, ci_low, ci_high`` by coefficient."""
         L = np.eye(len(self.names))
-        std_err, df = self.std_errors(L), self.df(L)
+        std_err = self.std_errors(L)
+        df = self.df(L)
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.where(std_err > 0, self.estimates / std_err, np.nan)
         half = stats.t.ppf(0.5 + check_level(level) / 2.0, df) * std_err
@@ -174,7 +173,8 @@ class Coefficients:
         """Every row of a hypothesis on its own: statsmodels' ContrastResults."""
 
         L, c = read_hypothesis(spec, self.names)
-        effect, std_err = L @ self.estimates, self.std_errors(L)
+        effect = L @ self.estimates
+        std_err = self.std_errors(L)
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.where(std_err > 0, (effect - c) / std_err, np.nan)
         if self.is_normal:
@@ -213,7 +213,8 @@ class Coefficients:
         L, c = _independent(L, c, self.std_errors(np.eye(L.shape[1])))
         if np.any(np.isnan(self.std_errors(L))):
             return np.nan, len(L), np.nan
-        rest, covariance = L @ self.estimates - c, L @ self.covariance @ L.T
+        rest = L @ self.estimates - c
+        covariance = L @ self.covariance @ L.T
         with np.errstate(all="ignore"):
             sd = np.sqrt(np.diag(covariance))
             correlations = covariance / sd / sd[:, None]
@@ -239,7 +240,9 @@ def _forms(rows, covariance):
 def _independent(L, c, std_errors):
     """Rows of a hypothesis that do not follow from those before; contradictory ones are an error."""
     units = np.where(np.isfinite(std_errors) & (std_errors > 0), std_errors, 1.0)
-    scaled, kept, Q = L * units, [], np.zeros((0, L.shape[1]))
+    scaled = L * units
+    kept = []
+    Q = np.zeros((0, L.shape[1]))
     for k, row in enumerate(scaled):
         rest = row - Q.T @ (Q @ row)
         rest -= Q.T @ (Q @ rest)

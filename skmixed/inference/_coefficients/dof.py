@@ -33,7 +33,8 @@ class Constant:
     """The same degrees of freedom for every contrast: infinitely many, or those of the residuals."""
 
     def __init__(self, covariance, df):
-        self.covariance, self._df = covariance, df
+        self.covariance = covariance
+        self._df = df
 
     def df(self, L):
         """Degrees of freedom of every row of L."""
@@ -55,7 +56,8 @@ class Satterthwaite:
         information = variance_information(fit)
         if information is None:
             raise ValueError(f"df='satterthwaite': {NO_INFORMATION}")
-        state, sigma = fit.state, np.sqrt(fit.state.sigma2)
+        state = fit.state
+        sigma = np.sqrt(fit.state.sigma2)
         C = state.fixed.covariance
         directions = packed_directions(fit, [(p.term, p.matrix) for p in information.parameters])
         Phi = _sandwiches(state, directions)
@@ -104,15 +106,18 @@ class KenwardRoger:
     """
 
     def __init__(self, fit):
-        state, sigma2 = fit.state, fit.state.sigma2
+        state = fit.state
+        sigma2 = fit.state.sigma2
         with np.errstate(all="ignore"):
             P, Q, traces = _with_residual(fit, *_components(fit))
             inverse = inverse_information(traces)
         if inverse is None or sigma2 <= 0:
             raise ValueError(f"df='kenward-roger': {NO_INFORMATION}")
         self._weights = inverse * sigma2**2
-        self._model, self._P = sigma2 * state.fixed.covariance, P / sigma2**2
-        Phi, Q = self._model, Q / sigma2**3
+        self._model = sigma2 * state.fixed.covariance
+        self._P = P / sigma2**2
+        Phi = self._model
+        Q = Q / sigma2**3
         crossed = np.einsum("rpi,ij,sjq->rspq", self._P, Phi, self._P)
         bias = np.einsum("rs,rspq->pq", self._weights, Q - crossed)
         adjusted = Phi + 2.0 * Phi @ bias @ Phi
@@ -123,7 +128,8 @@ class KenwardRoger:
 
     def joint(self, L):
         """The moments of the F statistic matched to those of a scaled F distribution."""
-        Phi, rows = self._model, len(L)
+        Phi = self._model
+        rows = len(L)
         Theta = L.T @ np.linalg.solve(L @ Phi @ L.T, L)
         tilted = Theta @ Phi @ self._P @ Phi
         traces = np.trace(tilted, axis1=1, axis2=2)
@@ -137,7 +143,9 @@ def _matched(l, A1, A2):
     B = (A1 + 6.0 * A2) / (2.0 * l)
     g = ((l + 1) * A1 - (l + 4) * A2) / ((l + 2) * A2)
     c1, c2, c3 = np.array([g, l - g, l + 2 - g]) / (3.0 * l + 2.0 * (1.0 - g))
-    V0, V1, V2 = 1.0 + c1 * B, 1.0 - c2 * B, 1.0 - c3 * B
+    V0 = 1.0 + c1 * B
+    V1 = 1.0 - c2 * B
+    V2 = 1.0 - c3 * B
     V0 = 0.0 if abs(V0) < 1e-10 else V0
     with np.errstate(all="ignore"):
         rho = ((1.0 - A2 / l) / V1) ** 2 * V0 / V2 / l
@@ -149,8 +157,10 @@ def _components(fit):
     """``Phi_a``, ``Q_ab`` and ``tr(P V_a P V_b)``, ``tr(P V_a)`` along the natural parameters, and their values."""
     natural = [(k, B) for k, block in enumerate(fit.model.blocks) for B in block.structure.basis]
     J = packed_directions(fit, natural)
-    state, C = fit.state, fit.state.fixed.covariance
-    Phi, Q = _sandwiches(state, J), _double_sandwiches(state, J)
+    state = fit.state
+    C = fit.state.fixed.covariance
+    Phi = _sandwiches(state, J)
+    Q = _double_sandwiches(state, J)
     crossed = np.einsum("pr,abrp->ab", C, Q)
     squares = np.einsum("apr,brp->ab", C @ Phi, C @ Phi)
     traces = J @ _trace_products(state) @ J.T - crossed - crossed.T + squares
@@ -174,12 +184,17 @@ def _with_residual(fit, Phi, Q, traces, single, tau):
     """The same sums with the residual component last, ``P_r = -Phi_r``."""
     S = fit.state.fixed.S[:-1, :-1]
     nu = fit.objective.n - fit.rank
-    Phi_tau, Q_tau = np.einsum("a,apr->pr", tau, Phi), np.einsum("a,abpr->bpr", tau, Q)
+    Phi_tau = np.einsum("a,apr->pr", tau, Phi)
+    Q_tau = np.einsum("a,abpr->bpr", tau, Q)
     last = Phi - Q_tau
     corner = S - 2.0 * Phi_tau + np.einsum("a,apr->pr", tau, Q_tau)
-    k, p = len(tau), len(S)
+    k = len(tau)
+    p = len(S)
     out = np.zeros((k + 1, k + 1, p, p))
-    out[:k, :k], out[k, :k], out[:k, k], out[k, k] = Q, last, last.transpose(0, 2, 1), corner
+    out[:k, :k] = Q
+    out[k, :k] = last
+    out[:k, k] = last.transpose(0, 2, 1)
+    out[k, k] = corner
     mixed = single - traces @ tau
     corner = nu - 2.0 * tau @ single + tau @ traces @ tau
     table = np.block([[traces, mixed[:, None]], [mixed, np.array([[corner]])]])
@@ -193,7 +208,8 @@ def _marginal_products(state, H):
 
 def _double_sandwiches(state, J):
     """``Q_ab = sum F'E_a N E_b F`` along packed directions, (k, k, p, p)."""
-    p, k = len(state.fixed.beta), len(J)
+    p = len(state.fixed.beta)
+    k = len(J)
     if not k:
         return np.zeros((0, 0, p, p))
     H = _tilted([F[:, :-1] for F in state.F], J)
@@ -204,7 +220,9 @@ def _double_sandwiches(state, J):
 
 def _tilted(F, J):
     """``E_a F`` for every direction, per factor (q, k p, m)."""
-    sizes, out, start = [len(f) for f in F], [], 0
+    sizes = [len(f) for f in F]
+    out = []
+    start = 0
     for q, f in zip(sizes, F, strict=True):
         E = J[:, start : start + packed_size(q)][:, packed_index(q)]
         out.append(np.einsum("krc,cpm->rkpm", E, f).reshape(q, -1, f.shape[2]))
@@ -230,7 +248,8 @@ def _trace_products(state):
 
 def _trace_columns(state, g):
     """The columns of factor g: ``N`` between every level of g and all others, some levels of g at a time."""
-    sizes, levels = [len(F) for F in state.F], [F.shape[2] for F in state.F]
+    sizes = [len(F) for F in state.F]
+    levels = [F.shape[2] for F in state.F]
     q, width = sizes[g], sum(q * m for q, m in zip(sizes, levels, strict=True))
     products = [np.zeros((s * q, s * q)) for s in sizes]
     step = max(1, ENTRIES_PER_CHUNK // (width * q))

@@ -39,8 +39,11 @@ class ClusterRobust:
     """
 
     def __init__(self, fit, batches, n_clusters, correct):
-        self.C, self.n_clusters = fit.state.fixed.covariance, n_clusters
-        scores, self._own, self._shared = [], [], []
+        self.C = fit.state.fixed.covariance
+        self.n_clusters = n_clusters
+        scores = []
+        self._own = []
+        self._shared = []
         for batch in batches:
             AW = correct(batch, self.C, n_clusters)
             scores.append(np.einsum("mrp,mr->mp", AW, batch.e))
@@ -60,7 +63,8 @@ class ClusterRobust:
 
     def joint(self, L):
         """Hotelling's T^2 with that many degrees of freedom (Tipton and Pustejovsky 2015)."""
-        q, df = len(L), self._joint_df(L)
+        q = len(L)
+        df = self._joint_df(L)
         rest = max(df - q + 1.0, 0.0)
         return rest / df, rest
 
@@ -98,7 +102,8 @@ class ClusterRobust:
 
     def _product(self, v, hh, G, left, right):
         """``sum_cd K_cd K'_cd`` with ``K_cd = [c = d] v_c - h_c'C h_d`` for two pairs of contrasts."""
-        (a, b), (c, d) = left, right
+        (a, b) = left
+        (c, d) = right
         own = v[:, a, b] * v[:, c, d] - v[:, a, b] * hh[:, c, d] - v[:, c, d] * hh[:, a, b]
         return np.sum(own) + np.trace(self.C @ G[a, c] @ self.C @ G[d, b])
 
@@ -153,9 +158,11 @@ def _columns(fit):
 
 def _from_sums(fit, training, clusters):
     """Clusters that are the levels of the only factor, from their cross-products: all in one batch."""
-    frame, ((z,), x) = fit.design.frame, _columns(fit)
+    frame = fit.design.frame
+    ((z,), x) = _columns(fit)
     wide = replace(frame, effects=((*z, *x),))
-    rows, q = training.rows, len(z)
+    rows = training.rows
+    q = len(z)
     sums = cross_products(
         wide, rows.X, training.y, training.weights, [clusters.codes], [clusters.n]
     ).sums[0]
@@ -168,7 +175,8 @@ def _from_sums(fit, training, clusters):
     ZX = root[:, :, None] * vectors.transpose(0, 2, 1)
     inverse = np.where(root > 0, 1.0 / np.where(root > 0, root, 1.0), 0.0)
     e = inverse * np.einsum("mcr,mc->mr", vectors, residual)
-    Z, (T,) = ZX[:, :, :q], fit.state.elimination.T
+    Z = ZX[:, :, :q]
+    (T,) = fit.state.elimination.T
     yield Batch(np.eye(len(z + x)) + Z @ T @ Z.transpose(0, 2, 1), ZX[:, :, q:], e)
 
 
@@ -181,11 +189,13 @@ def _from_rows(fit, training, clusters):
 
 
 def _from_cluster(fit, training, rows):
-    frame, (z, x) = fit.design.frame, _columns(fit)
+    frame = fit.design.frame
+    (z, x) = _columns(fit)
     pool = frame.pool(training.rows.X[rows], training.y[rows])
     if training.weights is not None:
         pool *= np.sqrt(training.weights[rows])[:, None]
-    X, e = pool[:, x], pool[:, frame.response] - pool[:, x] @ fit.state.fixed.beta
+    X = pool[:, x]
+    e = pool[:, frame.response] - pool[:, x] @ fit.state.fixed.beta
     roots = fit.state.elimination.roots if z else []
     parts = zip(z, roots, training.codes, strict=True)
     Z = np.hstack(
@@ -194,7 +204,9 @@ def _from_cluster(fit, training, rows):
     )
     if len(rows) > Z.shape[1] + X.shape[1]:
         Q = np.linalg.qr(np.hstack([Z, X]))[0]
-        Z, X, e = Q.T @ Z, Q.T @ X, Q.T @ e
+        Z = Q.T @ Z
+        X = Q.T @ X
+        e = Q.T @ e
     return Batch((np.eye(len(Z)) + Z @ Z.T)[None], X[None], e[None])
 
 

@@ -32,7 +32,8 @@ def robust_beta_covariance(fit, codes, clusters, kind):
 
 def cluster_scores(fit, codes, clusters):
     """Derivatives of the log-likelihood in (natural parameters, beta), (clusters, parameters)."""
-    parents, rows_before = [_parents(c, clusters) for c in codes], 0
+    parents = [_parents(c, clusters) for c in codes]
+    rows_before = 0
     along_T = np.zeros((clusters.n, fit.parameter_directions.shape[1] - fit.rank))
     along_beta = np.zeros((clusters.n, fit.rank))
     for block in fit.state.blocks:

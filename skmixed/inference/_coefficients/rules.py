@@ -77,11 +77,14 @@ def logistic_coefficients(fit, training, labels, df, cov, clusters):
         raise ValueError(
             f"cov={cov!r} corrects residuals of a linear model.\nUse cov='CR0' or 'CR1' for the logistic model."
         )
-    covariance, method, scale = fit.beta_covariance, MODEL_METHODS[df], None
+    covariance = fit.beta_covariance
+    method = MODEL_METHODS[df]
+    scale = None
     if cov in SCALES and fit.rank:
         rows = training()
         found = find_clusters(rows, clusters, labels.factors)
-        scale, method = covariance, _robust_method(cov, found, df)
+        scale = covariance
+        method = _robust_method(cov, found, df)
         covariance = robust_beta_covariance(fit, rows.codes, found, cov)
     return _coefficients(
         fit, labels, 1.0, Constant(covariance, _constant_df(fit, df)), df, method, scale

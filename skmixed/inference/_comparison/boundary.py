@@ -94,7 +94,9 @@ class TangentCone:
     @classmethod
     def of(cls, model, within=None):
         """At covariances of ``model`` that span ``within``, one matrix per term; all zero if not given."""
-        free, cone, sizes = [], [], []
+        free = []
+        cone = []
+        sizes = []
         for k, block in enumerate(model.blocks):
             size = block.structure.size
             own, found = _split(
@@ -129,7 +131,8 @@ def _split(structure, within):
     if isinstance(structure, Unstructured):
         values, vectors = np.linalg.eigh(within)
         zero = values <= ZERO * max(values[-1], np.finfo(float).tiny)
-        vectors, nulls = vectors[:, np.argsort(~zero, kind="stable")], int(zero.sum())
+        vectors = vectors[:, np.argsort(~zero, kind="stable")]
+        nulls = int(zero.sum())
         return _symmetric(vectors, nulls, structure.size), (
             [(nulls, _symmetric(vectors, 0, nulls))] if nulls else []
         )

@@ -153,7 +153,8 @@ def _test_or_nan(smaller, larger):
 
 def _nested_test(pair):
     """The test of a comparable pair; raises :class:`NotNested`."""
-    smaller, larger = pair.smaller, pair.larger
+    smaller = pair.smaller
+    larger = pair.larger
     df = larger.results_.n_params - smaller.results_.n_params
     if df == 0:
         raise NotNested(

@@ -46,7 +46,8 @@ def mixture_weights(information, cones):
 
 def standardised(information, cones):
     """The information in units in which every variance has one: a congruence, which leaves the cones as they are."""
-    scale, start = [], 0
+    scale = []
+    start = 0
     for order in cones:
         rows, cols = lower_triangle(order)
         variances = np.diag(information)[start : start + len(rows)][rows == cols]

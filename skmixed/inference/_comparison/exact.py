@@ -58,8 +58,10 @@ def simulated_statistics(fit, n_samples, random_state):
     """
     mu, multiplicities = projected_eigenvalues(fit)
     xi, copies = (mu, multiplicities) if fit.reml else eigenvalues(fit)
-    rng, present = np.random.default_rng(random_state), mu > 1e-12 * mu.max()
-    mu, multiplicities = mu[present], multiplicities[present]
+    rng = np.random.default_rng(random_state)
+    present = mu > 1e-12 * mu.max()
+    mu = mu[present]
+    multiplicities = multiplicities[present]
     c = rng.chisquare(multiplicities, (n_samples, len(mu)))
     rest = fit.df_resid - multiplicities.sum()
     c0 = rng.chisquare(rest, n_samples) if rest > 0 else np.zeros(n_samples)
@@ -74,7 +76,8 @@ def _peaks(values):
     """The maximum of every row, from the parabola through the highest point and its neighbours on the grid."""
     place = np.argmax(values, axis=1)
     inner = (place > 1) & (place < values.shape[1] - 1)
-    rows, place = np.flatnonzero(inner), place[inner]
+    rows = np.flatnonzero(inner)
+    place = place[inner]
     before, top, after = (values[rows, place + step] for step in (-1, 0, 1))
     peaks = np.max(values, axis=1)
     peaks[inner] += (after - before) ** 2 / (

@@ -100,7 +100,8 @@ def hausman_test(est: Any, scale: Literal["random", "own"] = "random") -> Hausma
     random = fit.coefficients[fit.design.kept][within.places]
     V = fit.coefficient_covariance[np.ix_(within.places, within.places)]
     sigma2 = fit.sigma2 if scale == "random" else within.sigma2
-    difference, spread = within.coefficients - random, sigma2 * within.covariance - V
+    difference = within.coefficients - random
+    spread = sigma2 * within.covariance - V
     size = sigma2 * np.diag(within.covariance)
     statistic, df = _quadratic_form(difference, spread, np.sqrt(size))
     errors = np.sqrt(_without_rounding(np.diag(spread), size))
@@ -177,11 +178,14 @@ class Within:
     @classmethod
     def of(cls, fit):
         """With effects of its own for every level: ``X'WX - sum B_l' A_l^- B_l``, and so for y."""
-        frame, kept = fit.design.frame, fit.design.kept
-        mixing, (S, rank) = frame.mixing[np.ix_(kept, kept)], _within_gram(fit)
+        frame = fit.design.frame
+        kept = fit.design.kept
+        mixing = frame.mixing[np.ix_(kept, kept)]
+        (S, rank) = _within_gram(fit)
         # the orthonormal columns of the fit back to standardised ones, whose shifts the levels absorb
         back = block_diag(np.linalg.inv(mixing), 1.0)
-        S, total = back.T @ S @ back, back.T @ fit.objective.gram @ back
+        S = back.T @ S @ back
+        total = back.T @ fit.objective.gram @ back
         found = independent_columns(S[:-1, :-1], CONSTANT_WITHIN * np.diag(total)[:-1])
         inverse = np.linalg.inv(S[np.ix_(found, found)])
         beta = (
@@ -191,14 +195,16 @@ class Within:
         rss = S[-1, -1] - S[found, -1] @ inverse @ S[found, -1]
         left = fit.n - rank - len(found)
         sigma2 = frame.y_scale**2 * rss / left if left > 0 else np.nan
-        units, slopes = 1.0 / frame.candidates.scales[kept[found]], found >= frame.fit_intercept
+        units = 1.0 / frame.candidates.scales[kept[found]]
+        slopes = found >= frame.fit_intercept
         covariance = (np.outer(units, units) * inverse)[np.ix_(slopes, slopes)]
         return cls(found[slopes], (units * beta)[slopes], covariance, float(sigma2))
 
 
 def _within_gram(fit):
     """``[X y]'W[X y]`` without what the levels' own effects explain, and the number of these effects."""
-    q, gram = fit.model.sizes[0], fit.objective.gram
+    q = fit.model.sizes[0]
+    gram = fit.objective.gram
     A = fit.objective.plan.blocks[0][packed_index(q)].transpose(2, 0, 1)
     U = fit.objective.U[0].transpose(2, 0, 1)
     values, vectors = np.linalg.eigh(A)

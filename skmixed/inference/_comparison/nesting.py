@@ -23,7 +23,8 @@ class Embedding:
     """The covariances of the smaller model among those of the larger."""
 
     def __init__(self, pair):
-        self.fit, own = pair.larger._fit, pair.smaller._fit
+        self.fit = pair.larger._fit
+        own = pair.smaller._fit
         sizes = self.fit.model.sizes
         self.T, span = ([np.zeros((q, q)) for q in sizes] for _ in range(2))
         estimates = own.model.assemble(own.optimum.point[: len(own.model.blocks)])

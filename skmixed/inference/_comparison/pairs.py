@@ -62,7 +62,8 @@ class Pair:
     """
 
     def __init__(self, smaller, larger):
-        self.smaller, self.larger = smaller, larger
+        self.smaller = smaller
+        self.larger = larger
 
     @property
     def both(self):
@@ -155,10 +156,8 @@ class ByName(Pair):
         A = _selection(self.labels[0].effects[f], self.labels[1].effects[g])
         if A is None:
             return None
-        own, other = (
-            self.smaller._fit.design.factor_basis(f),
-            self.larger._fit.design.factor_basis(g),
-        )
+        own = self.smaller._fit.design.factor_basis(f)
+        other = self.larger._fit.design.factor_basis(g)
         return np.linalg.solve(other, A @ own)
 
 
@@ -175,7 +174,8 @@ def combination(columns, others):
 
 def _moments(est):
     """Names of the fixed effects with the mean and standard deviation of their columns, to nine digits."""
-    candidates, kept = est._fit.design.frame.candidates, est._fit.design.kept
+    candidates = est._fit.design.frame.candidates
+    kept = est._fit.design.kept
     numbers = zip(
         est.results_.params.index, candidates.shifts[kept], candidates.scales[kept], strict=True
     )

@@ -13,15 +13,13 @@ from scipy import special, stats
 from ..._algebra.packed import halves, lower_triangle, packed_index, packed_size
 
 FLAT = 1e-10  # directions with less than this share of the information have none
-DRAWS, FEWER_DRAWS = (
-    8192,
-    2048,
-)  # normal vectors for simulated weights; fewer where matrices of order 3 or more occur
-STEPS, ROUNDS, BINS = (
-    200,
-    30,
-    200,
-)  # steps of a projection at most; rounds of the estimate of weights, bins of shares
+DRAWS = 8192
+FEWER_DRAWS = (
+    2048  # normal vectors for simulated weights; fewer where matrices of order 3 or more occur
+)
+STEPS = 200
+ROUNDS = 30
+BINS = 200  # steps of a projection at most; rounds of the estimate of weights, bins of shares
 ENOUGH = 1e-3  # change of a projection, as a share of the vector, at which its steps end
 
 
@@ -59,12 +57,16 @@ def projected(metric, scores, cones):
     values, vectors = np.linalg.eigh(metric)
     rho = np.sqrt(values[-1] * max(values[0], 1e-3 * values[-1]))
     shrink = (vectors / (np.maximum(values, 0.0) + rho)) @ vectors.T
-    found, rows = np.zeros_like(scores), np.arange(len(scores))
-    fixed, v, w = scores @ shrink, np.zeros_like(scores), np.zeros_like(scores)
+    found = np.zeros_like(scores)
+    rows = np.arange(len(scores))
+    fixed = scores @ shrink
+    v = np.zeros_like(scores)
+    w = np.zeros_like(scores)
     for _ in range(STEPS):
         t = fixed + rho * (v - w) @ shrink
         t = 1.6 * t - 0.6 * v
-        before, v = v, _nearest(t + w, cones)
+        before = v
+        v = _nearest(t + w, cones)
         w += t - v
         found[rows] = v
         moves = np.sum((v - before) ** 2 + (t - v) ** 2, axis=1) > ENOUGH**2 * np.sum(
@@ -72,16 +74,17 @@ def projected(metric, scores, cones):
         )
         if not np.any(moves):
             break
-        rows, fixed, v, w = rows[moves], fixed[moves], v[moves], w[moves]
+        rows = rows[moves]
+        fixed = fixed[moves]
+        v = v[moves]
+        w = w[moves]
     return _best_multiples(metric, scores, found)
 
 
 def _best_multiples(metric, scores, t):
     """The maximum of ``2 c u't - c^2 t'It`` over ``c >= 0``."""
-    slope, length = (
-        np.sum(scores * t, axis=1),
-        np.einsum("nk,kl,nl->n", t, metric, t, optimize=True),
-    )
+    slope = np.sum(scores * t, axis=1)
+    length = np.einsum("nk,kl,nl->n", t, metric, t, optimize=True)
     return np.where(
         length > 0, np.maximum(slope, 0.0) ** 2 / np.where(length > 0, length, 1.0), 0.0
     )
@@ -89,7 +92,8 @@ def _best_multiples(metric, scores, t):
 
 def _nearest(points, cones):
     """The nearest positive semidefinite matrices, isometric packed coordinates, cone after cone."""
-    out, start = np.empty_like(points), 0
+    out = np.empty_like(points)
+    start = 0
     for order in cones:
         window = slice(start, start + packed_size(order))
         out[:, window] = _nearest_matrices(points[:, window], order)
@@ -111,10 +115,13 @@ def _nearest_matrices(points, order):
 def _nearest_of_order_two(points):
     """In closed form: ``c I + D`` with D of trace zero has eigenvalues ``c +- |D| / sqrt 2``."""
     a, b, d = points.T
-    centre, half = (a + d) / 2.0, (a - d) / 2.0
+    centre = (a + d) / 2.0
+    half = (a - d) / 2.0
     radius = np.sqrt(half**2 + b**2 / 2.0)
-    high, low = np.maximum(centre + radius, 0.0), np.maximum(centre - radius, 0.0)
-    middle, share = (high + low) / 2.0, (high - low) / 2.0 / np.where(radius > 0, radius, 1.0)
+    high = np.maximum(centre + radius, 0.0)
+    low = np.maximum(centre - radius, 0.0)
+    middle = (high + low) / 2.0
+    share = (high - low) / 2.0 / np.where(radius > 0, radius, 1.0)
     return np.column_stack([middle + share * half, share * b, middle - share * half])
 
 
@@ -130,8 +137,10 @@ def _mixture_of_shares(kept, k):
     chances = np.diff(
         special.betainc(inner[:, None] / 2.0, (k - inner[:, None]) / 2.0, edges), axis=1
     )
-    weights, fixed = stats.binom.pmf(np.arange(k + 1), k, 0.5), np.zeros(k + 1)
-    fixed[0], fixed[k] = np.sum(kept <= 1e-6), np.sum(kept >= 1.0 - 1e-6)
+    weights = stats.binom.pmf(np.arange(k + 1), k, 0.5)
+    fixed = np.zeros(k + 1)
+    fixed[0] = np.sum(kept <= 1e-6)
+    fixed[k] = np.sum(kept >= 1.0 - 1e-6)
     for _ in range(ROUNDS):
         expected = fixed.copy()
         joint = weights[inner, None] * chances

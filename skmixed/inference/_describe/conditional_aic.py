@@ -149,15 +149,15 @@ def residual_products(state):
     With the working variates ``f_a = V_a P y`` and ``W^-1 = V - sum_f Z_f T_f Z_f'`` they are
     ``f_a'P f_b - sum_l u_la'T u_lb`` and ``s_a - sum_l g_l'T u_la`` where ``u_a = Z'P f_a``.
     """
-    H, T = working_variates(state.scores), state.elimination.T
-    AH, along_x = (
-        state.elimination.plan.multiply(H),
-        np.hstack([part.along_x for part in state.parts]),
-    )
+    H = working_variates(state.scores)
+    T = state.elimination.T
+    AH = state.elimination.plan.multiply(H)
+    along_x = np.hstack([part.along_x for part in state.parts])
     _, F, explained = state.elimination.solve(AH)
     quadratic = sum(inner_products(h, ah) for h, ah in zip(H, AH, strict=True)) - explained
     shift = state.fixed.covariance @ along_x
-    squares, tilt = quadratic - along_x.T @ shift, state.tilt.copy()
+    squares = quadratic - along_x.T @ shift
+    tilt = state.tilt.copy()
     for f, (own, t) in enumerate(zip(F, T, strict=True)):
         u = own - np.einsum("qpm,pk->qkm", state.F[f][:, :-1], shift)
         tu = np.einsum("rc,ckm->rkm", t, u)

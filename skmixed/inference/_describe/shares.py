@@ -65,7 +65,8 @@ def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
     """
     check_estimator(est)
     check_level(level)
-    fit, found = est._fit, shares(est)
+    fit = est._fit
+    found = shares(est)
     members = _containing(fit)
     order = np.argsort(members.sum(axis=1), kind="stable")
     values = np.array([found.of(members[f]) for f in order]).reshape(-1, 2)
@@ -226,7 +227,8 @@ def _fixed_variance(est):
 
 def _fixed_variance_from_sums(fit):
     """``b'(X'WX / n - m m')b``: the intercept, the first column, adds nothing, and knows the means m of the others."""
-    frame, p = fit.design.frame, fit.rank
+    frame = fit.design.frame
+    p = fit.rank
     gram = fit.objective.gram[:p, :p] / fit.n
     b = fit.y_scale * fit.state.fixed.beta[1:] + frame.pilot[fit.design.kept[1:]]
     means = gram[0, 1:] / frame.mixing[0, 0]
@@ -269,7 +271,8 @@ class Shares:
 
 def shares(est):
     """:class:`Shares` of a fitted estimator."""
-    fit, moments = est._fit, _moments(est)
+    fit = est._fit
+    moments = _moments(est)
     directions, covariance = covariance_uncertainty(fit)
     ends = np.cumsum([len(w) for w in moments])
     parts = np.split(directions, ends[:-1], axis=1)

@@ -45,7 +45,8 @@ def slope_distribution(est: Any, level: float = 0.95) -> pd.DataFrame:
     """
     check_estimator(est)
     check_level(level)
-    fit, slopes = est._fit, [(k, r) for k, term in enumerate(est._terms) for r in _slopes(term)]
+    fit = est._fit
+    slopes = [(k, r) for k, term in enumerate(est._terms) for r in _slopes(term)]
     information = variance_information(fit) if slopes and fit.sigma2 is not None else None
     columns = [
         "factor",
@@ -130,7 +131,8 @@ def _linear_covariance(fit, information, k, r, candidate):
 
 
 def _logistic_covariance(fit, k, r, candidate):
-    joint, count = fit.parameter_covariance, len(fit.natural_parameters)
+    joint = fit.parameter_covariance
+    count = len(fit.natural_parameters)
     if joint is None or not fit.interior[k]:
         return None
     J = np.zeros((2, len(joint)))

@@ -79,7 +79,8 @@ def changed(table, changes):
 
 def known_columns(role, wanted, table):
     """The names of columns, which all exist."""
-    names, found = names_of(table), [name_of(column, table) for column in wanted]
+    names = names_of(table)
+    found = [name_of(column, table) for column in wanted]
     for name in found:
         if name not in names:
             raise tables.unknown_column(role, name, names)

@@ -207,7 +207,8 @@ def average_effects(
 def _answer(sample, found, level, *, tested):
     """Identifying columns, estimates, standard errors, tests and limits."""
     identified, parts = zip(*found, strict=True)
-    estimates, k = stacked(parts), len(sample.cells)
+    estimates = stacked(parts)
+    k = len(sample.cells)
     covariance = sample.uncertainty.covariances(estimates)
     std_errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     columns = {"estimate": estimates.values, "std_error": std_errors}

@@ -104,8 +104,10 @@ def read_sample(est, X, groups, sample_weight, at, by, kind):
     check_estimator(est)
     if X is None:
         X, groups, sample_weight = _training(est, groups, sample_weight)
-    table, rows = plain_table(X), est.results_._rows
-    at, by = _settings(table, at), _by_values(est, table, groups, listed(by))
+    table = plain_table(X)
+    rows = est.results_._rows
+    at = _settings(table, at)
+    by = _by_values(est, table, groups, listed(by))
     if both := [name for name in by if name in at[0]]:
         raise ValueError(
             f"at and by both name {both[0]!r}.\nAverage at given values of it, or within its values."

@@ -13,16 +13,12 @@ from scipy import stats
 
 CLOSE = 5e-3  # distance of zeta from its target that one more Newton step, not evaluated, takes down to its square
 MAX_POINTS = 60
-NARROW, NARROW_FAILURE = (
-    1e-7,
-    0.1,
-)  # bracket as a share of the distance from the estimate; below a failure
+NARROW = 1e-7
+NARROW_FAILURE = 0.1  # bracket as a share of the distance from the estimate; below a failure
 LONGEST_STEP = 4.0  # factor by which the distance from the estimate may grow in one step
 FARTHEST = 1e4  # times the first step, where a profile that has not risen by enough never will
-FAR, FLAT = (
-    1e2,
-    0.1,
-)  # times the first step, where one whose zeta is still below this share of its target never will
+FAR = 1e2
+FLAT = 0.1  # times the first step, where one whose zeta is still below this share of its target never will
 MAX_FAILURES = 4  # attempts to come closer to values of a parameter without a constrained minimum
 
 
@@ -40,7 +36,9 @@ def limits(path, deviance, level, max_evaluations):
 
     A side takes no more than about ``max_evaluations`` of the deviance.
     """
-    target, found, lowest = stats.norm.ppf(0.5 + level / 2.0), [], np.inf
+    target = stats.norm.ppf(0.5 + level / 2.0)
+    found = []
+    lowest = np.inf
     for side in (-1, 1):
         crossing = Crossing(path(deviance + target**2), deviance, target, side, max_evaluations)
         found.append(crossing.limit())
@@ -50,7 +48,8 @@ def limits(path, deviance, level, max_evaluations):
 
 def _first(path, side, target):
     """First guess: the quadratic one, bent to stay in the range; a standard deviation grows on its log scale."""
-    step, room = side * target * path.unit, (path.high if side > 0 else path.low) - path.phi
+    step = side * target * path.unit
+    room = (path.high if side > 0 else path.low) - path.phi
     if np.isfinite(room):
         return (
             path.phi + room * np.tanh(step / room)
@@ -107,7 +106,10 @@ class Crossing:
     """Where zeta reaches its target on one side of the estimate."""
 
     def __init__(self, path, deviance, target, side, max_evaluations):
-        self.path, self.deviance, self.target, self.side = path, deviance, target, side
+        self.path = path
+        self.deviance = deviance
+        self.target = target
+        self.side = side
         self.max_evaluations = max_evaluations
         self.end = path.high if side > 0 else path.low
         self.lowest = np.inf
@@ -123,8 +125,10 @@ class Crossing:
 
     def find(self, first):
         """The value of the coordinate; the end of its range where the target is not reached."""
-        estimate, phi = self.path.phi, first
-        bracket, step = Bracket(estimate, estimate, self.end), abs(first - estimate)
+        estimate = self.path.phi
+        phi = first
+        bracket = Bracket(estimate, estimate, self.end)
+        step = abs(first - estimate)
         for _ in range(MAX_POINTS):
             phi = self.end if self.side * (phi - self.end) >= 0 else phi
             gap, newton = self._evaluate(phi)
@@ -142,7 +146,8 @@ class Crossing:
 
     def _is_low(self, phi, gap, step):
         """Whether the target is not reached anywhere, by a value as far out as this."""
-        distance, is_flat = abs(phi - self.path.phi), gap < (FLAT - 1.0) * self.target
+        distance = abs(phi - self.path.phi)
+        is_flat = gap < (FLAT - 1.0) * self.target
         return gap < 0 and (phi == self.end or distance > (FAR if is_flat else FARTHEST) * step)
 
     def _evaluate(self, phi):

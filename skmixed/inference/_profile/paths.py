@@ -37,8 +37,13 @@ class Path:
     """
 
     def __init__(self, space, estimate, floor, reach, low=-np.inf, high=np.inf):
-        self.space, self.visits, self.floor, self.reach = space, [estimate], floor, reach
-        self.phi, self.low, self.high = estimate.phi, low, high
+        self.space = space
+        self.visits = [estimate]
+        self.floor = floor
+        self.reach = reach
+        self.phi = estimate.phi
+        self.low = low
+        self.high = high
         self.n_evaluations = 0
 
     def __call__(self, phi):
@@ -55,7 +60,8 @@ class Path:
 
     def _minimum(self, phi):
         near = min(self.visits, key=lambda visit: abs(visit.phi - phi))
-        start, exact = self._predicted(near, phi - near.phi), near.evaluation.exact
+        start = self._predicted(near, phi - near.phi)
+        exact = near.evaluation.exact
         if not exact:
             start = self.space.lifted(start, self.floor)
         return minimize(
@@ -88,7 +94,8 @@ class Path:
         chart, gradient, hessian = local_model(
             self.space, self.visits[0].point, self.visits[0].evaluation
         )
-        i, h = self.space.profiled, 1e-3 * max(1.0, chart.radius)
+        i = self.space.profiled
+        h = 1e-3 * max(1.0, chart.radius)
         response = self._response(chart, np.zeros_like(gradient), hessian, h) / h
         curvature = hessian[i, i] + np.delete(hessian[i], i) @ response
         if curvature <= 0:
@@ -103,16 +110,22 @@ class CoefficientPath:
     ``r^2(phi) = r^2 + (phi - a'beta)^2 / a'Ca``.
     """
 
-    low, high = -np.inf, np.inf
+    low = -np.inf
+    high = np.inf
 
     def __init__(self, objective, model, optimum, direction, reach):
-        self.objective, self.model, self.a, self.reach = objective, model, direction, reach
+        self.objective = objective
+        self.model = model
+        self.a = direction
+        self.reach = reach
         self.n_evaluations = 0
-        self.start, state = optimum.point, optimum.evaluation
+        self.start = optimum.point
+        state = optimum.evaluation
         others = np.linalg.qr(direction[:, None], mode="complete")[0][:, 1:]
         p = len(direction)
         self.columns = np.zeros((p + 1, p))
-        self.columns[:p, :-1], self.columns[p, -1] = others, 1.0
+        self.columns[:p, :-1] = others
+        self.columns[p, -1] = 1.0
         self.phi = float(direction @ state.fixed.beta)
         self.unit = float(np.sqrt(direction @ state.fixed.covariance @ direction * state.sigma2))
 

@@ -87,7 +87,8 @@ def profile(est, parameters=None, *, level=0.95):
     0     group      0.88    0.52     1.49
     1  Residual      1.38    1.14     1.69
     """
-    fit, labels = check_estimator(est)._fit, est.results_._labels
+    fit = check_estimator(est)._fit
+    labels = est.results_._labels
     names = [labels.fixed[k] for k in fit.design.kept]
     fixed, variances = _selected(parameters, names)
     profiler = make_profiler(fit, level)
@@ -137,7 +138,8 @@ def _selected(parameters, names):
 def _variance_rows(profiler, fit, labels):
     rows = []
     for k, r, c in variance_entries(fit):
-        S, names = fit.covariances[k], labels.entry(k, r, c)
+        S = fit.covariances[k]
+        names = labels.entry(k, r, c)
         kind = "variance" if r == c else "covariance"
         rows.append((kind, *names, S[r, c], *profiler.variance(k, r, c)))
         if r != c:

@@ -40,7 +40,8 @@ class Profiler:
     """The profiles of one fit at one level, each computed when it is first asked for."""
 
     def __init__(self, fit, level):
-        self.fit, self.level = fit, check_level(level)
+        self.fit = fit
+        self.level = check_level(level)
         self.lowest_gap = 0.0  # of the deviance below that of the fit
         self.given_up = 0  # limits that were not found
         self._known = {}
@@ -206,7 +207,8 @@ class LinearProfiler(Profiler):
     @cached_property
     def _full(self):
         """The full likelihood and its optimum: a restricted likelihood has no fixed effects."""
-        objective, point = full_likelihood(self.objective), self.fit.optimum.point
+        objective = full_likelihood(self.objective)
+        point = self.fit.optimum.point
         if not self.fit.reml or not self.model.blocks:
             return objective, replace(
                 self.fit.optimum, evaluation=objective(self.model.assemble(point))
@@ -221,8 +223,10 @@ class LinearProfiler(Profiler):
         """Limits of a kept fixed effect, by its position among them."""
         if not self.identified:
             return np.nan, np.nan
-        frame, kept = self.design.frame, self.design.kept
-        direction, (objective, optimum) = frame.coefficient_map[kept[k], kept], self._full
+        frame = self.design.frame
+        kept = self.design.kept
+        direction = frame.coefficient_map[kept[k], kept]
+        (objective, optimum) = self._full
         length = np.linalg.norm(direction)
 
         def path(reach):

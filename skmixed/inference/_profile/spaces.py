@@ -23,7 +23,8 @@ class Space:
     """
 
     def __init__(self, model, axes, coordinates=None, term=None):
-        self.axes, self.term = axes, term
+        self.axes = axes
+        self.term = term
         blocks = list(model.blocks)
         counts = [len(block.structure.basis) for block in blocks]
         self.profiled = sum(counts) if term is None else sum(counts[:term])
@@ -49,7 +50,8 @@ class Space:
     def chart(self, point):
         """One chart for all coordinates."""
         inner = self.model.chart(point[:-1]) if self.model.blocks else _NO_COVARIANCES
-        k, straight = len(inner.derivatives), np.zeros((len(self.axes), len(self.axes)))
+        k = len(inner.derivatives)
+        straight = np.zeros((len(self.axes), len(self.axes)))
         return Chart(
             derivatives=block_diagonal([inner.derivatives, self.axes]),
             second=lambda D: block_diagonal([inner.second(D), straight]),
@@ -72,10 +74,13 @@ class Pinned:
     """The same space with the profiled coordinate held where it is."""
 
     def __init__(self, space):
-        self.space, self.assemble, self.flat = space, space.assemble, space.flat
+        self.space = space
+        self.assemble = space.assemble
+        self.flat = space.flat
 
     def chart(self, point):
-        full, i = self.space.chart(point), self.space.profiled
+        full = self.space.chart(point)
+        i = self.space.profiled
         keep = np.arange(len(full.derivatives)) != i
         return Chart(
             derivatives=full.derivatives[keep],
