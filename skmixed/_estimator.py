@@ -1,4 +1,6 @@
-"""What the estimators share: reading X, y and groups, building the design, and the linear predictor."""
+"""What the estimators share: reading X, y and groups, building the design, and the linear
+predictor.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,8 @@ PREDICTION_METHODS = (
 
 
 class _RandomEffectsAccess:
-    """``est.random_effects`` is a constructor parameter and a method that gives the table of effects.
+    """``est.random_effects`` is a constructor parameter and a method that gives the table of
+    effects.
 
     scikit-learn reads and writes parameters by name; attribute access finds the method.
     """
@@ -107,7 +110,10 @@ class MixedModel(BaseEstimator):
     __metadata_request__score = {"groups": True}
 
     def get_metadata_routing(self):
-        """Requests of this estimator; ``groups=`` is not requested where columns of X are named instead."""
+        """Requests of this estimator.
+
+        ``groups=`` is not requested where columns of X are named instead.
+        """
         routing = super().get_metadata_routing()
         if self._names_columns():
             for method in PREDICTION_METHODS:
@@ -450,7 +456,10 @@ class MixedModel(BaseEstimator):
                 )
 
     def _read_for_prediction(self, X, groups, kind):
-        """Rows and codes for prediction; every level counts as new for kinds that ignore the groups."""
+        """Rows and codes for prediction.
+
+        Every level counts as new for kinds that ignore the groups.
+        """
         check_is_fitted(self, "coef_")
         if kind not in KINDS:
             raise unknown_kind(kind)
@@ -470,7 +479,9 @@ class MixedModel(BaseEstimator):
         return rows, codes
 
     def _pool_columns(self, rows):
-        """Columns of the fixed effects (n, p), and per factor those of its effects, in the frame's units."""
+        """Columns of the fixed effects (n, p), and per factor those of its effects, in the frame's
+        units.
+        """
         design = self._fit.design
         pool = design.frame.pool(rows.X)
         return pool[:, design.frame.fixed[design.kept]], [
@@ -545,8 +556,9 @@ class MixedModel(BaseEstimator):
         n_samples : int, default=1
         random_state : int, RandomState or None, default=None
         kind : {"marginal", "conditional", "population"}, default="marginal"
-            "marginal" draws new effects for every level, known or not, as a parametric bootstrap needs; "conditional"
-            keeps the estimated effects of known levels and draws those of new ones; "population" leaves them at zero.
+            "marginal" draws new effects for every level, known or not, as a parametric bootstrap
+            needs; "conditional" keeps the estimated effects of known levels and draws those of new
+            ones; "population" leaves them at zero.
 
         Returns
         -------
@@ -556,7 +568,9 @@ class MixedModel(BaseEstimator):
         return self._drawn_responses(self._drawn_predictor(X, groups, n_samples, rng, kind), rng)
 
     def _drawn_predictor(self, X, groups, n_samples, rng, kind):
-        """Linear predictors (rows, samples) with effects drawn from their distribution, as ``simulate`` explains."""
+        """Linear predictors (rows, samples) with effects drawn from their distribution, as
+        ``simulate`` explains.
+        """
         if kind not in KINDS:
             raise unknown_kind(kind)
         rows, codes = self._read_for_prediction(
@@ -601,12 +615,14 @@ class MixedModel(BaseEstimator):
         level : float, default=0.95
             Of the confidence limits.
         method : {"wald", "profile", "bootstrap"}, default="wald"
-            How the limits are found, with its options, as in :meth:`skmixed.results.MixedResults.variance_table`.
+            How the limits are found, with its options, as in
+            :meth:`skmixed.results.MixedResults.variance_table`.
 
         Returns
         -------
         DataFrame
-            ``factor, effect, effect2, estimate, sd_or_corr, std_error, ci_low, ci_high``; a residual comes last.
+            ``factor, effect, effect2, estimate, sd_or_corr, std_error, ci_low, ci_high``; a
+            residual comes last.
         """
         check_is_fitted(self)
         return self.results_.variance_table(method, level, **options)
@@ -617,7 +633,8 @@ class MixedModel(BaseEstimator):
         Returns
         -------
         DataFrame
-            ``factor, level, effect, estimate, std_error``, the standard error given the estimated parameters.
+            ``factor, level, effect, estimate, std_error``, the standard error given the estimated
+            parameters.
         """
         check_is_fitted(self)
         return self.results_.effects_table()
@@ -683,7 +700,10 @@ def _position(role, wanted, width):
 
 
 def _group_table(groups):
-    """The columns of ``groups=`` by name; those of an array are called groups, or groups0, groups1, ..."""
+    """The columns of ``groups=`` by name.
+
+    Those of an array are called groups, or groups0, groups1, ...
+    """
     names = tables.column_names(groups)
     if names is not None:
         return {str(n): tables.column(groups, n) for n in names}

@@ -62,7 +62,8 @@ def make_mixed_classification(
     covariance: ArrayLike = ((1.0,),),
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """Rows of zeros and ones with log-odds ``intercept + X coef + b_0 + b_1 x_0`` and random effects b per group.
+    """Rows of zeros and ones with log-odds ``intercept + X coef + b_0 + b_1 x_0`` and random
+    effects b per group.
 
     Parameters
     ----------

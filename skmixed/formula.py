@@ -1,8 +1,9 @@
 """lme4 formulas: ``y ~ x + C(f) + (1 + x | g)`` as fixed effects and random-effects terms.
 
-formulaic reads and evaluates everything but the bars: its tokenizer finds the terms in parentheses that hold a bar (so
-names in backticks and calls such as ``I(x | z)`` are safe), and each side becomes a model matrix of its own, coded as
-in lme4.  The specification remembers categories, centres and knots for new rows.
+formulaic reads and evaluates everything but the bars: its tokenizer finds the terms in parentheses
+that hold a bar (so names in backticks and calls such as ``I(x | z)`` are safe), and each side
+becomes a model matrix of its own, coded as in lme4.  The specification remembers categories,
+centres and knots for new rows.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ __all__ = ["FittedFormula", "split_formula"]
 
 @dataclass(frozen=True)
 class BarTerm:
-    """One term in parentheses: the formula of its effects, its grouping columns, and whether the effects correlate."""
+    """One term in parentheses: the formula of its effects, its grouping columns, and whether the
+    effects correlate.
+    """
 
     effects: str
     groups: tuple
@@ -137,7 +140,8 @@ class _Splitter:
 
 
 def _uncorrelated(effects):
-    """The terms of ``(effects || g)``, one each; factors keep their columns together, as in lme4."""
+    """The terms of ``(effects || g)``, one each; factors keep their columns together, as in
+    lme4."""
     terms = [str(term) for term in Formula(effects)]
     return [term if term == "1" else f"0 + {term}" for term in terms]
 

@@ -37,26 +37,29 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
 
         y = X beta + Z b + e,      b ~ N(0, Sigma),   e ~ N(0, sigma^2),
 
-    with fixed effects beta, random effects b whose covariance Sigma is estimated, and the residual variance sigma^2.
-    Rows are reduced to cross-products once; the profiled deviance is then minimised by trust-region Newton steps with
-    analytic derivatives.  Columns and the response are standardised inside and the results transformed back exactly, so
-    units and origins do not matter.
+    with fixed effects beta, random effects b whose covariance Sigma is estimated, and the residual
+    variance sigma^2. Rows are reduced to cross-products once; the profiled deviance is then
+    minimised by trust-region Newton steps with analytic derivatives.  Columns and the response are
+    standardised inside and the results transformed back exactly, so units and origins do not
+    matter.
 
     Parameters
     ----------
     groups : str, int or list of them, default=None
-        Columns of X that hold the grouping factors; they leave the fixed effects.  Names need a table, positions
-        count columns of any X, negative ones from the end.  None: the columns are named by ``random_effects``, or the
-        labels are passed as ``groups=`` to ``fit``.  Where ``random_effects`` is given, its terms say which factors
-        have effects; a column named here and in no term only leaves the fixed effects.
+        Columns of X that hold the grouping factors; they leave the fixed effects.  Names need a
+        table, positions count columns of any X, negative ones from the end.  None: the columns are
+        named by ``random_effects``, or the labels are passed as ``groups=`` to ``fit``.  Where
+        ``random_effects`` is given, its terms say which factors have effects; a column named here
+        and in no term only leaves the fixed effects.
     random_effects : str, RandomEffect or list of RandomEffect, default=None
-        Terms in lme4's notation, such as ``"(1 + age | idcode) + (1 | school/class)"``, or as values.  None: a random
-        intercept for every grouping factor.
+        Terms in lme4's notation, such as ``"(1 + age | idcode) + (1 | school/class)"``, or as
+        values.  None: a random intercept for every grouping factor.
     formula : str, default=None
-        The whole model in lme4's notation without the response, such as ``"ttl_exp + C(race) + age + (1 | idcode)"``,
-        evaluated by formulaic over the columns of X (formulas may call Python).  Excludes ``groups`` and
-        ``random_effects``.
-    covariance : {"unstructured", "diagonal", "independent", "identity", "exchangeable"}, default="unstructured"
+        The whole model in lme4's notation without the response, such as ``"ttl_exp + C(race) + age
+        + (1 | idcode)"``, evaluated by formulaic over the columns of X (formulas may call Python).
+        Excludes ``groups`` and ``random_effects``.
+    covariance : {"unstructured", "diagonal", "independent", "identity", "exchangeable"},
+    default="unstructured"
         Covariance structure of terms that do not name one of their own.
     method : {"reml", "ml"}, default="reml"
         Restricted or full maximum likelihood.  Compare models with different fixed effects by "ml".
@@ -72,7 +75,8 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
     Attributes
     ----------
     coef_ : ndarray of shape (n_fixed_effects,)
-        Fixed effects of the columns of X that are not grouping factors, in their order; 0 where a column was dropped.
+        Fixed effects of the columns of X that are not grouping factors, in their order; 0 where a
+        column was dropped.
     intercept_ : float
     scale_ : float
         Residual variance.
@@ -95,8 +99,9 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
 
     References
     ----------
-    Bates, Maechler, Bolker and Walker (2015), Fitting linear mixed-effects models using lme4, J. Stat. Software 67.
-    Henderson (1975), Best linear unbiased estimation and prediction under a selection model, Biometrics 31.
+    Bates, Maechler, Bolker and Walker (2015), Fitting linear mixed-effects models using lme4, J.
+    Stat. Software 67. Henderson (1975), Best linear unbiased estimation and prediction under a
+    selection model, Biometrics 31.
 
     Examples
     --------
@@ -174,7 +179,8 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         Raises
         ------
         ValueError
-            For unknown columns, missing values or labels, text among the fixed effects, or groups given twice.
+            For unknown columns, missing values or labels, text among the fixed effects, or groups
+            given twice.
 
         Warns
         -----
@@ -237,11 +243,13 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         groups : array-like, default=None
             Labels, where they were passed to ``fit`` as well.
         kind : {"conditional", "population", "marginal"}, default="conditional"
-            "conditional" uses the estimated effects of known levels, and zero, their mean, for new ones; "population"
-            sets every effect to zero; "marginal" averages over the distribution of all effects: the same mean.
+            "conditional" uses the estimated effects of known levels, and zero, their mean, for new
+            ones; "population" sets every effect to zero; "marginal" averages over the distribution
+            of all effects: the same mean.
         return_std : bool, default=False
-            Also return the standard error of the predicted mean: of ``x'beta + z'b`` for "conditional" (new levels with
-            their full variance), of ``x'beta`` for "population", and of a new level of every factor for "marginal".
+            Also return the standard error of the predicted mean: of ``x'beta + z'b`` for
+            "conditional" (new levels with their full variance), of ``x'beta`` for "population", and
+            of a new level of every factor for "marginal".
 
         Returns
         -------
@@ -264,9 +272,10 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
     ) -> np.ndarray:
         """Interval for a new observation, or for its mean.
 
-        ``mean +- t * sqrt(v)`` with t from Student's distribution on n - p degrees of freedom and v the variance of the
-        prediction error given the covariances (Henderson 1975): for a known level the effects are known up to their
-        posterior variance, a new level adds its full variance, and an observation adds sigma^2.
+        ``mean +- t * sqrt(v)`` with t from Student's distribution on n - p degrees of freedom and v
+        the variance of the prediction error given the covariances (Henderson 1975): for a known
+        level the effects are known up to their posterior variance, a new level adds its full
+        variance, and an observation adds sigma^2.
 
         Parameters
         ----------
@@ -297,7 +306,9 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         return self._fit.sigma2 * variances
 
     def _linearised(self, rows, codes, kind):
-        """Predictions with what their derivatives are made of: new levels count with the mean of their effects."""
+        """Predictions with what their derivatives are made of: new levels count with the mean of
+        their effects.
+        """
         return linear(self._predictor(rows, codes), *self._pool_columns(rows), codes)
 
     @property
@@ -327,7 +338,8 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         cov: Covariance = "model",
         clusters: Any = None,
     ) -> Any:
-        """Printed tables: method, groups, fixed effects, variance components, test against no random effects.
+        """Printed tables: method, groups, fixed effects, variance components, test against no
+        random effects.
 
         Parameters
         ----------

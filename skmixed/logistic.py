@@ -45,32 +45,36 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
 
         log(P(y = 1) / P(y = 0)) = X beta + Z b,      b ~ N(0, Sigma),
 
-    with fixed effects beta and random effects b whose covariance Sigma is estimated; 1 stands for the second of the two
-    classes.  The effects are integrated out by the Laplace approximation, or for a single grouping factor by adaptive
-    Gauss-Hermite quadrature; the likelihood is maximised over covariances and coefficients together by trust-region
-    Newton steps with analytic derivatives.  Columns are standardised inside and the results transformed back exactly.
+    with fixed effects beta and random effects b whose covariance Sigma is estimated; 1 stands for
+    the second of the two classes.  The effects are integrated out by the Laplace approximation, or
+    for a single grouping factor by adaptive Gauss-Hermite quadrature; the likelihood is maximised
+    over covariances and coefficients together by trust-region Newton steps with analytic
+    derivatives.  Columns are standardised inside and the results transformed back exactly.
 
     Parameters
     ----------
     groups : str, int or list of them, default=None
-        Columns of X that hold the grouping factors; they leave the fixed effects.  Names need a table, positions
-        count columns of any X, negative ones from the end.  None: the columns are named by ``random_effects``, or the
-        labels are passed as ``groups=`` to ``fit``.  Where ``random_effects`` is given, its terms say which factors
-        have effects; a column named here and in no term only leaves the fixed effects.
+        Columns of X that hold the grouping factors; they leave the fixed effects.  Names need a
+        table, positions count columns of any X, negative ones from the end.  None: the columns are
+        named by ``random_effects``, or the labels are passed as ``groups=`` to ``fit``.  Where
+        ``random_effects`` is given, its terms say which factors have effects; a column named here
+        and in no term only leaves the fixed effects.
     random_effects : str, RandomEffect or list of RandomEffect, default=None
-        Terms in lme4's notation, such as ``"(1 + age | district) + (1 | school/class)"``, or as values.  None: a random
-        intercept for every grouping factor.
+        Terms in lme4's notation, such as ``"(1 + age | district) + (1 | school/class)"``, or as
+        values.  None: a random intercept for every grouping factor.
     formula : str, default=None
-        The whole model in lme4's notation without the response, such as ``"age + C(parity) + (1 | district)"``,
-        evaluated by formulaic over the columns of X (formulas may call Python).  Excludes ``groups`` and
-        ``random_effects``.
-    covariance : {"unstructured", "diagonal", "independent", "identity", "exchangeable"}, default="unstructured"
+        The whole model in lme4's notation without the response, such as ``"age + C(parity) + (1 |
+        district)"``, evaluated by formulaic over the columns of X (formulas may call Python).
+        Excludes ``groups`` and ``random_effects``.
+    covariance : {"unstructured", "diagonal", "independent", "identity", "exchangeable"},
+    default="unstructured"
         Covariance structure of terms that do not name one of their own.
     n_quadrature : int, default=1
-        Quadrature points per random effect: 1 is the Laplace approximation, which lme4 calls nAGQ=1; Stata's melogit
-        has 7.  More than one needs a single grouping factor with at most three effects per level.  Log-likelihoods of
-        different numbers of points approximate the same quantity and may be compared.  With few points and slopes they
-        depend a little on the origin of the slope's column, as in lme4.
+        Quadrature points per random effect: 1 is the Laplace approximation, which lme4 calls
+        nAGQ=1; Stata's melogit has 7.  More than one needs a single grouping factor with at most
+        three effects per level.  Log-likelihoods of different numbers of points approximate the
+        same quantity and may be compared.  With few points and slopes they depend a little on the
+        origin of the slope's column, as in lme4.
     fit_intercept : bool, default=True
         Whether the fixed effects have an intercept.
     tol : float, default=1e-9
@@ -85,8 +89,8 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
     classes_ : ndarray of shape (2,)
         The labels; the second one is what the probabilities and coefficients are about.
     coef_ : ndarray of shape (n_fixed_effects,)
-        Fixed effects on the log-odds of the columns of X that are not grouping factors, in their order; 0 where a
-        column was dropped.
+        Fixed effects on the log-odds of the columns of X that are not grouping factors, in their
+        order; 0 where a column was dropped.
     intercept_ : float
     covariances_ : list of ndarray
         Covariance matrix (q x q) of every random-effects term.
@@ -103,14 +107,14 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
 
     Notes
     -----
-    ``sample_weight`` counts repetitions: weight 2 is the row twice, weight 0 is the row removed.  Binomial counts are
-    two rows, one of each class, weighted by the successes and the failures.
+    ``sample_weight`` counts repetitions: weight 2 is the row twice, weight 0 is the row removed.
+    Binomial counts are two rows, one of each class, weighted by the successes and the failures.
 
     References
     ----------
     Breslow and Clayton (1993), Approximate inference in generalized linear mixed models, JASA 88.
-    Pinheiro and Chao (2006), Efficient Laplacian and adaptive Gaussian quadrature algorithms for multilevel generalized
-    linear mixed models, J. Comput. Graph. Stat. 15.
+    Pinheiro and Chao (2006), Efficient Laplacian and adaptive Gaussian quadrature algorithms for
+    multilevel generalized linear mixed models, J. Comput. Graph. Stat. 15.
 
     Examples
     --------
@@ -198,8 +202,8 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         Raises
         ------
         ValueError
-            For one class or more than two, unknown columns, missing values or labels, text among the fixed effects,
-            groups given twice, or quadrature where only Laplace is possible.
+            For one class or more than two, unknown columns, missing values or labels, text among
+            the fixed effects, groups given twice, or quadrature where only Laplace is possible.
 
         Warns
         -----
@@ -208,7 +212,8 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         SeparationWarning
             Where a column, or every level of a factor, predicts the outcome perfectly.
         LaplaceWarning
-            Where seven quadrature points would move the estimates by more than a quarter of a standard error.
+            Where seven quadrature points would move the estimates by more than a quarter of a
+            standard error.
         SingularFitWarning, RankDeficiencyWarning, ConvergenceWarning
             Where the estimates need a second look; each names the term or the column.
         """
@@ -304,11 +309,13 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         groups : array-like, default=None
             Labels, where they were passed to ``fit`` as well.
         kind : {"conditional", "population", "marginal"}, default="conditional"
-            "conditional" uses the estimated effects of known levels and integrates over those of new ones; "population"
-            sets every effect to zero: a typical level; "marginal" integrates over all effects: an average over levels.
+            "conditional" uses the estimated effects of known levels and integrates over those of
+            new ones; "population" sets every effect to zero: a typical level; "marginal" integrates
+            over all effects: an average over levels.
         return_std : bool, default=False
-            Also return standard errors by the delta method: from the uncertainty of the coefficients, of the effects of
-            known levels, and of the covariances where effects are integrated over.
+            Also return standard errors by the delta method: from the uncertainty of the
+            coefficients, of the effects of known levels, and of the covariances where effects are
+            integrated over.
 
         Returns
         -------
@@ -323,7 +330,9 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         return proba, np.column_stack([std, std])
 
     def _distribution(self, rows, codes, kind):
-        """Mean and standard deviation of the linear predictor: what is not known is normal around zero."""
+        """Mean and standard deviation of the linear predictor: what is not known is normal around
+        zero.
+        """
         eta = self._predictor(rows, codes)
         if kind == "population" or not self._factors:
             return eta, np.zeros(len(rows))
@@ -443,14 +452,16 @@ class MixedLogisticClassifier(ClassifierMixin, MixedModel):
         cov: Covariance = "model",
         clusters: Any = None,
     ) -> Any:
-        """Printed tables: integration, groups, fixed effects, variance components, test against no random effects.
+        """Printed tables: integration, groups, fixed effects, variance components, test against no
+        random effects.
 
         Parameters
         ----------
         level : float, default=0.95
             Of the confidence limits.
         odds_ratios : bool, default=False
-            Print ``exp(coef)`` with standard errors by the delta method and the exponentials of the limits.
+            Print ``exp(coef)`` with standard errors by the delta method and the exponentials of the
+            limits.
         df, cov, clusters
             How the fixed effects are tested, as in :meth:`skmixed.results.MixedResults.coef_table`.
         """
@@ -467,5 +478,7 @@ def _probabilities(eta, sd):
 
 
 def _plain(y):
-    """Labels as numpy types: booleans and numbers may come as objects, left by dropping missing rows."""
+    """Labels as numpy types: booleans and numbers may come as objects, left by dropping missing
+    rows.
+    """
     return np.asarray(pd.Series(y).infer_objects()) if y.dtype == object else y

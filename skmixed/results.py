@@ -29,13 +29,14 @@ Covariance = Literal["model", "CR0", "CR1", "CR2", "CR3"]
 class MixedResults:
     """Estimates, standard errors and tests of a fitted mixed model, under statsmodels' names.
 
-    Made by ``fit`` and found at ``est.results_``.  ``params`` and what goes with it are the fixed effects only; columns
-    that were dropped because they depend on others do not appear.
+    Made by ``fit`` and found at ``est.results_``.  ``params`` and what goes with it are the fixed
+    effects only; columns that were dropped because they depend on others do not appear.
 
     Attributes
     ----------
     llf, aic, bic : float
-        (Restricted) log-likelihood with all constants, and the criteria from it; BIC counts observations.
+        (Restricted) log-likelihood with all constants, and the criteria from it; BIC counts
+        observations.
     nobs : float
         Number of observations: the sum of the weights.
     scale : float
@@ -63,7 +64,10 @@ class MixedResults:
 
     @property
     def fingerprint(self) -> tuple:
-        """Sums that tell the rows and responses of one fit from those of another; a pickled model keeps them."""
+        """Sums that tell the rows and responses of one fit from those of another.
+
+        A pickled model keeps them.
+        """
         return self._fingerprint if self._rows is None else self._rows.sums()
 
     @property
@@ -92,7 +96,9 @@ class MixedResults:
 
     @property
     def n_params(self) -> int:
-        """Number of parameters: fixed effects, covariances, and the residual variance where there is one."""
+        """Number of parameters: fixed effects, covariances, and the residual variance where there
+        is one.
+        """
         return self._fit.rank + self._fit.n_variance_parameters + self._has_residual
 
     @property
@@ -181,24 +187,26 @@ class MixedResults:
         Parameters
         ----------
         df : {"normal", "residual", "satterthwaite", "kenward-roger"}, default="normal"
-            Degrees of freedom: infinitely many; observations less coefficients; ``2 v^2 / Var(v)`` with v the estimated
-            variance of the coefficient (Satterthwaite; with a robust ``cov`` those of Bell and McCaffrey); or Kenward
-            and Roger's, which also adjust the covariance.  The last two are for the linear model; Kenward and Roger
-            derived theirs for REML, and under ML they are computed at the ML estimates.
+            Degrees of freedom: infinitely many; observations less coefficients; ``2 v^2 / Var(v)``
+            with v the estimated variance of the coefficient (Satterthwaite; with a robust ``cov``
+            those of Bell and McCaffrey); or Kenward and Roger's, which also adjust the covariance.
+            The last two are for the linear model; Kenward and Roger derived theirs for REML, and
+            under ML they are computed at the ML estimates.
         cov : {"model", "CR0", "CR1", "CR2", "CR3"}, default="model"
-            Covariance of the coefficients: the model's, or cluster-robust ones: without correction, times m / (m - 1)
-            for m clusters, bias-reduced, and the jackknife.  The last two are for the linear model.
+            Covariance of the coefficients: the model's, or cluster-robust ones: without correction,
+            times m / (m - 1) for m clusters, bias-reduced, and the jackknife.  The last two are for
+            the linear model.
         clusters : str or array-like of shape (n_rows,), default=None
-            Independent clusters of a robust ``cov``: a grouping factor or column of X, or labels.  Every level of
-            every factor must lie within one cluster.  Default: the outermost factor.
+            Independent clusters of a robust ``cov``: a grouping factor or column of X, or labels.
+            Every level of every factor must lie within one cluster.  Default: the outermost factor.
         level : float, default=0.95
             Of the confidence limits.
 
         Returns
         -------
         DataFrame
-            ``coef, std_err, df, t, p_value, ci_low, ci_high`` by coefficient; with ``df="normal"`` the degrees of
-            freedom are infinite and column t is z.
+            ``coef, std_err, df, t, p_value, ci_low, ci_high`` by coefficient; with ``df="normal"``
+            the degrees of freedom are infinite and column t is z.
 
         Raises
         ------
@@ -207,9 +215,9 @@ class MixedResults:
 
         References
         ----------
-        Kenward and Roger (1997), Small sample inference for fixed effects from restricted maximum likelihood,
-        Biometrics 53.  Pustejovsky and Tipton (2018), Small-sample methods for cluster-robust variance estimation,
-        J. Business & Economic Statistics 36.
+        Kenward and Roger (1997), Small sample inference for fixed effects from restricted maximum
+        likelihood, Biometrics 53.  Pustejovsky and Tipton (2018), Small-sample methods for
+        cluster-robust variance estimation, J. Business & Economic Statistics 36.
 
         Examples
         --------
@@ -230,16 +238,16 @@ class MixedResults:
         Parameters
         ----------
         spec : str, list of str, dict, array-like, DataFrame or pair
-            ``"black = other"``, ``"2 * age - ttl_exp = 1"``, several separated by commas; ``{"age": 0}``; a matrix with
-            one column per coefficient; ``(matrix, values)``.
+            ``"black = other"``, ``"2 * age - ttl_exp = 1"``, several separated by commas; ``{"age":
+            0}``; a matrix with one column per coefficient; ``(matrix, values)``.
         df, cov, clusters
             As in :meth:`coef_table`.
 
         Returns
         -------
         statsmodels.stats.contrast.ContrastResults
-            ``effect``, ``sd``, ``tvalue``, ``pvalue``, ``conf_int()``, ``summary_frame()``; ``df_denom`` unless
-            ``df="normal"``.
+            ``effect``, ``sd``, ``tvalue``, ``pvalue``, ``conf_int()``, ``summary_frame()``;
+            ``df_denom`` unless ``df="normal"``.
 
         Examples
         --------
@@ -265,14 +273,15 @@ class MixedResults:
         Parameters
         ----------
         spec, df, cov, clusters
-            As in :meth:`t_test`.  With a robust ``cov`` and ``df="satterthwaite"`` the statistic is Hotelling's T^2
-            scaled to an F (Tipton and Pustejovsky 2015).  Chi-squared with ``df="normal"``, F otherwise.
+            As in :meth:`t_test`.  With a robust ``cov`` and ``df="satterthwaite"`` the statistic is
+            Hotelling's T^2 scaled to an F (Tipton and Pustejovsky 2015).  Chi-squared with
+            ``df="normal"``, F otherwise.
 
         Returns
         -------
         statsmodels.stats.contrast.ContrastResults
-            ``statistic``, ``pvalue``, ``df_num``, ``df_denom``; with ``df="normal"`` the degrees of freedom of the
-            chi-squared are ``df_denom``, as in statsmodels.
+            ``statistic``, ``pvalue``, ``df_num``, ``df_denom``; with ``df="normal"`` the degrees of
+            freedom of the chi-squared are ``df_denom``, as in statsmodels.
         """
         return self._coefficients(df, cov, clusters).wald_test(spec)
 
@@ -298,13 +307,15 @@ class MixedResults:
         n_samples: int = 10_000,
         random_state: int = 0,
     ) -> LikelihoodRatioTest:
-        """Likelihood-ratio test against the model without random effects, same rows and same criterion.
+        """Likelihood-ratio test against the model without random effects, same rows and same
+        criterion.
 
         Parameters
         ----------
         method : {"chibar", "exact"}, default="chibar"
-            "chibar": the mixture of chi-squareds that holds for many groups, a variance being no less than zero;
-            "exact": the distribution for these rows, by simulation, for a linear model with a single variance.
+            "chibar": the mixture of chi-squareds that holds for many groups, a variance being no
+            less than zero; "exact": the distribution for these rows, by simulation, for a linear
+            model with a single variance.
         n_samples : int, default=10_000
             Draws of the exact test.
         random_state : int, default=0
@@ -313,8 +324,8 @@ class MixedResults:
         Returns
         -------
         LikelihoodRatioTest
-            ``statistic``, ``df``, ``pvalue``, ``null`` (a sentence), ``distribution``, and ``pvalue_chi2``, the
-            conservative one that Stata prints.
+            ``statistic``, ``df``, ``pvalue``, ``null`` (a sentence), ``distribution``, and
+            ``pvalue_chi2``, the conservative one that Stata prints.
         """
         return random_effects_test(
             self._fit, method, n_samples=n_samples, random_state=random_state
@@ -339,22 +350,23 @@ class MixedResults:
         Parameters
         ----------
         method : {"wald", "profile", "bootstrap"}, default="wald"
-            "wald": from the standard errors, on the log scale for variances and symmetric for covariances; "profile":
-            where the profile of the (restricted) likelihood has fallen by half a chi-squared quantile; "bootstrap":
-            quantiles of a parametric bootstrap, whose standard deviations then are the standard errors.
+            "wald": from the standard errors, on the log scale for variances and symmetric for
+            covariances; "profile": where the profile of the (restricted) likelihood has fallen by
+            half a chi-squared quantile; "bootstrap": quantiles of a parametric bootstrap, whose
+            standard deviations then are the standard errors.
         level : float, default=0.95
         scale : {"variance", "sd"}, default="variance"
-            "sd" has standard deviations and correlations in the place of variances and covariances, with Wald limits
-            on the log scale and by Fisher's z.  Profile limits of correlations are in
-            :func:`skmixed.inference.profile`.
+            "sd" has standard deviations and correlations in the place of variances and covariances,
+            with Wald limits on the log scale and by Fisher's z.  Profile limits of correlations are
+            in :func:`skmixed.inference.profile`.
         n_samples, random_state, n_jobs
             Of the bootstrap, as in :func:`skmixed.inference.bootstrap`.
 
         Returns
         -------
         DataFrame
-            ``factor, effect, effect2, estimate, sd_or_corr, std_error, ci_low, ci_high``; a residual comes last.  At
-            the boundary there is no Wald standard error.
+            ``factor, effect, effect2, estimate, sd_or_corr, std_error, ci_low, ci_high``; a
+            residual comes last.  At the boundary there is no Wald standard error.
         """
         check_level(level)
         if method not in VARIANCE_LIMITS:
@@ -422,7 +434,8 @@ class MixedResults:
 
     @property
     def random_effects_cov(self) -> dict[str, np.ndarray]:
-        """Covariances of the conditional modes given the parameters: per factor an array (levels, q, q).
+        """Covariances of the conditional modes given the parameters: per factor an array (levels,
+        q, q).
 
         Levels and effects are in the order of the rows and columns of ``random_effects``.
         """
@@ -431,7 +444,9 @@ class MixedResults:
         }
 
     def effects_table(self) -> pd.DataFrame:
-        """Conditional modes and their standard errors given the parameters, one row per level and effect."""
+        """Conditional modes and their standard errors given the parameters, one row per level and
+        effect.
+        """
         columns = ["factor", "level", "effect", "estimate", "std_error"]
         parts = [self._factor_effects(f) for f in range(len(self._labels.factors))]
         return (
@@ -519,10 +534,12 @@ VARIANCE_LIMITS = {"wald": _wald_limits, "profile": _profile_limits, "bootstrap"
 
 
 class LogisticResults(MixedResults):
-    """Estimates, standard errors and tests of a mixed logistic regression, under statsmodels' names.
+    """Estimates, standard errors and tests of a mixed logistic regression, under statsmodels'
+    names.
 
-    As :class:`MixedResults`; coefficients are changes of the log-odds of ``event``, the second class; ``scale`` is one,
-    there is no residual variance, ``fittedvalues`` are probabilities and ``resid`` is zero or one less them.
+    As :class:`MixedResults`; coefficients are changes of the log-odds of ``event``, the second
+    class; ``scale`` is one, there is no residual variance, ``fittedvalues`` are probabilities and
+    ``resid`` is zero or one less them.
     """
 
     _has_residual = False
@@ -547,7 +564,8 @@ class LogisticResults(MixedResults):
         cov: Covariance = "model",
         clusters: Any = None,
     ) -> pd.DataFrame:
-        """``exp(params)`` with standard errors by the delta method and the exponentials of the confidence limits.
+        """``exp(params)`` with standard errors by the delta method and the exponentials of the
+        confidence limits.
 
         Parameters
         ----------
@@ -558,9 +576,9 @@ class LogisticResults(MixedResults):
         Returns
         -------
         DataFrame
-            ``odds_ratio, std_err, z, p_value, ci_low, ci_high`` by coefficient, ``df, t`` in the place of z unless
-            ``df="normal"``; z, t and p are those of ``params``.  The row of the intercept holds the odds where all
-            columns and random effects are zero.
+            ``odds_ratio, std_err, z, p_value, ci_low, ci_high`` by coefficient, ``df, t`` in the
+            place of z unless ``df="normal"``; z, t and p are those of ``params``.  The row of the
+            intercept holds the odds where all columns and random effects are zero.
         """
         table = exponentiated(self.coef_table(df, cov, clusters, level)).rename(
             columns={"coef": "odds_ratio"}
@@ -583,7 +601,8 @@ class LogisticResults(MixedResults):
         level : float, default=0.95
             Of the confidence limits.
         odds_ratios : bool, default=False
-            Print ``exp(coef)`` with standard errors by the delta method and the exponentials of the limits.
+            Print ``exp(coef)`` with standard errors by the delta method and the exponentials of the
+            limits.
         df, cov, clusters
             How the fixed effects are tested, as in :meth:`coef_table`; the summary says which.
         """

@@ -17,13 +17,15 @@ class RandomEffect:
     Parameters
     ----------
     group : str, int or tuple of them
-        The column that holds the grouping factor; a tuple stands for the combinations of several columns, lme4's
-        ``a:b``.  Names and positions refer to the columns of X, or to those of ``groups=`` where ``fit`` gets it.
+        The column that holds the grouping factor; a tuple stands for the combinations of several
+        columns, lme4's ``a:b``.  Names and positions refer to the columns of X, or to those of
+        ``groups=`` where ``fit`` gets it.
     columns : tuple of str or int, default=()
         Columns of X whose slopes vary between levels.
     intercept : bool, default=True
         Whether the intercept varies between levels.
-    covariance : {"unstructured", "diagonal", "independent", "identity", "exchangeable"}, default=None
+    covariance : {"unstructured", "diagonal", "independent", "identity", "exchangeable"},
+    default=None
         Covariance structure of the effects of one level; None takes the estimator's ``covariance``.
 
     Examples
@@ -63,10 +65,11 @@ def parse_terms(text: str) -> list[RandomEffect]:
     Parameters
     ----------
     text : str
-        Terms in parentheses joined by ``+``.  Left of the bar the varying effects: ``1`` or ``0`` for the intercept
-        (implied where neither is given) and column names; right of it the grouping factor.  ``a:b`` groups by the
-        combinations of two columns, ``a/b`` is ``a`` and ``a:b`` (b nested in a), and ``||`` makes one uncorrelated
-        term of each effect.  Names that are not identifiers go in backticks.
+        Terms in parentheses joined by ``+``.  Left of the bar the varying effects: ``1`` or ``0``
+        for the intercept (implied where neither is given) and column names; right of it the
+        grouping factor.  ``a:b`` groups by the combinations of two columns, ``a/b`` is ``a`` and
+        ``a:b`` (b nested in a), and ``||`` makes one uncorrelated term of each effect.  Names that
+        are not identifiers go in backticks.
 
     Returns
     -------

@@ -1,1 +1,2 @@
-"""Linear algebra of packed matrices, and the elimination of the random effects: no model in sight."""
+"""Linear algebra of packed matrices, and the elimination of the random effects: no model in
+sight."""

@@ -12,8 +12,8 @@ ALIASED = (
 def orthogonalised(P):
     """Upper triangular ``mixing`` that makes the columns orthonormal in order, and ``P mixing``.
 
-    Gram-Schmidt, each projection done twice.  A column that adds less than ``ALIASED`` of its norm keeps its scale and
-    counts as zero: the rows beyond the sample decide about it.
+    Gram-Schmidt, each projection done twice.  A column that adds less than ``ALIASED`` of its norm
+    keeps its scale and counts as zero: the rows beyond the sample decide about it.
     """
     p = P.shape[1]
     mixing = np.eye(p)
@@ -35,7 +35,9 @@ def orthogonalised(P):
 
 
 def independent_columns(gram, least):
-    """Columns whose squared norm beyond the columns before them exceeds ``least``, in order (Cholesky form)."""
+    """Columns whose squared norm beyond the columns before them exceeds ``least``, in order
+    (Cholesky form).
+    """
     G = np.array(gram, dtype=float)
     kept = []
     for k in range(len(G)):

@@ -12,7 +12,10 @@ from .packed import packed_size
 
 @dataclass(frozen=True)
 class Coupling:
-    """``C``: the sums a stage shares with all later columns; row ``r * m + l`` holds effect r of level l."""
+    """``C``: the sums a stage shares with all later columns.
+
+    Row ``r * m + l`` holds effect r of level l.
+    """
 
     indptr: np.ndarray  # pattern over levels
     columns: np.ndarray  # later columns, elimination order
@@ -87,7 +90,8 @@ def _stacked(indptr, columns, data, height, width):
 class Segments:
     """Positions, in one flat vector, of every matrix entry that elimination changes.
 
-    Per later stage its packed diagonal blocks and the entries of its coupling, then the dense block.
+    Per later stage its packed diagonal blocks and the entries of its coupling, then the dense
+    block.
     """
 
     blocks: dict  # stage -> slice

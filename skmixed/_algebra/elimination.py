@@ -1,18 +1,20 @@
-"""Elimination of the random effects: a block Cholesky factorisation that never inverts a covariance.
+"""Elimination of the random effects: a block Cholesky factorisation that never inverts a
+covariance.
 
-Write ``V = W^-1 + sum_f Z_f T_f Z_f'``.  Factors whose diagonal block is block diagonal are eliminated level by level
-(*stages*), largest first.  Eliminating a factor keeps the block-diagonal form of every factor it is nested in,
-so chains of nested factors stay batched to the end; what is left, crossed factors, forms one dense matrix.  With
-``R'AR + I`` factored per level, ``M = R (R'AR + I)^-1 R'``, and ``C`` the sums shared with later factors,
+Write ``V = W^-1 + sum_f Z_f T_f Z_f'``.  Factors whose diagonal block is block diagonal are
+eliminated level by level (*stages*), largest first.  Eliminating a factor keeps the block-diagonal
+form of every factor it is nested in, so chains of nested factors stay batched to the end; what is
+left, crossed factors, forms one dense matrix.  With ``R'AR + I`` factored per level, ``M = R (R'AR
++ I)^-1 R'``, and ``C`` the sums shared with later factors,
 
     later blocks  -=  C' M C          later right-hand sides  -=  C' M U
 
-leaves for the later factors exactly their cross-products under the covariance of the rows and the factors
-eliminated so far.  Every quantity is well defined at a singular T; the posterior covariance of the effects is ``M``,
-not the inverse of a precision that may be infinite.
+leaves for the later factors exactly their cross-products under the covariance of the rows and the
+factors eliminated so far.  Every quantity is well defined at a singular T; the posterior covariance
+of the effects is ``M``, not the inverse of a precision that may be infinite.
 
-``C' M C`` is linear in ``M``: the *pair operator* ``P``, a sparse matrix from packed ``M`` to the entries it changes,
-is the forward update, and its transpose gathers ``C S C'`` for the derivatives.
+``C' M C`` is linear in ``M``: the *pair operator* ``P``, a sparse matrix from packed ``M`` to the
+entries it changes, is the forward update, and its transpose gathers ``C S C'`` for the derivatives.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ def _symmetric_product(lower, B):
 
 
 class Elimination:
-    """The factorisation at one T: solves, log-determinant, and the blocks of the posterior covariance.
+    """The factorisation at one T: solves, log-determinant, and the blocks of the posterior
+    covariance.
 
     With ``once`` the plan's sums are overwritten: no other factorisation will need them.
     """
@@ -126,8 +129,9 @@ class Elimination:
     def reduce(self, U):
         """Forward elimination of right-hand sides.
 
-        ``U`` holds (q_f, k, m_f) per factor.  Returns the reduced right-hand sides per factor, the stages' ``M U`` and
-        the k x k matrix ``U' M U`` summed over all steps: the part of the cross-products that random effects take up.
+        ``U`` holds (q_f, k, m_f) per factor.  Returns the reduced right-hand sides per factor, the
+        stages' ``M U`` and the k x k matrix ``U' M U`` summed over all steps: the part of the
+        cross-products that random effects take up.
         """
         make_layout = self.plan.layout
         later = self.plan.to_rows(U) if len(make_layout.order) > 1 else None
@@ -149,13 +153,17 @@ class Elimination:
         return reduced, taken, explained
 
     def whiten(self, rows):
-        """``L^-1 R' rows`` for rows of the dense block: their squared norm is what the dense effects take up."""
+        """``L^-1 R' rows`` for rows of the dense block: their squared norm is what the dense
+        effects take up.
+        """
         return lapack.dtrtrs(self.chol, self._scaled(rows), lower=0, trans=1)[0]
 
     def solve(self, U):
-        """Effects ``B = T Z'V^-1 [..]`` and residual sums ``F = Z'V^-1 [..]`` for right-hand sides ``U = Z'W[..]``.
+        """Effects ``B = T Z'V^-1 [..]`` and residual sums ``F = Z'V^-1 [..]`` for right-hand sides
+        ``U = Z'W[..]``.
 
-        Also returns ``U' M U`` as :meth:`reduce` does.  B and F are lists over factors of (q_f, k, m_f).
+        Also returns ``U' M U`` as :meth:`reduce` does.  B and F are lists over factors of (q_f, k,
+        m_f).
         """
         plan = self.plan
         make_layout = self.plan.layout
@@ -190,11 +198,14 @@ class Elimination:
             F[f] = plan.to_levels(f, rest)
 
     def precisions(self):
-        """Packed diagonal blocks of ``Z_f'V^-1 Z_f`` and of the posterior covariance, per factor."""
+        """Packed diagonal blocks of ``Z_f'V^-1 Z_f`` and of the posterior covariance, per
+        factor."""
         return self._posterior[:2]
 
     def pair_covariances(self):
-        """Posterior covariances of the levels that meet: (f, g) -> (q_f, q_g, pairs), in the order of the pair sums."""
+        """Posterior covariances of the levels that meet: (f, g) -> (q_f, q_g, pairs), in the order
+        of the pair sums.
+        """
         found = {}
         for f in self.C:
             values = self.plan.couplings[f].in_pair_order(
@@ -233,7 +244,9 @@ class Elimination:
 
     @cached_property
     def _posterior(self):
-        """:meth:`precisions`, and the entries of the later posterior covariance in the layout of the state."""
+        """:meth:`precisions`, and the entries of the later posterior covariance in the layout of
+        the state.
+        """
         plan = self.plan
         N = [None] * len(self.T)
         posterior = [None] * len(self.T)
@@ -251,7 +264,8 @@ class Elimination:
         return N, posterior, cov
 
     def _cross_covariance(self, f, cov):
-        """Posterior covariances ``-M C S`` of a stage with the later columns it shares rows with."""
+        """Posterior covariances ``-M C S`` of a stage with the later columns it shares rows
+        with."""
         coupling = self.plan.couplings[f]
         operator = self.plan.operators[f]
         q = self.plan.cross.sizes[f]
@@ -299,7 +313,9 @@ def _all_scalar(plan):
 
 
 def _congruence(plan, roots, lower, out):
-    """Lower triangle of ``G S G'`` in ``out``, G block diagonal in ``roots``, from the lower triangle of S."""
+    """Lower triangle of ``G S G'`` in ``out``, G block diagonal in ``roots``, from the lower
+    triangle of S.
+    """
     if not _all_scalar(plan):
         out[:] = _apply_roots(plan, roots, _apply_roots(plan, roots, mirrored(lower)).T.copy())
         return

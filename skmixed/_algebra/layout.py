@@ -1,8 +1,9 @@
 """The order in which the random effects are eliminated.
 
-Factors whose diagonal block is block diagonal are eliminated level by level (*stages*), largest first.  Eliminating a
-factor keeps the block-diagonal form of every factor it is nested in, so chains of nested factors stay batched to the
-end; what is left, crossed factors, forms one dense matrix.
+Factors whose diagonal block is block diagonal are eliminated level by level (*stages*), largest
+first.  Eliminating a factor keeps the block-diagonal form of every factor it is nested in, so
+chains of nested factors stay batched to the end; what is left, crossed factors, forms one dense
+matrix.
 """
 
 from __future__ import annotations

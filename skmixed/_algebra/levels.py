@@ -1,4 +1,6 @@
-"""Hot loops over levels and rows: packed arrays in, packed arrays out, chunked so that temporaries stay in cache."""
+"""Hot loops over levels and rows: packed arrays in, packed arrays out, chunked so that temporaries
+stay in cache.
+"""
 
 from __future__ import annotations
 
@@ -42,10 +44,11 @@ def _sum_products(left, right):
 
 
 def invert_levels(A, root, counts=None):
-    """``M = R (R'AR + I)^-1 R'`` of every level, and the sum of the log-determinants of ``R'AR + I``.
+    """``M = R (R'AR + I)^-1 R'`` of every level, and the sum of the log-determinants of ``R'AR +
+    I``.
 
-    ``A`` is packed (K, m), ``root`` any q x q root of T, singular ones included: the matrix inverted has eigenvalues
-    of at least one.  ``counts`` says how many levels each one stands for.
+    ``A`` is packed (K, m), ``root`` any q x q root of T, singular ones included: the matrix
+    inverted has eigenvalues of at least one.  ``counts`` says how many levels each one stands for.
     """
     q = len(root)
     levels = A.shape[1]
@@ -81,7 +84,8 @@ def _half_inverse(H, root, q):
 
 
 def inverse_factors(A, root):
-    """``C^-1`` of every level with ``R'AR + I = CC'``, as nested lists, and its log-determinants."""
+    """``C^-1`` of every level with ``R'AR + I = CC'``, as nested lists, and its
+    log-determinants."""
     q = len(root)
     W = multiply_levels(A, np.repeat(root[:, :, None], A.shape[1], axis=2))
     H = np.einsum("kr,kcm->rcm", root, W) + np.eye(q)[:, :, None]
@@ -117,7 +121,10 @@ def sandwich(K, Q, q):
 
 
 def marginal_precision(A, M, Q=None):
-    """Packed ``N = Z'V^-1 Z`` of every level: ``K A - K Q K'`` with ``K = I - A M``; no ``Q`` where nothing follows."""
+    """Packed ``N = Z'V^-1 Z`` of every level: ``K A - K Q K'`` with ``K = I - A M``.
+
+    No ``Q`` where nothing follows.
+    """
     q = packed_order(len(A))
     out = np.empty_like(A)
     for chunk in _chunks(A.shape[1]):
@@ -135,7 +142,8 @@ def marginal_precision(A, M, Q=None):
 
 
 def posterior_covariance(M, Q):
-    """Packed ``M + M Q M``: the covariance block of a level when other factors are uncertain too."""
+    """Packed ``M + M Q M``: the covariance block of a level when other factors are uncertain
+    too."""
     q = packed_order(len(M))
     m = unpack(M, q)
     return M + np.array(sandwich(m, unpack(Q, q), q))
@@ -150,8 +158,8 @@ def packed_outer(Y):
 def level_sums(codes, values, columns, out):
     """Add ``sum_{i in l} values_i columns_i`` to ``out`` (levels, columns), one level per code.
 
-    A sparse matrix with one entry per row does this without sorting and as fast as a compiled loop.  Only the span of
-    levels that occur in the chunk is touched.
+    A sparse matrix with one entry per row does this without sorting and as fast as a compiled loop.
+    Only the span of levels that occur in the chunk is touched.
     """
     low = int(codes.min())
     high = int(codes.max()) + 1

@@ -1,7 +1,8 @@
-"""``C' M C`` as a linear map of ``M``: the forward update of an elimination, and its transpose for the derivatives.
+"""``C' M C`` as a linear map of ``M``: the forward update of an elimination, and its transpose for
+the derivatives.
 
-The *pair operator* ``P`` is a sparse matrix from packed ``M`` to the entries it changes; its transpose gathers
-``C S C'``.
+The *pair operator* ``P`` is a sparse matrix from packed ``M`` to the entries it changes; its
+transpose gathers ``C S C'``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ PAIRS_PER_CHUNK = 1 << 16
 def _slot_pairs(indptr):
     """All pairs of entries (i >= j) of every level, level after level in the order returned first.
 
-    Levels come in groups with equally many entries.  Returns that order, the number of pairs of each, and the pairs.
+    Levels come in groups with equally many entries.  Returns that order, the number of pairs of
+    each, and the pairs.
     """
     counts = np.diff(indptr)
     levels = []
@@ -43,7 +45,8 @@ def _slot_pairs(indptr):
 class PairOperator:
     """The linear map from packed ``M`` of a stage to the entries of ``C' M C``, and its transpose.
 
-    Its pattern is fixed; :meth:`at` fills in the products of given values of C, which later stages change with T.
+    Its pattern is fixed; :meth:`at` fills in the products of given values of C, which later stages
+    change with T.
     """
 
     def __init__(self, cross, make_layout, segments, couplings, f):
@@ -113,7 +116,9 @@ class PairOperator:
 
 
 class DenseOperator:
-    """The same two maps by dense products, for a stage that shares rows with most of the dense block."""
+    """The same two maps by dense products, for a stage that shares rows with most of the dense
+    block.
+    """
 
     def __init__(self, cross, make_layout, segments, couplings, f):
         start = make_layout.dense_start
@@ -170,7 +175,10 @@ def _compressed(targets, length):
 
 
 def _targets(cross, make_layout, segments, couplings, high, low):
-    """Flat positions of the entries (high, low) of the later matrix; columns in elimination order, high >= low."""
+    """Flat positions of the entries (high, low) of the later matrix.
+
+    Columns in elimination order, high >= low.
+    """
     side = make_layout.width - make_layout.dense_start
     if len(make_layout.stages) == 1:
         start = make_layout.dense_start
@@ -206,7 +214,10 @@ def _targets(cross, make_layout, segments, couplings, high, low):
 
 
 def _slots(coupling, width, levels, columns):
-    """Positions of (level, column) in the pattern of a coupling; they exist because f is nested in its target."""
+    """Positions of (level, column) in the pattern of a coupling.
+
+    They exist because f is nested in its target.
+    """
     levels = levels.astype(np.int64)
     keys = (
         np.repeat(np.arange(len(coupling.indptr) - 1), np.diff(coupling.indptr)) * width

@@ -1,8 +1,9 @@
 """Symmetric matrices of all levels in packed form, and what linear algebra means there.
 
-A symmetric q x q matrix per level is *packed*: an array (q (q + 1) / 2, levels) holding the lower triangle row by row,
-so that each entry is one contiguous vector over levels and the algebra of tiny matrices becomes a handful of
-vectorised operations.  Vectors per level are arrays (q, columns, levels).
+A symmetric q x q matrix per level is *packed*: an array (q (q + 1) / 2, levels) holding the lower
+triangle row by row, so that each entry is one contiguous vector over levels and the algebra of tiny
+matrices becomes a handful of vectorised operations.  Vectors per level are arrays (q, columns,
+levels).
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import numpy as np
 
 @cache
 def lower_triangle(q):
-    """Rows and columns of the lower triangle, row by row: the order of every packed symmetric matrix here."""
+    """Rows and columns of the lower triangle, row by row: the order of every packed symmetric
+    matrix here.
+    """
     return np.tril_indices(q)
 
 
@@ -51,7 +54,9 @@ def packed_order(packed):
 
 @cache
 def halves(q):
-    """One half on the diagonal, one elsewhere, packed: the weight of ``e_r e_c' + e_c e_r'`` in a direction."""
+    """One half on the diagonal, one elsewhere, packed: the weight of ``e_r e_c' + e_c e_r'`` in a
+    direction.
+    """
     rows, cols = lower_triangle(q)
     return np.where(rows == cols, 0.5, 1.0)
 
@@ -66,13 +71,17 @@ def symmetric_directions(S):
 
 
 def direction_traces(S):
-    """``tr(S E_a)`` for all packed directions of a packed symmetric matrix: off-diagonal entries count twice."""
+    """``tr(S E_a)`` for all packed directions of a packed symmetric matrix: off-diagonal entries
+    count twice.
+    """
     return 2.0 * halves(packed_order(len(S))) * S
 
 
 @cache
 def _pair_entries(q):
-    """Entries (4, K, K) of ``X N'`` that make up :func:`pair_traces`: ``tr(X e_r e_s' N e_t e_u') = X_ur N_st``."""
+    """Entries (4, K, K) of ``X N'`` that make up :func:`pair_traces`: ``tr(X e_r e_s' N e_t e_u')
+    = X_ur N_st``.
+    """
     table = packed_index(q)
     (r, s) = lower_triangle(q)
     orders = [(a, b, t, u) for a, b in ((r, s), (s, r)) for t, u in ((r, s), (s, r))]
@@ -82,13 +91,17 @@ def _pair_entries(q):
 
 
 def pair_traces(S):
-    """``sum_l tr(X_l E_a N_l E_b)`` for all packed directions from ``S = X N'``, X and N packed symmetric (K, m)."""
+    """``sum_l tr(X_l E_a N_l E_b)`` for all packed directions from ``S = X N'``, X and N packed
+    symmetric (K, m).
+    """
     left, right, weights = _pair_entries(packed_order(len(S)))
     return S[left, right].sum(axis=0) * weights
 
 
 def crossed_directions(products):
-    """``sum tr(E_a C E_b D')`` for packed directions of two factors, from the sums of ``C_st D_ru`` (s, t, r, u)."""
+    """``sum tr(E_a C E_b D')`` for packed directions of two factors, from the sums of ``C_st
+    D_ru`` (s, t, r, u).
+    """
     inner = symmetric_directions(products.transpose(2, 0, 1, 3))
     return symmetric_directions(inner.transpose(2, 0, 1)).T
 

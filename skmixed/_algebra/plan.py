@@ -20,7 +20,8 @@ MAX_PAIRS_PER_ENTRY = (
 
 
 class Plan:
-    """What does not change with the covariances: order, patterns, operators and the unreduced sums."""
+    """What does not change with the covariances: order, patterns, operators and the unreduced
+    sums."""
 
     def __init__(self, cross):
         self.cross = cross
@@ -49,7 +50,9 @@ class Plan:
         }
 
     def reweighted(self, blocks, pair_values):
-        """The same plan for other weights: packed diagonal blocks per factor, sums per pair of factors."""
+        """The same plan for other weights: packed diagonal blocks per factor, sums per pair of
+        factors.
+        """
         other = copy(self)
         other.blocks = blocks
         if not pair_values:
@@ -141,7 +144,9 @@ class Plan:
         return np.concatenate([self.to_columns(f, values[f]) for f in self.layout.order])
 
     def multiply(self, H):
-        """``A H`` for effects ``H``, a list over factors of (q, k, m): cross-products of fitted random parts."""
+        """``A H`` for effects ``H``, a list over factors of (q, k, m): cross-products of fitted
+        random parts.
+        """
         own = [multiply_levels(self.blocks[f], h) for f, h in enumerate(H)]
         if self.couplings:
             self._add_coupled(H, own)

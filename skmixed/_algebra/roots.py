@@ -6,7 +6,10 @@ import numpy as np
 
 
 def pivoted_root(T, tol=1e-14):
-    """Root ``R`` with ``T = R R'`` and the order of its pivots; columns beyond the rank are exactly zero."""
+    """Root ``R`` with ``T = R R'`` and the order of its pivots.
+
+    Columns beyond the rank are exactly zero.
+    """
     size = len(T)
     rest = np.array(T, dtype=float)
     root = np.zeros((size, size))

@@ -18,6 +18,7 @@ def _blas():
 def blas_threads(packed_order=0):
     """Context with one BLAS thread for small matrices.
 
-    A second thread gains little there, and waiting for it costs up to twenty times the work on a busy machine.
+    A second thread gains little there, and waiting for it costs up to twenty times the work on a
+    busy machine.
     """
     return nullcontext() if packed_order >= THREADS_PAY else _blas().limit(limits=1)

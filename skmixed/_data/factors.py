@@ -63,7 +63,10 @@ def _mixed_radix(codes, levels):
 
 
 def encode(values):
-    """Codes 0..m-1 and the sorted labels; integers in a narrow range go through a table instead of a sort."""
+    """Codes 0..m-1 and the sorted labels.
+
+    Integers in a narrow range go through a table instead of a sort.
+    """
     values = np.asarray(values) if not isinstance(values, pd.Categorical) else values
     if isinstance(values, np.ndarray) and values.dtype.kind in "iu" and len(values):
         low = int(values.min())

@@ -1,6 +1,7 @@
 """Columns and labels of tables of any kind: pandas, polars, pyarrow, or plain arrays.
 
-No data-frame library is imported to be recognised; only names, single columns and the rest are ever asked for.
+No data-frame library is imported to be recognised; only names, single columns and the rest are ever
+asked for.
 """
 
 from __future__ import annotations
@@ -101,7 +102,10 @@ def unknown_column(role, name, names):
 
 
 def numeric_matrix(X):
-    """The columns of a table as floats; text, missing and infinite values are errors that name the column."""
+    """The columns of a table as floats.
+
+    Text, missing and infinite values are errors that name the column.
+    """
     if isinstance(X, pd.DataFrame) and all(
         getattr(dtype, "kind", "O") in "biuf" for dtype in X.dtypes.array
     ):
@@ -139,7 +143,10 @@ def _is_numeric(array):
 
 
 def without_nullable(values):
-    """A column of a nullable type without missing values as the numpy type it stands for; anything else as it is."""
+    """A column of a nullable type without missing values as the numpy type it stands for.
+
+    Anything else as it is.
+    """
     plain = getattr(getattr(values, "dtype", None), "numpy_dtype", None)
     if plain is None or is_missing(np.asarray(values, dtype=object)).any():
         return values

@@ -11,7 +11,10 @@ from .._search.minimize import Optimum
 
 
 def inverse_information(hessian):
-    """``2 H^-1`` for the second derivatives H of a deviance; None where they are not those of a proper minimum."""
+    """``2 H^-1`` for the second derivatives H of a deviance.
+
+    None where they are not those of a proper minimum.
+    """
     scale = 1.0 / np.sqrt(np.abs(np.diag(hessian)) + np.finfo(float).tiny)
     standardised = hessian * np.outer(scale, scale)
     if not np.all(np.isfinite(standardised)) or np.linalg.eigvalsh(standardised)[0] < 1e-12:
@@ -45,7 +48,9 @@ class Fitted:
 
     @property
     def flat_terms(self):
-        """Terms whose covariances are not identified: along some direction the likelihood does not change."""
+        """Terms whose covariances are not identified: along some direction the likelihood does not
+        change.
+        """
         return flat_terms(self.model, self.optimum)
 
     @property

@@ -1,7 +1,7 @@
 """From rows to a fitted generalised linear mixed model in the user's units.
 
-``fit_glmm`` finds the optimum; :class:`GlmmFit` is the small value that inference, prediction and printing are
-functions of.
+``fit_glmm`` finds the optimum; :class:`GlmmFit` is the small value that inference, prediction and
+printing are functions of.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def _optimum(objective, model, **options):
 def unidentified_factors(design, objective):
     """Factors with a single level, or with no more observations than levels.
 
-    The variance of a single level cannot be told from the intercept's; with one trial per level only the mean of an
-    outcome is known, whatever the variance.
+    The variance of a single level cannot be told from the intercept's; with one trial per level
+    only the mean of an outcome is known, whatever the variance.
     """
     return (
         [f for f, m in enumerate(objective.levels) if m < 2 or objective.n <= m]
@@ -97,7 +97,9 @@ class GlmmFit(Fitted):
         )
 
     def __getstate__(self):
-        """Everything that needs the rows is computed, then they are dropped: a pickled model stays small."""
+        """Everything that needs the rows is computed, then they are dropped: a pickled model stays
+        small.
+        """
         for name in ROW_BOUND:
             getattr(self, name)
         light = {
@@ -136,12 +138,15 @@ class GlmmFit(Fitted):
 
     @cached_property
     def coefficients(self):
-        """Fixed effects of all candidates, intercept first if there is one; 0 for aliased columns."""
+        """Fixed effects of all candidates, intercept first if there is one; 0 for aliased
+        columns."""
         return self.design.frame.coefficient_map[:, self.design.kept] @ self.beta
 
     @cached_property
     def covariances(self):
-        """Covariance matrix of every term, as a square so that rounding leaves no negative variance."""
+        """Covariance matrix of every term, as a square so that rounding leaves no negative
+        variance.
+        """
         roots = [
             R @ pivoted_root(T)[0] for R, T in zip(self.design.frame.bases, self.T, strict=True)
         ]
@@ -155,9 +160,11 @@ class GlmmFit(Fitted):
 
     @cached_property
     def working(self):
-        """The working linear model at the optimum, its scale known: posterior covariances given the parameters.
+        """The working linear model at the optimum, its scale known: posterior covariances given the
+        parameters.
 
-        Rows that are predicted perfectly have no weight; where that leaves columns without any they get a little.
+        Rows that are predicted perfectly have no weight; where that leaves columns without any they
+        get a little.
         """
         blocks = zip(self.objective.blocks, self.state.blocks, strict=True)
         eta = [block.predictor(self.beta, part.mode.b) for block, part in blocks]
@@ -181,7 +188,9 @@ class GlmmFit(Fitted):
 
     @property
     def natural_parameters(self):
-        """Pairs (term, matrix) of the linear parameters of the interior terms, which come before beta."""
+        """Pairs (term, matrix) of the linear parameters of the interior terms, which come before
+        beta.
+        """
         blocks = zip(self.model.blocks, self.interior, strict=True)
         return [
             (k, B)
@@ -192,7 +201,8 @@ class GlmmFit(Fitted):
 
     @cached_property
     def information(self):
-        """Second derivatives of the deviance in (natural parameters, beta), from which standard errors come.
+        """Second derivatives of the deviance in (natural parameters, beta), from which standard
+        errors come.
 
         Exact for Laplace with a single factor; central differences of the exact gradient otherwise.
         """
@@ -205,7 +215,9 @@ class GlmmFit(Fitted):
 
     @property
     def parameter_directions(self):
-        """Directions of the natural parameters and of beta in packed coordinates, (parameters, packed)."""
+        """Directions of the natural parameters and of beta in packed coordinates, (parameters,
+        packed).
+        """
         natural = [
             self.model.packed(self.model.blocks[k], B[None])[0] for k, B in self.natural_parameters
         ]
@@ -248,11 +260,16 @@ class GlmmFit(Fitted):
 
     @cached_property
     def parameter_covariance(self):
-        """``2 H^-1`` for (natural parameters, beta); None where the information is not positive definite."""
+        """``2 H^-1`` for (natural parameters, beta).
+
+        None where the information is not positive definite.
+        """
         return inverse_information(self.information)
 
     def prior_derivatives(self, z, n):
-        """Derivatives of ``z'Tz``, summed over the factors, in the natural parameters: (n, parameters)."""
+        """Derivatives of ``z'Tz``, summed over the factors, in the natural parameters: (n,
+        parameters).
+        """
         out = np.zeros((n, len(self.natural_parameters)))
         for column, (k, B) in enumerate(self.natural_parameters):
             v = z[self.model.blocks[k].factor][:, self.model.blocks[k].window]
@@ -261,7 +278,10 @@ class GlmmFit(Fitted):
 
     @cached_property
     def beta_covariance(self):
-        """Covariance of beta in the frame's units; given T where the joint information cannot be inverted."""
+        """Covariance of beta in the frame's units.
+
+        Given T where the joint information cannot be inverted.
+        """
         joint = self.parameter_covariance
         if joint is None:
             return self.working.fixed.covariance
@@ -296,7 +316,9 @@ class GlmmFit(Fitted):
 
     @cached_property
     def laplace_shift(self):
-        """How far quadrature would move the estimates, in standard errors: the length of its Newton step."""
+        """How far quadrature would move the estimates, in standard errors: the length of its
+        Newton step.
+        """
         if self.laplace_error is None or self.optimum.model is None:
             return 0.0
         slope = (

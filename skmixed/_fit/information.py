@@ -14,7 +14,9 @@ DIFFERENCE = 1e-4  # step of numerical derivatives of the gradient, as a share o
 
 
 def variance_entries(fit):
-    """Entries (term, row, column) of the covariances that their structures do not fix at zero, row >= column."""
+    """Entries (term, row, column) of the covariances that their structures do not fix at zero, row
+    >= column.
+    """
     return [
         (k, r, c)
         for k, block in enumerate(fit.model.blocks)
@@ -23,7 +25,9 @@ def variance_entries(fit):
 
 
 def joint_covariance(fit, entries):
-    """From the joint information of (natural parameters, beta): entries are linear in the parameters, ``R T R'``."""
+    """From the joint information of (natural parameters, beta): entries are linear in the
+    parameters, ``R T R'``.
+    """
     if fit.parameter_covariance is None:
         return np.full((len(entries), len(entries)), np.nan)
     jacobian = entry_jacobian(fit, entries)
@@ -38,7 +42,8 @@ def where_known(covariance, known):
 
 
 def entry_jacobian(fit, entries):
-    """Derivatives of the entries ``R T R'`` in the natural parameters of a generalised linear fit."""
+    """Derivatives of the entries ``R T R'`` in the natural parameters of a generalised linear
+    fit."""
     owners = fit.natural_parameters
     bases = fit.design.frame.bases
     out = np.zeros((len(entries), len(owners)))
@@ -70,7 +75,9 @@ def linear_covariance(fit, entries):
 
 
 def linear_entry_jacobian(fit, parameters, entries):
-    """Derivatives of the entries ``sigma^2 R T R'`` and of sigma^2, in the data's units, in (parameters, sigma)."""
+    """Derivatives of the entries ``sigma^2 R T R'`` and of sigma^2, in the data's units, in
+    (parameters, sigma).
+    """
     bases = fit.design.frame.bases
     point = fit.optimum.point
     sigma = np.sqrt(fit.state.sigma2)
@@ -87,7 +94,8 @@ def linear_entry_jacobian(fit, parameters, entries):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A coordinate of the covariance of one term: its derivative, and the covariance after a step."""
+    """A coordinate of the covariance of one term: its derivative, and the covariance after a
+    step."""
 
     term: int
     matrix: np.ndarray  # dT
@@ -104,7 +112,8 @@ class VarianceInformation:
 
 
 def variance_information(fit):
-    """Inverse observed information of a linear model's covariances and sigma; None where there is none.
+    """Inverse observed information of a linear model's covariances and sigma; None where there is
+    none.
 
     With the profiled Hessian ``H_p`` and the tilt ``s_a = y'P V_a P y`` the joint deviance has
 
@@ -128,8 +137,8 @@ def variance_information(fit):
 def free_parameters(fit):
     """Coordinates in which the covariances may vary around their estimates.
 
-    Inside the cone they are the natural, linear parameters.  A singular covariance varies with its rank held: along the
-    directions of its chart that change it at all, none where it is zero.
+    Inside the cone they are the natural, linear parameters.  A singular covariance varies with its
+    rank held: along the directions of its chart that change it at all, none where it is zero.
     """
     found = []
     for k, (block, T) in enumerate(zip(fit.model.blocks, fit.optimum.point, strict=True)):
@@ -164,13 +173,16 @@ def _moving(chart):
 
 
 def packed_directions(fit, directions):
-    """Changes (term, matrix) of the covariances as those of the factors' matrices in packed form, (k, packed)."""
+    """Changes (term, matrix) of the covariances as those of the factors' matrices in packed form,
+    (k, packed).
+    """
     rows = [fit.model.packed(fit.model.blocks[term], matrix[None]) for term, matrix in directions]
     return np.vstack([np.zeros((0, sum(packed_size(q) for q in fit.model.sizes))), *rows])
 
 
 def covariance_uncertainty(fit):
-    """Directions of the covariance parameters in packed form, and the covariance of their estimates.
+    """Directions of the covariance parameters in packed form, and the covariance of their
+    estimates.
 
     None, and no directions, where nothing is known or nothing may vary.
     """

@@ -1,7 +1,7 @@
 """From cross-products to a fitted linear mixed model in the user's units.
 
-``fit_linear`` finds the optimum; :class:`LinearFit` is the small value that inference, prediction and printing are
-functions of.
+``fit_linear`` finds the optimum; :class:`LinearFit` is the small value that inference, prediction
+and printing are functions of.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def _in_units_of(report, constant):
 def unidentified_factors(design, objective):
     """Factors with a single level, or with one row per level and the same effect in all of them.
 
-    Their variances cannot be told from the intercept's, or from the residual variance.  The same holds for all factors
-    where the fixed effects alone leave nothing to explain.
+    Their variances cannot be told from the intercept's, or from the residual variance.  The same
+    holds for all factors where the fixed effects alone leave nothing to explain.
     """
     cross = design.cross
     if (
@@ -103,7 +103,9 @@ class LinearFit(Fitted):
 
     @property
     def is_degenerate(self):
-        """Whether the search ended early for want of residual variation, or of digits to tell it by."""
+        """Whether the search ended early for want of residual variation, or of digits to tell it
+        by.
+        """
         share = self.state.fixed.r2 / max(self.objective.gram[-1, -1], np.finfo(float).tiny)
         return not self.optimum.converged and (self.optimum.message == "degenerate" or share < 1e-6)
 
@@ -118,7 +120,8 @@ class LinearFit(Fitted):
 
     @cached_property
     def coefficients(self):
-        """Fixed effects of all candidates, intercept first if there is one; 0 for aliased columns."""
+        """Fixed effects of all candidates, intercept first if there is one; 0 for aliased
+        columns."""
         frame = self.design.frame
         kept = self.design.kept
         return frame.coefficient_map[:, kept] @ (
@@ -137,7 +140,9 @@ class LinearFit(Fitted):
 
     @cached_property
     def covariances(self):
-        """Covariance matrix of every term, ``sigma^2 T``, as a square so that rounding leaves no negative variance."""
+        """Covariance matrix of every term, ``sigma^2 T``, as a square so that rounding leaves no
+        negative variance.
+        """
         bases = self.design.frame.bases
         roots = [
             np.sqrt(self.sigma2) * R @ pivoted_root(T)[0]

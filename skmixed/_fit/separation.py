@@ -23,7 +23,10 @@ class Unbounded(NamedTuple):
 
 
 def infinite_estimates(fit, X, y, intercept, codes):
-    """Look for what has no finite estimate; for a separating direction only where predictions are extreme."""
+    """Look for what has no finite estimate.
+
+    For a separating direction only where predictions are extreme.
+    """
     extreme = max(np.max(np.abs(block.point.eta)) for block in fit.state.blocks) > SUSPICIOUS
     columns = separating_columns(X, y, intercept) if extreme or not fit.optimum.converged else []
     homogeneous = [f for f, code in enumerate(codes) if _is_homogeneous(code, y, fit.n)]
@@ -36,7 +39,8 @@ def infinite_estimates(fit, X, y, intercept, codes):
 
 
 def _is_homogeneous(codes, y, n):
-    """Whether every level has one outcome only, and some level more than one of the n observations."""
+    """Whether every level has one outcome only, and some level more than one of the n
+    observations."""
     counts = np.bincount(codes)
     ones = np.bincount(codes, y)
     return bool(1 < len(counts) < n and np.all((ones == 0) | (ones == counts)))

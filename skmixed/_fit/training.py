@@ -14,7 +14,9 @@ from .predictor import LinearPredictor, identity
 
 @dataclass(frozen=True)
 class Training:
-    """The rows of the fit, for what needs them: fitted values, residuals, robust covariances, simulation."""
+    """The rows of the fit, for what needs them: fitted values, residuals, robust covariances,
+    simulation.
+    """
 
     rows: Rows
     codes: list  # per factor

@@ -4,17 +4,18 @@ For a row (x, z) the error of ``x'beta + z'b`` has variance
 
     sigma^2 [ z'Mz + (x - B'z)' C (x - B'z) ],      M = T - T Z'V^-1 Z T,   B = T Z'V^-1 X,
 
-with M the posterior covariance of all effects given the fixed ones.  ``z'Mz`` is the sum that forward elimination of
-the column z takes up, so rows are pushed through the stages as sparse rows; levels that were never seen keep their
-prior covariance ``z'Tz`` (Henderson 1975).
+with M the posterior covariance of all effects given the fixed ones.  ``z'Mz`` is the sum that
+forward elimination of the column z takes up, so rows are pushed through the stages as sparse rows;
+levels that were never seen keep their prior covariance ``z'Tz`` (Henderson 1975).
 
-In general the prediction of a row is a mean ``m(eta, v)`` of the linear predictor over the known effects and of
-``v = z'Tz``, the variance of what is integrated over.  By the delta method its derivatives,
+In general the prediction of a row is a mean ``m(eta, v)`` of the linear predictor over the known
+effects and of ``v = z'Tz``, the variance of what is integrated over.  By the delta method its
+derivatives,
 
     dm/deta z  in b,      dm/dv dv/dtheta  in the covariance parameters,      dm/deta (x - B'z)  in beta,
 
-are all that is needed (b moves with beta by -B).  An average of predictions has the average of their derivatives, so
-that the covariance between rows is kept.
+are all that is needed (b moves with beta by -B).  An average of predictions has the average of
+their derivatives, so that the covariance between rows is kept.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ class Estimates:
     Attributes
     ----------
     values : (k,)
-    effects : sparse (k, all effects) derivatives in the effects of known levels
-    parameters : (k, parameters) in the covariance parameters and beta, with what beta does to the effects
+    effects : sparse (k, all effects) derivatives in the effects of known levels parameters : (k,
+    parameters) in the covariance parameters and beta, with what beta does to the effects
     """
 
     values: np.ndarray
@@ -126,7 +127,8 @@ class Uncertainty:
     state : the linear model at the optimum, or the working one
     scale : sigma^2, one where there is none
     covariance : of the parameters (covariance parameters, beta), beta in the frame's units
-    prior_derivatives : function of z and n, derivatives of ``z'Tz`` in the covariance parameters, (n, parameters)
+    prior_derivatives : function of z and n, derivatives of ``z'Tz`` in the covariance parameters,
+    (n, parameters)
     """
 
     state: object
@@ -159,7 +161,10 @@ class Uncertainty:
         return self.state.objective.plan.to_rows([b[:, :-1] for b in self.state.B])
 
     def combined(self, weights, *tables, combination=lambda rows: rows):
-        """``weights @ combination(...)`` of the predictions of tables with the same rows; weights (targets, rows)."""
+        """``weights @ combination(...)`` of the predictions of tables with the same rows.
+
+        Weights (targets, rows).
+        """
 
         def summed(part):
             return combination(*[self.estimates(table[part]) for table in tables]).combined(
@@ -196,8 +201,8 @@ class Uncertainty:
 def error_variances(state, x, z, codes, *, prior=True):
     """Variance of ``x'beta + z'b`` per row in units of sigma^2.
 
-    ``x`` (n, p) and ``z`` (per factor (n, q)) are pool columns, ``codes`` per factor the levels, -1 for new ones, which
-    count with their prior covariance if ``prior``.
+    ``x`` (n, p) and ``z`` (per factor (n, q)) are pool columns, ``codes`` per factor the levels, -1
+    for new ones, which count with their prior covariance if ``prior``.
     """
     out = Uncertainty(state, 1.0, state.fixed.covariance).row_variances(
         linear(np.zeros(len(x)), x, z, codes)
@@ -230,7 +235,9 @@ def _sparse_rows(plan, z, codes):
 
 
 def _taken(elimination, Z):
-    """Pairs (left, right) with ``ZMZ'`` the sum of ``left right'``, for sparse rows Z, by forward elimination."""
+    """Pairs (left, right) with ``ZMZ'`` the sum of ``left right'``, for sparse rows Z, by forward
+    elimination.
+    """
     plan = elimination.plan
     for f in plan.layout.stages:
         q = plan.cross.sizes[f]

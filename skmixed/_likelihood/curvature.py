@@ -12,10 +12,11 @@ from .linear import working_variates
 
 
 class AverageInformation:
-    """Half the sum of expected and observed second derivatives of the working linear model, sigma^2 = 1.
+    """Half the sum of expected and observed second derivatives of the working linear model, sigma^2
+    = 1.
 
-    With the working variates ``f_a = Z E_a s`` they are ``[f X]'V^-1[f X]``, twice that for beta; and the scores of the
-    levels, which are ``T^-1 b``, change by ``-Z'V^-1[f X]``.
+    With the working variates ``f_a = Z E_a s`` they are ``[f X]'V^-1[f X]``, twice that for beta;
+    and the scores of the levels, which are ``T^-1 b``, change by ``-Z'V^-1[f X]``.
     """
 
     def __init__(self, block):
@@ -43,12 +44,13 @@ class AverageInformation:
 class ExactHessian:
     """Second derivatives of the Laplace deviance where levels do not meet.
 
-    For directions i, j over (T packed, beta), with ``E_i = dT``, ``e_i`` the explicit change of eta (columns of X) and
-    ``eta_i = e_i + Z b_i`` the total one,
+    For directions i, j over (T packed, beta), with ``E_i = dT``, ``e_i`` the explicit change of eta
+    (columns of X) and ``eta_i = e_i + Z b_i`` the total one,
 
         b_i = K'E_i s - MZ'W e_i,    s_i = -Z'W eta_i,    A_i = sum w' eta_i zz',
 
-        d_ij = 2 e_i'W eta_j - 2 s'E_i s_j + sum (w''v - w' z'a) eta_i eta_j + tr(K A_j K'E_i) + tr(K A_i K'E_j)
+        d_ij = 2 e_i'W eta_j - 2 s'E_i s_j + sum (w''v - w' z'a) eta_i eta_j + tr(K A_j K'E_i) +
+        tr(K A_i K'E_j)
                - tr(N E_i N E_j) - tr(M A_i M A_j) + tau'(E_i s_j + E_j s_i).
     """
 
@@ -67,7 +69,9 @@ class ExactHessian:
         self._differentiate()
 
     def _differentiate(self):
-        """``E_i s`` and the derivatives of the modes and scores in every direction, (q, directions, m)."""
+        """``E_i s`` and the derivatives of the modes and scores in every direction, (q,
+        directions, m).
+        """
         (self.Es,) = working_variates([self.s])
         moved = self.Es - multiply_levels(self.M, multiply_levels(self.A, self.Es))
         self.b = np.concatenate([moved, -multiply_levels(self.M, self.U)], axis=1)

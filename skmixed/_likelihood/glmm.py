@@ -22,7 +22,9 @@ PERFECT = 1e-5  # share of the deviance of a constant mean below which nothing i
 
 
 class GlmmDeviance:
-    """``-2 log L`` of a generalised linear mixed model as a function of T (one matrix per factor) and beta."""
+    """``-2 log L`` of a generalised linear mixed model as a function of T (one matrix per factor)
+    and beta.
+    """
 
     def __init__(self, blocks, family, integration):
         self.blocks = blocks
@@ -97,7 +99,9 @@ class GlmmState:
             raise np.linalg.LinAlgError("the deviance overflows")
 
     def at(self, point):
-        """The same model at another point, its modes searched for from where their derivatives lead."""
+        """The same model at another point, its modes searched for from where their derivatives
+        lead.
+        """
         change = flat(point) - flat([*self.T, self.beta])
         return self.objective(
             point, [Guess(block.moved_modes(change), block.elimination) for block in self.blocks]

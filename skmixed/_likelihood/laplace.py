@@ -1,19 +1,20 @@
-"""The Laplace deviance of a generalised linear mixed model and its derivatives in the covariances and beta.
+"""The Laplace deviance of a generalised linear mixed model and its derivatives in the covariances
+and beta.
 
 With ``eta = X beta + Z b`` and the log-likelihood l of the rows, the conditional mode b maximises
-``l(eta) - b'T^-1 b / 2``; there ``b = T s`` with ``s = Z'r``.  With working weights w = -l'', ``A = Z'WZ`` and
-``M = (T^-1 + A)^-1``,
+``l(eta) - b'T^-1 b / 2``; there ``b = T s`` with ``s = Z'r``.  With working weights w = -l'', ``A =
+Z'WZ`` and ``M = (T^-1 + A)^-1``,
 
     d(T, beta) = -2 l + s'Ts + log|I + TA|.
 
-Nothing needs ``T^-1``: ``M`` and ``K' = I - MA`` come from the elimination of the linear model, with the working
-weights in place of the prior ones, and exist at a singular T.  With ``v_i = z_i'Mz_i``, ``t = Z'(w'v)``, ``a = Mt``,
-``tau = Kt``, ``kappa = w'v - w (Za)`` and ``N = KA``,
+Nothing needs ``T^-1``: ``M`` and ``K' = I - MA`` come from the elimination of the linear model,
+with the working weights in place of the prior ones, and exist at a singular T.  With ``v_i =
+z_i'Mz_i``, ``t = Z'(w'v)``, ``a = Mt``, ``tau = Kt``, ``kappa = w'v - w (Za)`` and ``N = KA``,
 
     dd / dT    = sum_l N - ss' + (tau s' + s tau') / 2,        dd / dbeta = X'(kappa - 2r).
 
-Second derivatives are exact where levels do not meet (a single factor), and the average information of the working
-linear model otherwise.  ``docs/maths.md`` has the derivation.
+Second derivatives are exact where levels do not meet (a single factor), and the average information
+of the working linear model otherwise.  ``docs/maths.md`` has the derivation.
 """
 
 from __future__ import annotations
@@ -114,7 +115,10 @@ class LaplacePart:
         return self._curvature.total()
 
     def moved_modes(self, change):
-        """``T^-1 b`` per factor after a change of the parameters, to first order; as they are if that is not known."""
+        """``T^-1 b`` per factor after a change of the parameters, to first order.
+
+        As they are if that is not known.
+        """
         if "_curvature" not in vars(self):
             return self.mode.c
         return [

@@ -1,16 +1,17 @@
 """The profiled deviance of the linear mixed model and its derivatives in the covariances.
 
-With ``V = W^-1 + sum_f Z_f T_f Z_f'`` (in units of sigma^2), ``S = [X y]'V^-1[X y]``, ``C = S_XX^-1`` and
-``r^2 = S_yy - S_yX C S_Xy`` the deviance is, with nu = n - p for REML and n for ML,
+With ``V = W^-1 + sum_f Z_f T_f Z_f'`` (in units of sigma^2), ``S = [X y]'V^-1[X y]``, ``C =
+S_XX^-1`` and ``r^2 = S_yy - S_yX C S_Xy`` the deviance is, with nu = n - p for REML and n for ML,
 
     d(T) = log|H| + [REML] log|S_XX| + nu (1 + log(2 pi r^2 / nu)).
 
-With ``F_l = Z_l'V^-1X``, ``g_l = Z_l'V^-1(y - X beta)`` and ``N_l = Z_l'V^-1Z_l`` for level l of factor f,
+With ``F_l = Z_l'V^-1X``, ``g_l = Z_l'V^-1(y - X beta)`` and ``N_l = Z_l'V^-1Z_l`` for level l of
+factor f,
 
     dd / dT_f = D_f = sum_l N_l - [REML] sum_l F_l C F_l' - (nu / r^2) sum_l g_l g_l'.
 
-Second derivatives are exact for a single factor and the average information otherwise.  ``docs/maths.md`` has the
-derivation; nothing here sees rows.
+Second derivatives are exact for a single factor and the average information otherwise.
+``docs/maths.md`` has the derivation; nothing here sees rows.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ class FixedEffects:
 
 
 class ProfiledDeviance:
-    """``-2 log L`` of the linear mixed model with beta and sigma^2 profiled out, as a function of T.
+    """``-2 log L`` of the linear mixed model with beta and sigma^2 profiled out, as a function of
+    T.
 
     ``reml`` is 1 for the restricted likelihood and 0 for the full one; it enters as a weight.
     """
@@ -105,13 +107,15 @@ class ProfiledDeviance:
         return self.nu / r2
 
     def profiled(self, r2):
-        """Share of the outer product of the tilts in the second derivatives: sigma^2 moves with T."""
+        """Share of the outer product of the tilts in the second derivatives: sigma^2 moves with
+        T."""
         return 1.0 / r2
 
     def __call__(self, T):
         """The model at T (one matrix per factor): its deviance, and derivatives when asked for.
 
-        Where T is so large that rounding or overflow spoils the factorisation the deviance is infinite.
+        Where T is so large that rounding or overflow spoils the factorisation the deviance is
+        infinite.
         """
         try:
             return LinearState(self, T)
@@ -119,13 +123,18 @@ class ProfiledDeviance:
             return Unattainable()
 
     def condensed(self):
-        """The same function of T from as few levels as it takes; the very same where that is all of them."""
+        """The same function of T from as few levels as it takes.
+
+        The very same where that is all of them.
+        """
         fewer = condensed(self.plan.cross)
         return self if fewer is None else ProfiledDeviance(Plan(fewer), self.reml)
 
 
 class WorkingDeviance(ProfiledDeviance):
-    """The same with sigma^2 = 1 known, up to a constant: the working model of a generalised linear mixed model."""
+    """The same with sigma^2 = 1 known, up to a constant: the working model of a generalised linear
+    mixed model.
+    """
 
     def __init__(self, plan, cross):
         self.plan = plan
@@ -155,7 +164,8 @@ class Unattainable:
 class LinearState:
     """The model at one T: solves, fixed effects, effects, and the derivatives of the deviance.
 
-    Derivatives are computed when they are first asked for, so that a rejected step costs a value only.
+    Derivatives are computed when they are first asked for, so that a rejected step costs a value
+    only.
     """
 
     def __init__(self, objective, T):
@@ -252,14 +262,17 @@ class LinearState:
         return ratio * (quadratic - outer)
 
     def _quadratic_single(self):
-        """``y'P V_a P V_b P y`` for a single factor: ``sum_l g'E_a N E_b g`` less the part along X."""
+        """``y'P V_a P V_b P y`` for a single factor: ``sum_l g'E_a N E_b g`` less the part along
+        X."""
         (part,) = self.parts
         return (
             pair_traces(part.gg @ part.N.T) - part.along_x.T @ self.fixed.covariance @ part.along_x
         )
 
     def _quadratic(self):
-        """The same for several factors: the working variates ``f_a = Z E_a g`` go through one more elimination."""
+        """The same for several factors: the working variates ``f_a = Z E_a g`` go through one more
+        elimination.
+        """
         along_x = np.hstack([part.along_x for part in self.parts])
         information = average_information(self.elimination, self.scores)
         return information - along_x.T @ self.fixed.covariance @ along_x
@@ -277,7 +290,9 @@ class LinearState:
 
 
 def average_information(elimination, scores):
-    """``f_a'V^-1 f_b`` of the working variates ``f_a = Z E_a g`` for the packed directions a of all factors."""
+    """``f_a'V^-1 f_b`` of the working variates ``f_a = Z E_a g`` for the packed directions a of
+    all factors.
+    """
     H = working_variates(scores)
     AH = elimination.plan.multiply(H)
     _, _, explained = elimination.reduce(AH)

@@ -33,8 +33,8 @@ class Guess(NamedTuple):
 class Mode:
     """The conditional modes of one block of rows, and the rows there.
 
-    The modes are kept as ``b`` and as ``c = T^-1 b``, which is finite for a singular T; the penalty ``b'T^-1 b`` is
-    ``b'c``.
+    The modes are kept as ``b`` and as ``c = T^-1 b``, which is finite for a singular T; the penalty
+    ``b'T^-1 b`` is ``b'c``.
     """
 
     def __init__(self, rows, plan, family, T, roots, beta, guess):
@@ -54,7 +54,9 @@ class Mode:
         self._evaluate()
 
     def _evaluate(self):
-        """The family at the current effects, and the penalised deviance of every part that is maximised on its own."""
+        """The family at the current effects, and the penalised deviance of every part that is
+        maximised on its own.
+        """
         self.point = self.at(self.b)
         self.penalised = self.rows.by_part(
             -2.0 * self.point.loglik, [b * c for b, c in zip(self.b, self.c, strict=True)]
@@ -71,9 +73,11 @@ class Mode:
         return Elimination(plan, self.T, self.roots, once=True)
 
     def _climb(self, elimination):
-        """Newton steps until the decrement is negligible, and one more: the log-determinant is linear in the error.
+        """Newton steps until the decrement is negligible, and one more: the log-determinant is
+        linear in the error.
 
-        Where factorising is expensive, a factorisation is used as long as it takes the decrement down quickly.
+        Where factorising is expensive, a factorisation is used as long as it takes the decrement
+        down quickly.
         """
         last = np.inf
         is_fresh = False
@@ -110,7 +114,10 @@ class Mode:
         return max(decrements), steps
 
     def _step(self, steps):
-        """Take the step, halved where the penalised deviance of a part would rise; False if no fraction will do."""
+        """Take the step, halved where the penalised deviance of a part would rise.
+
+        False if no fraction will do.
+        """
         start = self.c
         before = self.penalised
         allowed = before + 1e-9 * np.abs(before) + 1e-12

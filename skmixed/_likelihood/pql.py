@@ -1,9 +1,9 @@
 """Starting values of a generalised linear mixed model by penalised quasi-likelihood.
 
-Around the current eta the rows look like those of a linear mixed model with response ``eta + r / w``, weights w and
-sigma^2 = 1 (Breslow and Clayton 1993).  A few rounds of that, each with a Newton step on T from the same
-cross-products and the same factorisation as a linear model, end near the maximum of the likelihood: the variances are
-biased towards zero, which a start may be.
+Around the current eta the rows look like those of a linear mixed model with response ``eta + r /
+w``, weights w and sigma^2 = 1 (Breslow and Clayton 1993).  A few rounds of that, each with a Newton
+step on T from the same cross-products and the same factorisation as a linear model, end near the
+maximum of the likelihood: the variances are biased towards zero, which a start may be.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ LARGEST_PREDICTOR = 20.0
 
 
 def pql_start(objective, model):
-    """A point near the optimum away from the boundary, per block a guess at the modes there, and the floors of T.
+    """A point near the optimum away from the boundary, per block a guess at the modes there, and
+    the floors of T.
 
     ``model`` is the :class:`~skmixed._covariance.CovarianceModel` of the terms.
     """
@@ -49,7 +50,9 @@ def pql_start(objective, model):
 
 
 def _start(working, model, last):
-    """The point of the last round, or else the moment estimates, away from the boundary on both sides."""
+    """The point of the last round, or else the moment estimates, away from the boundary on both
+    sides.
+    """
     if last is None:
         point = moment_start(working, model)
     else:
@@ -70,7 +73,10 @@ def _bounded(T):
 
 
 def working_deviance(objective, eta, floor=0.0):
-    """The working linear model around ``eta``; ``floor`` is the least weight, as a share of the largest."""
+    """The working linear model around ``eta``.
+
+    ``floor`` is the least weight, as a share of the largest.
+    """
     parts = []
     for block, current in zip(objective.blocks, eta, strict=True):
         point = objective.family.at(current, block.y, block.m)

@@ -1,12 +1,13 @@
 """Adaptive Gauss-Hermite quadrature over the effects of a single grouping factor.
 
-The effects of a level are ``b = L u`` with ``T = LL'`` and u spherical.  With the mode u_0, ``H = L'AL + I = CC'`` and
-nodes z_k with weights omega_k of the normal rule (a product rule for vectors),
+The effects of a level are ``b = L u`` with ``T = LL'`` and u spherical.  With the mode u_0, ``H =
+L'AL + I = CC'`` and nodes z_k with weights omega_k of the normal rule (a product rule for vectors),
 
     d = sum_l log|H| - 2 log sum_k omega_k exp(|z_k|^2 / 2 - h(u_k)),     u_k = u_0 + C'^-1 z_k,
 
-h being minus the log of the joint density (Pinheiro and Bates 1995).  One point is the Laplace approximation.  L is the
-Cholesky factor in the units of the data, so that the nodes are those of lme4.
+h being minus the log of the joint density (Pinheiro and Bates 1995).  One point is the Laplace
+approximation.  L is the Cholesky factor in the units of the data, so that the nodes are those of
+lme4.
 
 The gradient lets the nodes move with the parameters.  With the posterior weights pi_k of the nodes,
 ``h_k = u_k - L's_k``, ``e = sum pi_k h_k``, Y the symmetric matrix with the lower triangle of
@@ -54,9 +55,9 @@ class Rule:
 class AdaptiveQuadrature:
     """How the effects are integrated out: by a rule around the mode.
 
-    ``basis`` is the matrix R from effects here to those in the units of the data, where the Cholesky factor is taken.
-    With ``R' = QU``, U upper triangular, that factor is ``R Q`` times the one of ``Q'TQ``: all that matters is the
-    orthonormal Q, whatever the units.
+    ``basis`` is the matrix R from effects here to those in the units of the data, where the
+    Cholesky factor is taken. With ``R' = QU``, U upper triangular, that factor is ``R Q`` times the
+    one of ``Q'TQ``: all that matters is the orthonormal Q, whatever the units.
     """
 
     exact = False
@@ -76,7 +77,10 @@ class AdaptiveQuadrature:
 
 
 class QuadraturePart(LaplacePart):
-    """Contribution of one block of rows to the deviance by quadrature; second derivatives are those of Laplace."""
+    """Contribution of one block of rows to the deviance by quadrature.
+
+    Second derivatives are those of Laplace.
+    """
 
     def __init__(self, mode, integration):
         super().__init__(mode)
@@ -228,10 +232,11 @@ def _solve(half, rhs, q):
 
 
 def _agreeing(D, L, root_gradient, axes):
-    """The symmetric matrix nearest to D whose ``2 D L`` is the gradient in the root, on the entries a root has.
+    """The symmetric matrix nearest to D whose ``2 D L`` is the gradient in the root, on the entries
+    a root has.
 
-    In the coordinates of the axes the root is lower triangular; columns that vanish with T say nothing, so there D
-    stays.
+    In the coordinates of the axes the root is lower triangular; columns that vanish with T say
+    nothing, so there D stays.
     """
     q = len(L)
     (rows, cols) = lower_triangle(len(L))

@@ -1,7 +1,7 @@
 """The deviance of a linear model as a function of what its profiles hold or move.
 
-The covariances are absolute, ``T* = sigma^2 T``, and ``t = log sigma^2`` is a parameter; or one combination of the
-fixed effects is known, and the columns and the response are others.
+The covariances are absolute, ``T* = sigma^2 T``, and ``t = log sigma^2`` is a parameter; or one
+combination of the fixed effects is known, and the columns and the response are others.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ def absolute_state(objective, point):
 
 
 class AbsoluteState:
-    """The model at one point; derivatives are those of ``F(T, t)`` by the chain rule along ``T = T* exp(-t)``."""
+    """The model at one point.
+
+    Derivatives are those of ``F(T, t)`` by the chain rule along ``T = T* exp(-t)``.
+    """
 
     degenerate = False
 
@@ -112,7 +115,9 @@ class AbsoluteState:
 
 
 class KnownScale(ProfiledDeviance):
-    """The deviance at a given residual variance: ``nu log(2 pi sigma^2) + r^2 / sigma^2`` is its criterion."""
+    """The deviance at a given residual variance: ``nu log(2 pi sigma^2) + r^2 / sigma^2`` is its
+    criterion.
+    """
 
     def __init__(self, objective, sigma2):
         vars(self).update(vars(objective))
@@ -129,7 +134,9 @@ class KnownScale(ProfiledDeviance):
 
 
 class PinnedColumns(ProfiledDeviance):
-    """The full likelihood with one combination of the fixed effects known: other columns, another response."""
+    """The full likelihood with one combination of the fixed effects known: other columns, another
+    response.
+    """
 
     def __init__(self, objective, columns):
         self.plan = objective.plan

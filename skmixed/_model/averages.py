@@ -1,10 +1,11 @@
 """Probabilities averaged over effects that are not known.
 
-The linear predictor of a row is normal around x'beta, so whatever the number of effects the average is an integral over
-one dimension.  The trapezoidal rule converges exponentially there, because the integrand is analytic up to the poles of
-the logistic function: at a distance of pi / sd along the normal variable, at pi along the log-odds.  Narrow
-distributions are integrated over the first, wide ones over the second, where the normal distribution is the smooth
-part: in both cases the error of a probability is rounding (that of its logarithm is not, beyond odds of e^40).
+The linear predictor of a row is normal around x'beta, so whatever the number of effects the average
+is an integral over one dimension.  The trapezoidal rule converges exponentially there, because the
+integrand is analytic up to the poles of the logistic function: at a distance of pi / sd along the
+normal variable, at pi along the log-odds.  Narrow distributions are integrated over the first, wide
+ones over the second, where the normal distribution is the smooth part: in both cases the error of a
+probability is rounding (that of its logarithm is not, beyond odds of e^40).
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
-"""Coordinates of a covariance in which one parameter is a coordinate, so that it can be held while the others move.
+"""Coordinates of a covariance in which one parameter is a coordinate, so that it can be held while
+the others move.
 
-An unstructured covariance is ``T = G L L' G'`` with L lower block triangular.  Its head is a root of the covariance of
-the one or two effects concerned, the rows below are free.  For one standard deviation s it is ``(s)``; for a
-correlation r, or a covariance c,
+An unstructured covariance is ``T = G L L' G'`` with L lower block triangular.  Its head is a root
+of the covariance of the one or two effects concerned, the rows below are free.  For one standard
+deviation s it is ``(s)``; for a correlation r, or a covariance c,
 
     ( s1    0               )          ( s1      0 )
     ( s2 r  s2 sqrt(1 - r^2) )    or   ( c / s1  d ).
 
-Structures with few variances, ``T = sum_k v_k P_k`` with projections P_k, have coordinates of these variances.  As in
-:mod:`skmixed._covariance` zero is an ordinary value of every coordinate that may vanish.
+Structures with few variances, ``T = sum_k v_k P_k`` with projections P_k, have coordinates of these
+variances.  As in :mod:`skmixed._covariance` zero is an ordinary value of every coordinate that may
+vanish.
 """
 
 from __future__ import annotations
@@ -35,12 +37,16 @@ class StandardDeviation:
 
     @staticmethod
     def root(x):
-        """The root of the covariance of the first effects, its first and its second derivatives in x."""
+        """The root of the covariance of the first effects, its first and its second derivatives in
+        x.
+        """
         return np.array([[x[0]]]), np.ones((1, 1, 1)), np.zeros((1, 1, 1, 1))
 
 
 class Correlation:
-    """Of the first two effects: coordinates are its arcsine and the logarithms of the standard deviations."""
+    """Of the first two effects: coordinates are its arcsine and the logarithms of the standard
+    deviations.
+    """
 
     size = 2
     low = -np.pi / 2
@@ -64,7 +70,9 @@ class Correlation:
 
 
 class Covariance:
-    """Of the first two effects: the others are the logarithm of the first standard deviation and what is left."""
+    """Of the first two effects: the others are the logarithm of the first standard deviation and
+    what is left.
+    """
 
     size = 2
     low = -np.inf
@@ -113,10 +121,11 @@ class Root(NamedTuple):
 
 
 class RootCoordinates:
-    """``T = G L L' G'`` with L lower block triangular: a head for the profiled effects, free rows for what is left.
+    """``T = G L L' G'`` with L lower block triangular: a head for the profiled effects, free rows
+    for what is left.
 
-    ``rows`` are the profiled effects as combinations of those of the frame, of length one; the rest of the basis is
-    orthogonal to them.
+    ``rows`` are the profiled effects as combinations of those of the frame, of length one; the rest
+    of the basis is orthogonal to them.
     """
 
     def __init__(self, rows, head):
@@ -147,7 +156,8 @@ class RootCoordinates:
         return float(state.head[0])
 
     def settled(self, state):
-        """The state without redundant coordinates: nothing depends on an effect that does not vary."""
+        """The state without redundant coordinates: nothing depends on an effect that does not
+        vary."""
         if np.any(self.head.root(state.head)[0]):
             return state
         return self._made(
@@ -176,7 +186,9 @@ class RootCoordinates:
         return root @ root.T
 
     def chart(self, state):
-        """All coordinates, the profiled one first, then the rest of the head, the rows below it, and what is left."""
+        """All coordinates, the profiled one first, then the rest of the head, the rows below it,
+        and what is left.
+        """
         rest, order = pivoted_root(state.rest @ state.rest.T)
         state = state._replace(rest=rest)
         root = self.G @ self._root(state)
@@ -190,7 +202,9 @@ class RootCoordinates:
         )
 
     def _places(self, order):
-        """Rows and columns in L of the free entries: those below the head, then the root of the rest."""
+        """Rows and columns in L of the free entries: those below the head, then the root of the
+        rest.
+        """
         h = self.head.size
         left = self.size - self.head.size
         below = np.divmod(np.arange(left * h), h)
@@ -224,7 +238,9 @@ class RootCoordinates:
 
 
 class SpectralCoordinates:
-    """``T = sum_k v_k(x) P_k`` for orthogonal projections P_k: coordinates x of the variances of a structure."""
+    """``T = sum_k v_k(x) P_k`` for orthogonal projections P_k: coordinates x of the variances of a
+    structure.
+    """
 
     def __init__(self, structure, variances):
         self.size = structure.size
@@ -276,9 +292,11 @@ class Squares:
 
 
 class Polar:
-    """An exchangeable covariance: the standard deviation s of the effects, and an angle that is their correlation.
+    """An exchangeable covariance: the standard deviation s of the effects, and an angle that is
+    their correlation.
 
-    ``v = s^2 (q cos^2 a / (q - 1), q sin^2 a)``, so that the correlation is ``(q sin^2 a - 1) / (q - 1)``.
+    ``v = s^2 (q cos^2 a / (q - 1), q sin^2 a)``, so that the correlation is ``(q sin^2 a - 1) / (q
+    - 1)``.
     """
 
     def __init__(self, size, angle_first):
@@ -304,7 +322,8 @@ class Polar:
 
 
 class Shifted:
-    """An exchangeable covariance: the common covariance c, and the root of the smaller of the two variances.
+    """An exchangeable covariance: the common covariance c, and the root of the smaller of the two
+    variances.
 
     The variances differ by q c.
     """

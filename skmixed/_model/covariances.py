@@ -12,7 +12,9 @@ from .structures import Chart
 
 @dataclass(frozen=True)
 class PlacedTerm:
-    """Where the covariance of one term sits: its structure, its factor and its first column within the factor."""
+    """Where the covariance of one term sits: its structure, its factor and its first column within
+    the factor.
+    """
 
     structure: object
     factor: int
@@ -26,8 +28,8 @@ class PlacedTerm:
 class Covariances:
     """All terms together: one block-diagonal relative covariance per grouping factor.
 
-    A *point* is the list of the terms' matrices.  Derivatives are exchanged with the objective in packed form, the
-    lower triangles of the factors' matrices one after the other.
+    A *point* is the list of the terms' matrices.  Derivatives are exchanged with the objective in
+    packed form, the lower triangles of the factors' matrices one after the other.
     """
 
     def __init__(self, blocks, sizes):
@@ -74,7 +76,9 @@ class Covariances:
         return [factors[b.factor][b.window, b.window] for b in self.blocks]
 
     def start(self, factors, floors):
-        """A point near the given matrices, away from the boundary by the given floors (one vector per factor)."""
+        """A point near the given matrices, away from the boundary by the given floors (one vector
+        per factor).
+        """
         return [
             b.structure.start(S, floors[b.factor][b.window])
             for b, S in zip(self.blocks, self.split(factors), strict=True)
@@ -82,7 +86,9 @@ class Covariances:
 
 
 class Parameters:
-    """Covariances and fixed effects together: a point is the list of the terms' matrices, then beta."""
+    """Covariances and fixed effects together: a point is the list of the terms' matrices, then
+    beta.
+    """
 
     def __init__(self, model, n_fixed):
         self.covariances = model

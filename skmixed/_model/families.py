@@ -1,7 +1,7 @@
 """Response distributions: the log-likelihood of a row and its derivatives in the linear predictor.
 
-A family is asked for a :class:`LogitPoint`-like value at a linear predictor eta.  What it must offer, per row and times
-the row's weight m (the number of trials):
+A family is asked for a :class:`LogitPoint`-like value at a linear predictor eta.  What it must
+offer, per row and times the row's weight m (the number of trials):
 
     loglik      l(eta)
     score       r   =  l'
@@ -9,8 +9,9 @@ the row's weight m (the number of trials):
     skew        w'  =  dw / deta
     curvature   w'' =  d2w / deta2
 
-``link`` and its inverse ``mean``, and ``start(y)``, a linear predictor near the data.  Another canonical family, such
-as Poisson with ``r = y - mu, w = w' = w'' = mu``, is one more class of this size.
+``link`` and its inverse ``mean``, and ``start(y)``, a linear predictor near the data.  Another
+canonical family, such as Poisson with ``r = y - mu, w = w' = w'' = mu``, is one more class of this
+size.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from scipy.special import expit, logit
 
 
 class BernoulliRows:
-    """Bernoulli rows at one linear predictor; everything comes from ``t = exp(-|eta|)``, which cannot overflow."""
+    """Bernoulli rows at one linear predictor.
+
+    Everything comes from ``t = exp(-|eta|)``, which cannot overflow.
+    """
 
     def __init__(self, eta, y, m):
         self.eta = eta
@@ -43,7 +47,8 @@ class BernoulliRows:
 
     @cached_property
     def loglik(self):
-        """``m (y eta - log(1 + exp(eta)))``, with the logarithm as ``max(eta, 0) - log(larger)``."""
+        """``m (y eta - log(1 + exp(eta)))``, with the logarithm as ``max(eta, 0) -
+        log(larger)``."""
         out = (self.y - 0.5) * self.eta
         out -= 0.5 * np.abs(self.eta)
         out += np.log(self._larger)

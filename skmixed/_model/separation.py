@@ -1,8 +1,8 @@
 """Separation: a direction of the fixed effects along which the likelihood rises for ever.
 
-Some combination of the columns is never negative where the outcome is one and never positive where it is zero;
-following it, every prediction improves and no finite estimate is best (Albert and Anderson 1984).  A linear program
-finds such a direction or proves that there is none (Konis 2007).
+Some combination of the columns is never negative where the outcome is one and never positive where
+it is zero; following it, every prediction improves and no finite estimate is best (Albert and
+Anderson 1984).  A linear program finds such a direction or proves that there is none (Konis 2007).
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def separating_columns(X, y, intercept):
 
 
 def separating_direction(X, y):
-    """Coefficients of the columns of X (n, p) that separate y, zeros and ones; None if there are none.
+    """Coefficients of the columns of X (n, p) that separate y, zeros and ones; None if there are
+    none.
 
     Constraints that a direction violates are added to a sample of the rows until none is left.
     """
@@ -63,7 +64,9 @@ def separating_direction(X, y):
 
 
 def _best_direction(signed):
-    """The direction within the unit box that has all rows on the right side, and them farthest away in sum."""
+    """The direction within the unit box that has all rows on the right side, and them farthest
+    away in sum.
+    """
     found = linprog(
         -signed.sum(axis=0),
         A_ub=-signed,

@@ -2,14 +2,16 @@
 
 A structure knows two things about the relative covariance ``T`` (q x q, in units of sigma^2).
 
-*Its natural parameters are linear*: ``T = sum_k a_k B_k`` with a fixed ``basis`` of symmetric matrices.  Standard
-errors are computed in these.
+*Its natural parameters are linear*: ``T = sum_k a_k B_k`` with a fixed ``basis`` of symmetric
+matrices.  Standard errors are computed in these.
 
-*Its charts are not*: around any ``T`` a chart is a smooth map ``s -> T(s)`` with ``T(0) = T`` into the cone of the
-structure, in which a variance at zero is an ordinary stationary point.  The optimiser moves in these.
+*Its charts are not*: around any ``T`` a chart is a smooth map ``s -> T(s)`` with ``T(0) = T`` into
+the cone of the structure, in which a variance at zero is an ordinary stationary point.  The
+optimiser moves in these.
 
-For the unstructured case the chart is the Cholesky factor of ``T`` in the order of its largest pivots, made anew at
-every step: a fixed order would leave a flat direction where the leading variance vanishes.
+For the unstructured case the chart is the Cholesky factor of ``T`` in the order of its largest
+pivots, made anew at every step: a fixed order would leave a flat direction where the leading
+variance vanishes.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ INTERIOR = 1e-9  # a pivot below this share of the largest is on the boundary
 
 @dataclass(frozen=True)
 class Chart:
-    """A local map ``s -> T(s)``: first derivatives, second derivatives contracted with a matrix, and the map."""
+    """A local map ``s -> T(s)``: first derivatives, second derivatives contracted with a matrix,
+    and the map.
+    """
 
     derivatives: np.ndarray  # (k, q, q): dT / ds_a at 0
     second: object  # D -> (k, k): sum_ij D_ij d2T_ij / ds_a ds_b
@@ -35,7 +39,9 @@ class Chart:
 
 
 def _floored(S, floor):
-    """Nearest matrix to ``S`` whose eigenvalues, after scaling rows and columns by ``floor``, are at least one."""
+    """Nearest matrix to ``S`` whose eigenvalues, after scaling rows and columns by ``floor``, are
+    at least one.
+    """
     usable = floor > 0
     scale = np.sqrt(np.where(usable, floor, 1.0))
     values, vectors = np.linalg.eigh(
@@ -156,7 +162,9 @@ def exchangeable(size):
 
 
 class Absent:
-    """No random effect: the place holder of a term whose variance the data cannot tell from the residual."""
+    """No random effect: the place holder of a term whose variance the data cannot tell from the
+    residual.
+    """
 
     invariance = "common scale"
 

@@ -9,7 +9,9 @@ ONES = -1
 
 @dataclass(frozen=True)
 class Term:
-    """One random-effects term in terms of positions: a factor, columns of X, and a covariance structure."""
+    """One random-effects term in terms of positions: a factor, columns of X, and a covariance
+    structure.
+    """
 
     factor: int
     columns: tuple

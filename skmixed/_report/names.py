@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Names:
-    """Names for printing: response, fixed effects, and per factor its name, levels, effects and sizes."""
+    """Names for printing: response, fixed effects, and per factor its name, levels, effects and
+    sizes.
+    """
 
     response: str
     fixed: tuple

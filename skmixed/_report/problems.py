@@ -1,4 +1,6 @@
-"""What a user should look at after a fit, in words: pairs of a message and the category of its warning."""
+"""What a user should look at after a fit, in words: pairs of a message and the category of its
+warning.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ def linear_problems(fit, labels):
 
 
 def logistic_problems(fit, labels, infinite):
-    """What a user should look at after a logistic fit; ``infinite`` is what has no finite estimate."""
+    """What a user should look at after a logistic fit; ``infinite`` is what has no finite
+    estimate."""
     yield from _dropped(fit, labels)
     for f in fit.absent:
         yield _single_outcomes(fit, labels, f), SingularFitWarning

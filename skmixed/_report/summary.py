@@ -13,7 +13,9 @@ WIDTH = 78  # of the printed tables, unless names need more
 
 
 def number(value):
-    """Seven digits as Stata prints them: seven decimals below one, then one fewer for every digit before the point."""
+    """Seven digits as Stata prints them: seven decimals below one, then one fewer for every digit
+    before the point.
+    """
     if value is None or not np.isfinite(value):
         return "" if value is None or np.isnan(value) else f"{value}"
     size = abs(value)
@@ -40,7 +42,9 @@ class Heading:
 
 
 def linear_summary(results, fit, labels, level, coefficients):
-    """Header, groups, fixed effects, variance components and the test against the model without random effects."""
+    """Header, groups, fixed effects, variance components and the test against the model without
+    random effects.
+    """
     method = "REML" if fit.reml else "ML"
     title = (
         f"Mixed-effects {method} regression" if labels.factors else f"Linear regression by {method}"
@@ -75,7 +79,9 @@ def logistic_summary(results, fit, labels, level, coefficients, odds_ratios):
 
 
 def exponentiated(table):
-    """A table of coefficients as odds ratios: standard errors by the delta method, limits as exponentials."""
+    """A table of coefficients as odds ratios: standard errors by the delta method, limits as
+    exponentials.
+    """
     with np.errstate(over="ignore"):
         ratios = np.exp(table["coef"])
         return table.assign(

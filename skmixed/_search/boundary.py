@@ -1,8 +1,9 @@
 """The search for an optimum of the covariances: zeros are made exact and saddles left.
 
-The minimiser of :mod:`skmixed._optimize` stops where nothing is to be gained nearby.  On the boundary of the
-covariances two things remain: a variance that is zero but for rounding becomes exactly zero, and where the deviance
-would fall along a variance that is zero now, the search goes on from beyond it.
+The minimiser of :mod:`skmixed._optimize` stops where nothing is to be gained nearby.  On the
+boundary of the covariances two things remain: a variance that is zero but for rounding becomes
+exactly zero, and where the deviance would fall along a variance that is zero now, the search goes
+on from beyond it.
 
 A point is the list of the terms' matrices; other parameters may follow, and stay as they are.
 """
@@ -28,7 +29,10 @@ class NothingAttainable(ArithmeticError):
 
 
 def search(objective, model, start, floors, **options):
-    """The optimum from ``start``; ``floors`` are the variances, per factor and effect, that count as close to zero."""
+    """The optimum from ``start``.
+
+    ``floors`` are the variances, per factor and effect, that count as close to zero.
+    """
 
     def minimum_from(point):
         return minimize(objective, model, point, **options)
@@ -66,7 +70,9 @@ def _settled(minimum_from, model, optimum, floors):
 
 
 def _large(model, optimum, floors):
-    """A second start with large variances: with few rows a deviance can have a lower minimum far from zero."""
+    """A second start with large variances: with few rows a deviance can have a lower minimum far
+    from zero.
+    """
     terms = len(model.blocks)
     large = [
         b.structure.start(
@@ -95,7 +101,8 @@ def _first_minimum(minimum_from, model, start):
 
 
 def _snapped(model, optimum, floors):
-    """Move variances that are zero but for rounding to exactly zero, where the deviance allows it."""
+    """Move variances that are zero but for rounding to exactly zero, where the deviance allows
+    it."""
     point = list(optimum.point)
     current = optimum.evaluation
     evaluations = 0
@@ -115,7 +122,9 @@ def _snapped(model, optimum, floors):
 
 
 def _candidates(block, T, typical, is_flat):
-    """Simpler covariances of one term worth trying: all zero if the likelihood is flat, else small pivots at zero."""
+    """Simpler covariances of one term worth trying: all zero if the likelihood is flat, else small
+    pivots at zero.
+    """
     if not np.any(T):
         return
     if is_flat:
@@ -127,7 +136,9 @@ def _candidates(block, T, typical, is_flat):
 
 
 def _is_flat(model, optimum, k):
-    """Whether taking term k to zero would change the last quadratic model of the deviance by next to nothing."""
+    """Whether taking term k to zero would change the last quadratic model of the deviance by next
+    to nothing.
+    """
     if optimum.model is None:
         return False
     radius, gradient, hessian = optimum.model
@@ -138,7 +149,9 @@ def _is_flat(model, optimum, k):
 
 
 def _escape(model, optimum, floors):
-    """A point beyond a saddle: a direction without variance in which the deviance would fall, or None."""
+    """A point beyond a saddle: a direction without variance in which the deviance would fall, or
+    None.
+    """
     point = list(optimum.point)
     if _is_interior(model, point):
         return None

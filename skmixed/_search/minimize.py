@@ -1,9 +1,10 @@
 """Trust-region Newton on a manifold given by charts.
 
-The minimiser knows neither models nor covariances.  It asks the objective for a value, a gradient and a Hessian in flat
-coordinates, and the manifold for a chart around the current point; a chart supplies first derivatives, the second-order
-term, and the map back.  Where the objective's Hessian is approximate the second-order term uses the positive part of
-the gradient, which vanishes at an interior optimum and is the exact curvature at a boundary.
+The minimiser knows neither models nor covariances.  It asks the objective for a value, a gradient
+and a Hessian in flat coordinates, and the manifold for a chart around the current point; a chart
+supplies first derivatives, the second-order term, and the map back.  Where the objective's Hessian
+is approximate the second-order term uses the positive part of the gradient, which vanishes at an
+interior optimum and is the exact curvature at a boundary.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class Optimum:
 
 
 def trust_region_step(gradient, hessian, radius):
-    """Minimiser of ``g's + s'Hs / 2`` over ``|s| <= radius`` (More and Sorensen 1983), by eigendecomposition.
+    """Minimiser of ``g's + s'Hs / 2`` over ``|s| <= radius`` (More and Sorensen 1983), by
+    eigendecomposition.
 
     Directions in which both slope and curvature are rounding noise are left alone.
     """
@@ -95,10 +97,11 @@ def local_model(manifold, point, evaluation, secants=()):
 
 
 def with_secants(hessian, pairs):
-    """A Hessian that agrees with observed changes (step, change of the gradient), the last one exactly.
+    """A Hessian that agrees with observed changes (step, change of the gradient), the last one
+    exactly.
 
-    Symmetric rank-one updates (Conn, Gould and Toint 1991); one that would change the Hessian by more than itself
-    divides by an accident and is left out.
+    Symmetric rank-one updates (Conn, Gould and Toint 1991); one that would change the Hessian by
+    more than itself divides by an accident and is left out.
     """
     if not pairs:
         return hessian
@@ -115,9 +118,10 @@ def with_secants(hessian, pairs):
 def minimize(objective, manifold, start, *, tol, max_iter, report=None, secants=False):
     """Newton steps within a trust region until the predicted decrease falls below ``tol``.
 
-    The predicted decrease is in units of the objective, so for a deviance it bounds the distance to the optimum in
-    standard errors: a gap of 1e-9 is 3e-5 standard errors.  That last step is taken all the same.  With ``secants`` an
-    approximate Hessian is corrected by the gradients seen on the way.
+    The predicted decrease is in units of the objective, so for a deviance it bounds the distance to
+    the optimum in standard errors: a gap of 1e-9 is 3e-5 standard errors.  That last step is taken
+    all the same.  With ``secants`` an approximate Hessian is corrected by the gradients seen on the
+    way.
     """
     search = _Search(objective, manifold, start, tol, report, [] if secants else None)
     for _ in range(max_iter):
@@ -181,7 +185,8 @@ class _Search:
         return STUCK
 
     def _is_hemmed_in(self, step, gradient, hessian):
-        """Whether only the radius keeps the promise small, where the deviance is not flat anyway."""
+        """Whether only the radius keeps the promise small, where the deviance is not flat
+        anyway."""
         if np.linalg.norm(step) < (1.0 - 1e-6) * self.radius:
             return False
         values, vectors = np.linalg.eigh(hessian)

@@ -1,6 +1,7 @@
 """Starting values: one method-of-moments step (MINQUE(0)) for any number of factors.
 
-With e the residual of ordinary least squares and V_a the derivative of V in entry a of the covariances,
+With e the residual of ordinary least squares and V_a the derivative of V in entry a of the
+covariances,
 
     e'V_a e = sum_b tr(V_a V_b) tau_b + sigma^2 tr(V_a W^-1),        e'We = sum_b tr(V_b) tau_b + sigma^2 (n - p)
 

@@ -1,11 +1,13 @@
-"""Rows under working weights: what a generalised linear mixed model asks of its data again and again.
+"""Rows under working weights: what a generalised linear mixed model asks of its data again and
+again.
 
-A linear model reads its rows once.  A logistic one has new weights at every step, so its rows stay, ordered by level,
-and this module answers with sums over them: per level, per pair of levels, over all.  Everything above works with those
-sums and with vectors of one number per row, such as the linear predictor, that it hands to the family and back.
+A linear model reads its rows once.  A logistic one has new weights at every step, so its rows stay,
+ordered by level, and this module answers with sums over them: per level, per pair of levels, over
+all.  Everything above works with those sums and with vectors of one number per row, such as the
+linear predictor, that it hands to the family and back.
 
-The levels of a single grouping factor do not meet, so its rows are cut into blocks that fit the cache; crossed or
-nested factors are one block.
+The levels of a single grouping factor do not meet, so its rows are cut into blocks that fit the
+cache; crossed or nested factors are one block.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ ROWS_PER_BLOCK = 1 << 16
 
 
 def level_order(codes, n_levels):
-    """Rows in the order of their levels; short codes are sorted by digits, which takes a tenth of the time."""
+    """Rows in the order of their levels.
+
+    Short codes are sorted by digits, which takes a tenth of the time.
+    """
     return np.argsort(codes.astype(np.uint16) if n_levels <= 1 << 16 else codes, kind="stable")
 
 
@@ -154,7 +159,9 @@ class RowBlock:
         return (weights[:, None] * self.x).T @ self.x
 
     def moments(self, weights):
-        """Sums of ``w z_r z_c`` times x and z for the packed entries (r, c) of one factor: (K, p, m) and (K, q, m)."""
+        """Sums of ``w z_r z_c`` times x and z for the packed entries (r, c) of one factor: (K, p,
+        m) and (K, q, m).
+        """
         (z,) = self.z
         (group,) = self.groups
         with_x = []
@@ -166,7 +173,9 @@ class RowBlock:
         return np.array(with_x), np.array(with_z)
 
     def quadratic_forms(self, M, shared):
-        """``z'Mz`` per row, from packed blocks per factor and the covariances ``shared`` on pairs of levels."""
+        """``z'Mz`` per row, from packed blocks per factor and the covariances ``shared`` on pairs
+        of levels.
+        """
         out = np.zeros(len(self.y))
         for z, blocks, group in zip(self.z, M, self.groups, strict=True):
             for k, (r, c) in enumerate(triangle_entries(len(z))):
@@ -209,7 +218,9 @@ class RowBlock:
         )
 
     def by_part(self, values, effects):
-        """Sums of row values and of effects, for every part with modes of its own: each level, or all together."""
+        """Sums of row values and of effects, for every part with modes of its own: each level, or
+        all together.
+        """
         if self.is_separable:
             return self.groups[0].sum(values) + np.sum(effects[0], axis=0)
         return np.array([np.sum(values) + sum(np.sum(e) for e in effects)])
@@ -283,8 +294,8 @@ def block_order(codes, n_levels, n_rows):
 def make_blocks(x, z, y, m, codes, n_levels):
     """Blocks of rows in the order of the levels.
 
-    ``x`` (n, p), ``z`` per factor (q_f, n), ``m`` weights or one, ``codes`` per factor.  Without factors the rows are
-    cut anywhere and get one effect without variance each.
+    ``x`` (n, p), ``z`` per factor (q_f, n), ``m`` weights or one, ``codes`` per factor.  Without
+    factors the rows are cut anywhere and get one effect without variance each.
     """
     if not codes:
         codes = [np.arange(len(y)) // ROWS_PER_BLOCK]

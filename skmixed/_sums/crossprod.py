@@ -1,7 +1,8 @@
 """Cross-products of the rows: everything a linear mixed model ever needs to know about its data.
 
-The rows enter through a *pool* of columns: the intercept, the standardised columns of X, the response, and what else
-the random-effects terms need.  With Z_f holding the pool columns of factor f in the block of the row's level,
+The rows enter through a *pool* of columns: the intercept, the standardised columns of X, the
+response, and what else the random-effects terms need.  With Z_f holding the pool columns of factor
+f in the block of the row's level,
 
     gram     = pool' W pool                    (P, P)
     sums[f]  = Z_f' W pool, level by level     (q_f, P, m_f)
@@ -23,7 +24,9 @@ from .._algebra.packed import packed_size, triangle_entries
 
 @dataclass(frozen=True)
 class PairSums:
-    """``Z_f' W Z_g`` on the co-occurring pairs: ``values[:, :, i]`` belongs to levels ``(rows[i], cols[i])``."""
+    """``Z_f' W Z_g`` on the co-occurring pairs: ``values[:, :, i]`` belongs to levels ``(rows[i],
+    cols[i])``.
+    """
 
     rows: np.ndarray
     cols: np.ndarray
@@ -110,10 +113,12 @@ MOST_ROWS_PER_LEVEL = 1 << 16
 
 
 def condensed(cross):
-    """The same model with far fewer levels, where one scalar effect makes levels interchangeable; else None.
+    """The same model with far fewer levels, where one scalar effect makes levels interchangeable;
+    else None.
 
-    The likelihood depends on a level through ``A_l`` and ``U_l``.  Levels with equal ``A_l``, such as groups with as
-    many rows, enter only through their number and ``sum U_l'U_l``, for which as many levels as U has columns suffice.
+    The likelihood depends on a level through ``A_l`` and ``U_l``.  Levels with equal ``A_l``, such
+    as groups with as many rows, enter only through their number and ``sum U_l'U_l``, for which as
+    many levels as U has columns suffice.
     """
     if cross.sizes != [1]:
         return None

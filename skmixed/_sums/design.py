@@ -33,7 +33,10 @@ class DesignBase:
     kept: np.ndarray  # positions of the fixed effects that are not aliased, among the candidates
 
     def covariance_model(self, absent=()):
-        """Structures of the terms and their places in the factors; terms of ``absent`` factors get none."""
+        """Structures of the terms and their places in the factors.
+
+        Terms of ``absent`` factors get none.
+        """
         used = [0] * len(self.frame.effects)
         blocks = []
         for term in self.terms:
@@ -52,13 +55,15 @@ class DesignBase:
 
 @dataclass(frozen=True)
 class Design(DesignBase):
-    """The cross-products of a data set with the frame they were made in: all a linear model needs."""
+    """The cross-products of a data set with the frame they were made in: all a linear model
+    needs."""
 
     cross: CrossProducts
 
     @classmethod
     def from_rows(cls, X, y, weights, codes, n_levels, terms, fit_intercept, n_fixed=None):
-        """``X`` (n, k) floats, ``codes`` per factor integers below ``n_levels``, ``weights`` None or positive.
+        """``X`` (n, k) floats, ``codes`` per factor integers below ``n_levels``, ``weights`` None
+        or positive.
 
         The first ``n_fixed`` columns of X (default all) are fixed effects; terms may name any.
         """
@@ -74,7 +79,9 @@ class Design(DesignBase):
 
 @dataclass(frozen=True)
 class RowDesign(DesignBase):
-    """The rows of a data set in the frame's columns, ordered by level: what a generalised linear model needs."""
+    """The rows of a data set in the frame's columns, ordered by level: what a generalised linear
+    model needs.
+    """
 
     blocks: list
 

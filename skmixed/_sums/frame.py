@@ -1,8 +1,9 @@
-"""The frame: how raw columns become the pool of the cross-products, and estimates those of the data.
+"""The frame: how raw columns become the pool of the cross-products, and estimates those of the
+data.
 
-Every column is shifted and scaled, fixed effects are made orthogonal, and the response is replaced by the residual of a
-pilot regression, so that sums of squares keep their digits whatever the units of the data.  Fitted values are
-transformed back exactly; the frame also knows those maps.
+Every column is shifted and scaled, fixed effects are made orthogonal, and the response is replaced
+by the residual of a pilot regression, so that sums of squares keep their digits whatever the units
+of the data.  Fitted values are transformed back exactly; the frame also knows those maps.
 """
 
 from __future__ import annotations
@@ -70,11 +71,12 @@ class Columns:
 
 @dataclass(frozen=True)
 class Frame:
-    """How raw rows become pool columns, and how estimates in the pool's units become estimates in the user's.
+    """How raw rows become pool columns, and how estimates in the pool's units become estimates in
+    the user's.
 
-    The pool holds the columns that vary between levels, the fixed effects, and the response.  Fixed effects are
-    standardised and then made orthogonal by an upper triangular ``mixing``, so that nearly dependent columns lose no
-    digits in the cross-products.
+    The pool holds the columns that vary between levels, the fixed effects, and the response.  Fixed
+    effects are standardised and then made orthogonal by an upper triangular ``mixing``, so that
+    nearly dependent columns lose no digits in the cross-products.
     """
 
     varying: Columns
@@ -145,9 +147,9 @@ class _Pool:
 def make_frame(X, weights, terms, n_factors, fit_intercept, n_fixed):
     """Choose shifts and scales that the model allows.
 
-    Fixed effects are centred when there is an intercept to absorb the shift.  A term with an unstructured covariance
-    and an intercept is unchanged by any shift and scale of its slopes, one with a diagonal covariance by any scales,
-    the others by one common scale.
+    Fixed effects are centred when there is an intercept to absorb the shift.  A term with an
+    unstructured covariance and an intercept is unchanged by any shift and scale of its slopes, one
+    with a diagonal covariance by any scales, the others by one common scale.
     """
     moments = Moments.of(X, weights)
     pool = _Pool()
@@ -210,7 +212,9 @@ def with_mixing(frame, X, weights):
 
 
 def _sampled(frame, X, weights):
-    """The mixing, the orthonormal columns it makes on the sample, the sample, and the roots of its weights."""
+    """The mixing, the orthonormal columns it makes on the sample, the sample, and the roots of its
+    weights.
+    """
     rows = slice(None, None, -(-len(X) // PILOT_ROWS))
     root = np.sqrt(np.ones(len(X[rows])) if weights is None else weights[rows])
     P = np.empty((len(root), len(frame.candidates)))
@@ -231,5 +235,7 @@ def with_pilot(frame, X, y, weights):
 
 
 def kept_columns(frame, gram, n):
-    """Fixed effects that are not aliased: R's rule, a share of the norm of the column before mixing."""
+    """Fixed effects that are not aliased: R's rule, a share of the norm of the column before
+    mixing.
+    """
     return independent_columns(gram, ALIASED**2 * n * np.diag(frame.mixing) ** 2)

@@ -98,7 +98,9 @@ def _parent(inner, outer, n_inner):
 
 
 def _chunk_length(codes, n_levels):
-    """Rows per chunk: few enough for the cache, many enough to pay for touching the levels they span."""
+    """Rows per chunk: few enough for the cache, many enough to pay for touching the levels they
+    span.
+    """
     spans = [int(np.ptp(c[:ROWS_PER_CHUNK])) if len(c) else 0 for c in codes]
     return int(
         np.clip(

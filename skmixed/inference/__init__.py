@@ -1,7 +1,7 @@
 """What may be concluded from a fit: functions of fitted estimators.
 
-The tables of a single model are methods of ``est.results_``; here is what compares models, refits them, or describes
-them.
+The tables of a single model are methods of ``est.results_``; here is what compares models, refits
+them, or describes them.
 """
 
 from __future__ import annotations

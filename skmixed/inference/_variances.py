@@ -18,9 +18,9 @@ from .._fit.information import joint_covariance, linear_covariance, variance_ent
 class VarianceEstimates:
     """Entries of the covariance matrices with the covariance of their estimates.
 
-    ``entries`` are (term, row, column) with row >= column; a residual variance comes last, without an entry.
-    ``covariance`` is that of ``estimates / unit``, which does not overflow; what has no standard error has NaN in its
-    row and column.
+    ``entries`` are (term, row, column) with row >= column; a residual variance comes last, without
+    an entry. ``covariance`` is that of ``estimates / unit``, which does not overflow; what has no
+    standard error has NaN in its row and column.
     """
 
     entries: list
@@ -68,7 +68,8 @@ class VarianceEstimates:
             return units * values, units * _roots(_delta_variances(J, self.covariance))
 
     def deviation_intervals(self, level=0.95):
-        """Confidence limits: on the log scale for standard deviations, Fisher's z for correlations."""
+        """Confidence limits: on the log scale for standard deviations, Fisher's z for
+        correlations."""
         values, std_errors = self.deviations()
         half = _normal_quantile(level) * std_errors
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
@@ -98,9 +99,10 @@ def _delta_variances(J, covariance):
 def variance_estimates(fit):
     """Variances, covariances and the residual variance with Wald standard errors.
 
-    The standard errors come from the observed information of all parameters; for a linear model that of (covariances,
-    sigma) with the fixed effects profiled out, which is the same.  At the boundary (a variance at zero, a correlation
-    at plus or minus one) there is no standard error and it is NaN.
+    The standard errors come from the observed information of all parameters; for a linear model
+    that of (covariances, sigma) with the fixed effects profiled out, which is the same.  At the
+    boundary (a variance at zero, a correlation at plus or minus one) there is no standard error and
+    it is NaN.
     """
     entries = variance_entries(fit)
     estimates = [fit.covariances[k][r, c] for k, r, c in entries]

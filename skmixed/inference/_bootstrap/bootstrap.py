@@ -42,17 +42,18 @@ def bootstrap(
 ) -> BootstrapResult:
     """Parametric bootstrap of any function of a fitted model.
 
-    Responses of the training rows are drawn from the model, with new random effects for every level and new residuals
-    or outcomes, and the model is fitted to each of them (Efron and Tibshirani 1993, chapter 6; lme4's ``bootMer`` with
-    ``use.u = FALSE``).  A row of weight w stands for w independent observations.
+    Responses of the training rows are drawn from the model, with new random effects for every level
+    and new residuals or outcomes, and the model is fitted to each of them (Efron and Tibshirani
+    1993, chapter 6; lme4's ``bootMer`` with ``use.u = FALSE``).  A row of weight w stands for w
+    independent observations.
 
     Parameters
     ----------
     est : MixedLinearRegressor or MixedLogisticClassifier
         Fitted, with its training rows: not a copied or unpickled estimator.
     statistic : callable, default=None
-        Takes a fitted estimator and returns a number, a 1-D array, a dict or a Series, whose names are kept.  None:
-        all fixed effects, variances, covariances, and the residual variance.
+        Takes a fitted estimator and returns a number, a 1-D array, a dict or a Series, whose names
+        are kept.  None: all fixed effects, variances, covariances, and the residual variance.
     n_samples : int, default=1000
     n_jobs : int, default=None
         Number of processes, as in scikit-learn; the samples do not depend on it.
@@ -72,14 +73,16 @@ def bootstrap(
     AttributeError
         Where the training rows are not kept.
     TypeError
-        Where ``statistic`` returns something that is not made of numbers, or ``n_samples`` is not a whole number.
+        Where ``statistic`` returns something that is not made of numbers, or ``n_samples`` is not a
+        whole number.
     ValueError
         Where the weights of a linear model add up to less than one observation per row.
 
     Warns
     -----
     ConvergenceWarning
-        Once, with the number of refits that failed (NaN among the samples) or did not converge (kept).
+        Once, with the number of refits that failed (NaN among the samples) or did not converge
+        (kept).
 
     Examples
     --------
@@ -159,9 +162,9 @@ class BootstrapResult:
         level : float, default=None
             Confidence level; that of the bootstrap if None.
         method : {"percentile", "basic", "normal"}, default="percentile"
-            With quantiles q of the samples and the estimate t: "percentile" is ``(q_low, q_high)``, "basic" reflects
-            them, ``(2 t - q_high, 2 t - q_low)``, and "normal" is ``t - bias -+ z std_error`` (Davison and Hinkley
-            1997, chapter 5).
+            With quantiles q of the samples and the estimate t: "percentile" is ``(q_low, q_high)``,
+            "basic" reflects them, ``(2 t - q_high, 2 t - q_low)``, and "normal" is ``t - bias -+ z
+            std_error`` (Davison and Hinkley 1997, chapter 5).
 
         Returns
         -------
@@ -188,7 +191,9 @@ class BootstrapResult:
         level: float | None = None,
         method: Literal["percentile", "basic", "normal"] = "percentile",
     ) -> pd.DataFrame:
-        """Everything in one table: ``name, estimate, bias, std_error, ci_low, ci_high``, a row per statistic."""
+        """Everything in one table: ``name, estimate, bias, std_error, ci_low, ci_high``, a row per
+        statistic.
+        """
         columns = {"estimate": self.estimate, "bias": self.bias, "std_error": self.std_error}
         table = pd.concat([pd.DataFrame(columns), self.conf_int(level, method)], axis=1)
         return table.rename_axis("name").reset_index()
@@ -197,7 +202,8 @@ class BootstrapResult:
 def bootstrap_limits(
     fit, training, level=0.95, *, n_samples=1000, n_jobs=None, random_state=None, **options
 ):
-    """Percentile limits and standard errors of the entries of :func:`skmixed.inference._variances.variance_estimates`.
+    """Percentile limits and standard errors of the entries of
+    :func:`skmixed.inference._variances.variance_estimates`.
 
     Returns (low, high, std_errors); ``options`` are ``tol`` and ``max_iter`` of the refits.
     """

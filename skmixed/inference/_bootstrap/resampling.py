@@ -2,12 +2,13 @@
 
     eta = X beta + Z b,    b ~ N(0, Sigma),    y ~ N(eta, sigma^2 / w)  or  Binomial(w, mu(eta)) / w,
 
-with new effects b for every level.  A row of weight w stands for w observations: y is their mean, and the squares
-within rows add ``sigma^2 chi2`` with ``sum w - n_rows`` degrees of freedom to ``y'Wy`` of a linear model, which
-therefore needs weights that add up to one per row or more.
+with new effects b for every level.  A row of weight w stands for w observations: y is their mean,
+and the squares within rows add ``sigma^2 chi2`` with ``sum w - n_rows`` degrees of freedom to
+``y'Wy`` of a linear model, which therefore needs weights that add up to one per row or more.
 
-Only what depends on y is made anew.  A linear model keeps its frame, its plan and all cross-products but those with y;
-a logistic one keeps its blocks of rows.  The search starts at the fitted covariances.
+Only what depends on y is made anew.  A linear model keeps its frame, its plan and all
+cross-products but those with y; a logistic one keeps its blocks of rows.  The search starts at the
+fitted covariances.
 """
 
 from __future__ import annotations
@@ -188,7 +189,10 @@ class LogisticResampler:
         return max(plan.dense_order for plan in self.objective.plans)
 
     def draw(self, rng):
-        """Outcomes of the fitted model; of w observations the share of ones, what is left of w being one more."""
+        """Outcomes of the fitted model.
+
+        Of w observations the share of ones, what is left of w being one more.
+        """
         mean = self.objective.family.mean(self.predictors(rng))
         if self.weights is None:
             return Drawn((rng.random(len(mean)) < mean).astype(float))

@@ -13,7 +13,9 @@ from ..._fit.information import variance_entries
 
 @dataclass(frozen=True)
 class VarianceEntries:
-    """The statistic whose values are those of :func:`skmixed.inference._variances.variance_estimates`."""
+    """The statistic whose values are those of
+    :func:`skmixed.inference._variances.variance_estimates`.
+    """
 
     entries: list
 

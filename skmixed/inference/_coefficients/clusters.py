@@ -21,7 +21,10 @@ class Clusters:
 
 
 def find_clusters(training, clusters, names):
-    """The clusters by name or labels; by default the outermost factor.  Every level must lie within one cluster."""
+    """The clusters by name or labels.
+
+    By default the outermost factor.  Every level must lie within one cluster.
+    """
     if clusters is None:
         found = _outermost(training.codes, names)
     elif isinstance(clusters, str) and clusters in names:

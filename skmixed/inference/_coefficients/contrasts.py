@@ -63,7 +63,8 @@ class Hypothesis(NamedTuple):
 
 
 def read_hypothesis(spec, names):
-    """A hypothesis from a string ("black = other"), a dict (name -> value), a matrix, or a pair (matrix, values).
+    """A hypothesis from a string ("black = other"), a dict (name -> value), a matrix, or a pair
+    (matrix, values).
 
     Strings are read as statsmodels reads them.
     """
@@ -115,8 +116,9 @@ def _by_name(spec, names):
 class Coefficients:
     """Fixed effects with a rule for the distribution of their contrasts.
 
-    The rule works in other units: there a contrast L is ``L transform``.  A variance that is nothing beside that of
-    ``scale`` is rounding, as where clusters determine a coefficient, and counts as unknown.
+    The rule works in other units: there a contrast L is ``L transform``.  A variance that is
+    nothing beside that of ``scale`` is rounding, as where clusters determine a coefficient, and
+    counts as unknown.
     """
 
     names: list
@@ -136,7 +138,8 @@ class Coefficients:
             return self.transform @ self.rule.covariance @ self.transform.T
 
     def std_errors(self, L):
-        """Standard errors of the rows of ``L b``; NaN where the variance is nothing but rounding."""
+        """Standard errors of the rows of ``L b``; NaN where the variance is nothing but
+        rounding."""
         rows = L @ self.transform
         with np.errstate(over="ignore", invalid="ignore"):
             variances = np.maximum(_forms(rows, self.rule.covariance), 0.0)
@@ -206,7 +209,8 @@ class Coefficients:
         return JointTest(F, df_num, df_denom, float(stats.f.sf(F, df_num, df_denom)))
 
     def joint(self, L, c):
-        """The F statistic of ``L b = c`` and its degrees of freedom; rows that depend on others are left out.
+        """The F statistic of ``L b = c`` and its degrees of freedom; rows that depend on others are
+        left out.
 
         NaN where the covariance of the rows is singular or leaves no degrees of freedom.
         """
@@ -238,7 +242,8 @@ def _forms(rows, covariance):
 
 
 def _independent(L, c, std_errors):
-    """Rows of a hypothesis that do not follow from those before; contradictory ones are an error."""
+    """Rows of a hypothesis that do not follow from those before; contradictory ones are an
+    error."""
     units = np.where(np.isfinite(std_errors) & (std_errors > 0), std_errors, 1.0)
     scaled = L * units
     kept = []

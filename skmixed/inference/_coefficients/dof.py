@@ -1,6 +1,7 @@
 """Small-sample distributions of contrasts of the fixed effects in a linear mixed model.
 
-A *rule* knows the covariance of the coefficients and how contrasts divided by their standard errors are distributed:
+A *rule* knows the covariance of the coefficients and how contrasts divided by their standard errors
+are distributed:
 
     t = l'b / sqrt(l'Vl) ~ t(df(l)),        scale (Lb)'(LVL')^-1 (Lb) / q ~ F(q, df(L)).
 
@@ -30,7 +31,8 @@ NO_INFORMATION = (
 
 
 class Constant:
-    """The same degrees of freedom for every contrast: infinitely many, or those of the residuals."""
+    """The same degrees of freedom for every contrast: infinitely many, or those of the
+    residuals."""
 
     def __init__(self, covariance, df):
         self.covariance = covariance
@@ -46,10 +48,11 @@ class Constant:
 
 
 class Satterthwaite:
-    """``df = 2 v^2 / Var(v)`` for the variance v of a contrast (Giesbrecht and Burns 1985; Fai and Cornelius 1996).
+    """``df = 2 v^2 / Var(v)`` for the variance v of a contrast (Giesbrecht and Burns 1985; Fai and
+    Cornelius 1996).
 
-    With ``C* = sigma^2 C`` its derivatives are ``sigma^2 C Phi_a C`` along the covariances, ``Phi_a = X'V^-1V_aV^-1X``,
-    and ``2 sigma C`` along sigma.
+    With ``C* = sigma^2 C`` its derivatives are ``sigma^2 C Phi_a C`` along the covariances, ``Phi_a
+    = X'V^-1V_aV^-1X``, and ``2 sigma C`` along sigma.
     """
 
     def __init__(self, fit):
@@ -73,7 +76,9 @@ class Satterthwaite:
         )
 
     def joint(self, L):
-        """Independent contrasts by the eigenvectors of ``LC*L'``, each with its own degrees of freedom."""
+        """Independent contrasts by the eigenvectors of ``LC*L'``, each with its own degrees of
+        freedom.
+        """
         _, vectors = np.linalg.eigh(L @ self.covariance @ L.T)
         df = self.df(vectors.T @ L)
         if len(df) == 1:
@@ -96,9 +101,9 @@ def _sandwiches(state, directions):
 class KenwardRoger:
     """The adjusted covariance and scaled F distribution of Kenward and Roger (1997).
 
-    The covariance of y is linear in components: ``G_a = Z E_a Z'`` for the natural parameters of every term, and
-    ``G_0 = W^-1`` for the residual.  With ``P_r = -X'V^-1 G_r V^-1 X``, ``Q_rs = X'V^-1 G_r V^-1 G_s V^-1 X`` and the
-    expected information ``tr(P G_r P G_s) / 2 = W^-1``
+    The covariance of y is linear in components: ``G_a = Z E_a Z'`` for the natural parameters of
+    every term, and ``G_0 = W^-1`` for the residual.  With ``P_r = -X'V^-1 G_r V^-1 X``, ``Q_rs =
+    X'V^-1 G_r V^-1 G_s V^-1 X`` and the expected information ``tr(P G_r P G_s) / 2 = W^-1``
 
         Phi_A = C* + 2 C* {sum_rs W_rs (Q_rs - P_r C* P_s)} C*.
 
@@ -139,7 +144,10 @@ class KenwardRoger:
 
 
 def _matched(l, A1, A2):
-    """Scale and denominator degrees of freedom (Kenward and Roger 1997, section 3); for one row 1 and ``2 / A2``."""
+    """Scale and denominator degrees of freedom (Kenward and Roger 1997, section 3).
+
+    For one row 1 and ``2 / A2``.
+    """
     B = (A1 + 6.0 * A2) / (2.0 * l)
     g = ((l + 1) * A1 - (l + 4) * A2) / ((l + 2) * A2)
     c1, c2, c3 = np.array([g, l - g, l + 2 - g]) / (3.0 * l + 2.0 * (1.0 - g))
@@ -154,7 +162,9 @@ def _matched(l, A1, A2):
 
 
 def _components(fit):
-    """``Phi_a``, ``Q_ab`` and ``tr(P V_a P V_b)``, ``tr(P V_a)`` along the natural parameters, and their values."""
+    """``Phi_a``, ``Q_ab`` and ``tr(P V_a P V_b)``, ``tr(P V_a)`` along the natural parameters, and
+    their values.
+    """
     natural = [(k, B) for k, block in enumerate(fit.model.blocks) for B in block.structure.basis]
     J = packed_directions(fit, natural)
     state = fit.state
@@ -247,7 +257,9 @@ def _trace_products(state):
 
 
 def _trace_columns(state, g):
-    """The columns of factor g: ``N`` between every level of g and all others, some levels of g at a time."""
+    """The columns of factor g: ``N`` between every level of g and all others, some levels of g at
+    a time.
+    """
     sizes = [len(F) for F in state.F]
     levels = [F.shape[2] for F in state.F]
     q, width = sizes[g], sum(q * m for q, m in zip(sizes, levels, strict=True))

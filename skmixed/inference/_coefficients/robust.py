@@ -1,13 +1,15 @@
 """Cluster-robust covariances of the fixed effects, and their small-sample distributions.
 
-For clusters c with covariance V_c, ``C = (sum X_c'V_c^-1X_c)^-1`` and residuals ``e_c = y_c - X_c b``
+For clusters c with covariance V_c, ``C = (sum X_c'V_c^-1X_c)^-1`` and residuals ``e_c = y_c - X_c
+b``
 
     CR = C (sum_c s_c s_c') C,        s_c = X_c'V_c^-1 A_c e_c,
 
-with ``A_c = I`` for CR0, ``sqrt(m / (m - 1)) I`` for CR1 and m clusters, ``(I - X_cCX_c'V_c^-1)^-1`` for CR3, which is
-the jackknife, and ``D'(D(V_c - X_cCX_c')D')^{-1/2}D`` with ``D'D = V_c`` for CR2, which makes the estimate unbiased
-where V is right (Bell and McCaffrey 2002; Pustejovsky and Tipton 2018).  Outside the span of ``[Z_c X_c]`` all these
-matrices are the identity, so a cluster is reduced to as many rows as that has columns.
+with ``A_c = I`` for CR0, ``sqrt(m / (m - 1)) I`` for CR1 and m clusters, ``(I -
+X_cCX_c'V_c^-1)^-1`` for CR3, which is the jackknife, and ``D'(D(V_c - X_cCX_c')D')^{-1/2}D`` with
+``D'D = V_c`` for CR2, which makes the estimate unbiased where V is right (Bell and McCaffrey 2002;
+Pustejovsky and Tipton 2018).  Outside the span of ``[Z_c X_c]`` all these matrices are the
+identity, so a cluster is reduced to as many rows as that has columns.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ class Batch:
 
 
 class ClusterRobust:
-    """A rule as in :mod:`._dof`: a cluster-robust covariance with degrees of freedom after Bell and McCaffrey.
+    """A rule as in :mod:`._dof`: a cluster-robust covariance with degrees of freedom after Bell and
+    McCaffrey.
 
     ``correct`` is one of the functions :data:`CORRECTIONS`.  In the frame's units.
     """
@@ -54,7 +57,9 @@ class ClusterRobust:
 
     @cached_property
     def _moments(self):
-        """Per cluster ``W_c'A_cV_cA_c'W_c`` and ``X_c'A_c'W_c`` with ``W_c = V_c^-1X_c``, (m, p, p)."""
+        """Per cluster ``W_c'A_cV_cA_c'W_c`` and ``X_c'A_c'W_c`` with ``W_c = V_c^-1X_c``, (m, p,
+        p).
+        """
         return np.concatenate(self._own), np.concatenate(self._shared)
 
     def df(self, L):
@@ -69,7 +74,8 @@ class ClusterRobust:
         return rest / df, rest
 
     def _joint_df(self, L):
-        """``q (q + 1) / sum_st Var(D_st)`` for the estimated covariance D of L b, brought to expectation one.
+        """``q (q + 1) / sum_st Var(D_st)`` for the estimated covariance D of L b, brought to
+        expectation one.
 
         NaN where that expectation is singular: the clusters determine a row.
         """
@@ -101,7 +107,8 @@ class ClusterRobust:
         return np.einsum("mps,pr,mrt->st", h, self.C, h)
 
     def _product(self, v, hh, G, left, right):
-        """``sum_cd K_cd K'_cd`` with ``K_cd = [c = d] v_c - h_c'C h_d`` for two pairs of contrasts."""
+        """``sum_cd K_cd K'_cd`` with ``K_cd = [c = d] v_c - h_c'C h_d`` for two pairs of
+        contrasts."""
         (a, b) = left
         (c, d) = right
         own = v[:, a, b] * v[:, c, d] - v[:, a, b] * hh[:, c, d] - v[:, c, d] * hh[:, a, b]
@@ -157,7 +164,8 @@ def _columns(fit):
 
 
 def _from_sums(fit, training, clusters):
-    """Clusters that are the levels of the only factor, from their cross-products: all in one batch."""
+    """Clusters that are the levels of the only factor, from their cross-products: all in one
+    batch."""
     frame = fit.design.frame
     ((z,), x) = _columns(fit)
     wide = replace(frame, effects=((*z, *x),))

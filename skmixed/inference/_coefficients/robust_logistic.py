@@ -1,6 +1,7 @@
 """Cluster-robust covariance of a generalised linear mixed model, from the scores of its clusters.
 
-With the score g_c of cluster c in all parameters (covariances and beta) and the observed information H,
+With the score g_c of cluster c in all parameters (covariances and beta) and the observed
+information H,
 
     CR0 = H^-1 (sum_c g_c g_c') H^-1,        CR1 = CR0 m / (m - 1)    for m clusters,
 
@@ -62,7 +63,9 @@ def _levels(rows):
 
 
 def _packed(gradients):
-    """Gradients per level in packed coordinates, where off-diagonal entries count twice: (K, m) per factor."""
+    """Gradients per level in packed coordinates, where off-diagonal entries count twice: (K, m)
+    per factor.
+    """
     return [2.0 * halves(len(D))[:, None] * D[lower_triangle(len(D))] for D in gradients]
 
 

@@ -1,7 +1,7 @@
 """Which covariance and which degrees of freedom the fixed effects are reported with.
 
-Two options choose one rule: ``cov`` how the covariance of the coefficients is estimated, ``df`` how many degrees of
-freedom contrasts have.
+Two options choose one rule: ``cov`` how the covariance of the coefficients is estimated, ``df`` how
+many degrees of freedom contrasts have.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ COVARIANCES = ("model", *CORRECTIONS)
 
 
 def linear_coefficients(fit, training, labels, df, cov, clusters):
-    """Fixed effects of a linear model; ``training`` is a function that returns the rows of the fit."""
+    """Fixed effects of a linear model; ``training`` is a function that returns the rows of the
+    fit."""
     _check(df, cov, clusters)
     if cov == "model" or not fit.rank:
         return _coefficients(fit, labels, fit.y_scale, _model_rule(fit, df), df, MODEL_METHODS[df])

@@ -1,8 +1,8 @@
 """Comparisons of fitted models: likelihood-ratio tests and information criteria.
 
-One model is nested in another if its fixed effects lie in the other's column space and its covariances among the
-other's; the directions that are open to the larger model there make the distribution of the statistic a mixture of
-chi-squareds.
+One model is nested in another if its fixed effects lie in the other's column space and its
+covariances among the other's; the directions that are open to the larger model there make the
+distribution of the statistic a mixture of chi-squareds.
 """
 
 from __future__ import annotations
@@ -24,34 +24,37 @@ from .pairs import comparable
 def likelihood_ratio_test(smaller: Any, larger: Any) -> LikelihoodRatioTest:
     """Likelihood-ratio test between two nested models fitted to the same rows.
 
-    The statistic is ``2 (l_larger - l_smaller)``.  Where the models differ by fixed effects, or by covariances in the
-    interior of their range (diagonal against unstructured), it is compared with a chi-squared.  Where the larger model
-    has variances that the smaller fixes at zero it is compared with the mixture of chi-squareds that the directions
-    open to it give (Self and Liang 1987): one more slope next to q unstructured effects is half chi2(q), half
-    chi2(q + 1).  Where no closed form exists the weights are simulated with a fixed seed, in the metric of the
-    information at the smaller model's estimates: the expected information for a single grouping factor or where the
-    smaller model has no random effects, the average information otherwise.
+    The statistic is ``2 (l_larger - l_smaller)``.  Where the models differ by fixed effects, or by
+    covariances in the interior of their range (diagonal against unstructured), it is compared with
+    a chi-squared.  Where the larger model has variances that the smaller fixes at zero it is
+    compared with the mixture of chi-squareds that the directions open to it give (Self and Liang
+    1987): one more slope next to q unstructured effects is half chi2(q), half chi2(q + 1).  Where
+    no closed form exists the weights are simulated with a fixed seed, in the metric of the
+    information at the smaller model's estimates: the expected information for a single grouping
+    factor or where the smaller model has no random effects, the average information otherwise.
 
     Parameters
     ----------
     smaller, larger : fitted estimators
-        Two linear models by the same method, or two classifiers with as many quadrature points.  The order does not
-        matter: the one with fewer parameters is the null.
+        Two linear models by the same method, or two classifiers with as many quadrature points.
+        The order does not matter: the one with fewer parameters is the null.
 
     Returns
     -------
     LikelihoodRatioTest
-        ``statistic, df, pvalue, null, distribution, weights``, and ``pvalue_chi2`` for the plain chi-squared.
+        ``statistic, df, pvalue, null, distribution, weights``, and ``pvalue_chi2`` for the plain
+        chi-squared.
 
     Raises
     ------
     ValueError
-        For other rows, another response or other weights; different methods; restricted likelihoods of different fixed
-        effects; models that are not nested.
+        For other rows, another response or other weights; different methods; restricted likelihoods
+        of different fixed effects; models that are not nested.
 
     References
     ----------
-    Stram and Lee (1994), Variance components testing in the longitudinal mixed effects model, Biometrics 50.
+    Stram and Lee (1994), Variance components testing in the longitudinal mixed effects model,
+    Biometrics 50.
 
     Examples
     --------
@@ -84,15 +87,16 @@ def compare(
     Returns
     -------
     DataFrame
-        By model: ``loglik, n_params, aic, bic, delta_aic, weight`` (Akaike weights, ``exp(-delta_aic / 2)`` in shares),
-        and ``statistic, df, p_value`` of the likelihood-ratio test against the row above, NaN where that one is not
-        nested in it.  Restricted log-likelihoods are those in the units of the first row's columns.
+        By model: ``loglik, n_params, aic, bic, delta_aic, weight`` (Akaike weights,
+        ``exp(-delta_aic / 2)`` in shares), and ``statistic, df, p_value`` of the likelihood-ratio
+        test against the row above, NaN where that one is not nested in it.  Restricted
+        log-likelihoods are those in the units of the first row's columns.
 
     Raises
     ------
     ValueError
-        For other rows, another response or other weights; different methods; restricted likelihoods of different fixed
-        effects.
+        For other rows, another response or other weights; different methods; restricted likelihoods
+        of different fixed effects.
 
     Examples
     --------

@@ -1,9 +1,11 @@
-"""Weights of chi-bar-squared distributions: where a normal vector falls when it is projected on a cone.
+"""Weights of chi-bar-squared distributions: where a normal vector falls when it is projected on a
+cone.
 
-The squared length of the projection of a normal vector on a closed convex cone, in the metric of its information, is a
-mixture of chi-squareds whose weights are the intrinsic volumes of the cone (Shapiro 1988).  The cones here are products
-of those of positive semidefinite matrices, numbers among them.  Even and odd weights each sum to one half (Gauss and
-Bonnet), which leaves one angle to be found for two variances, and two for three of them or for a 2 x 2 matrix.
+The squared length of the projection of a normal vector on a closed convex cone, in the metric of
+its information, is a mixture of chi-squareds whose weights are the intrinsic volumes of the cone
+(Shapiro 1988).  The cones here are products of those of positive semidefinite matrices, numbers
+among them.  Even and odd weights each sum to one half (Gauss and Bonnet), which leaves one angle to
+be found for two variances, and two for three of them or for a 2 x 2 matrix.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ _DETERMINANT_OF_SCORE = np.array([[0, 0, 0.5], [0, -0.25, 0], [0.5, 0, 0]])
 
 
 def mixture_weights(information, cones):
-    """Weights of the chi-squareds with 0, 1, ..., k degrees of freedom, k the dimension of the product of the cones.
+    """Weights of the chi-squareds with 0, 1, ..., k degrees of freedom, k the dimension of the
+    product of the cones.
 
     Parameters
     ----------
@@ -45,7 +48,9 @@ def mixture_weights(information, cones):
 
 
 def standardised(information, cones):
-    """The information in units in which every variance has one: a congruence, which leaves the cones as they are."""
+    """The information in units in which every variance has one: a congruence, which leaves the
+    cones as they are.
+    """
     scale = []
     start = 0
     for order in cones:
@@ -83,10 +88,12 @@ def _correlations(covariance):
 
 
 def _weights_of_matrix(metric):
-    """A 2 x 2 covariance matrix: the shares of the sphere in the cone and in its polar, and Gauss-Bonnet.
+    """A 2 x 2 covariance matrix: the shares of the sphere in the cone and in its polar, and
+    Gauss-Bonnet.
 
-    Semidefinite matrices are a circular cone, ``t_11 t_22 >= t_21^2``, so that with ``t ~ N(0, I^-1)`` the share is
-    that of a quadratic form with one positive eigenvalue: an integral over the angle of the other two.
+    Semidefinite matrices are a circular cone, ``t_11 t_22 >= t_21^2``, so that with ``t ~ N(0,
+    I^-1)`` the share is that of a quadratic form with one positive eigenvalue: an integral over the
+    angle of the other two.
     """
     every = _share_of_cone(np.linalg.inv(metric), _DETERMINANT)
     none = _share_of_cone(metric, _DETERMINANT_OF_SCORE)
@@ -94,7 +101,8 @@ def _weights_of_matrix(metric):
 
 
 def _share_of_cone(covariance, form):
-    """``P(t'Qt > 0) / 2`` for normal t and a form Q with one positive and two negative eigenvalues."""
+    """``P(t'Qt > 0) / 2`` for normal t and a form Q with one positive and two negative
+    eigenvalues."""
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     low, middle, high = np.linalg.eigvalsh(root.T @ form @ root)

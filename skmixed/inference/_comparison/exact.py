@@ -1,7 +1,9 @@
-"""The test of one variance by the distribution of its statistic for the very rows (Crainiceanu and Ruppert 2004).
+"""The test of one variance by the distribution of its statistic for the very rows (Crainiceanu and
+Ruppert 2004).
 
-Under the null the statistic depends on the rows through the eigenvalues of ``Z'PZ`` alone, ``P = W - WX (X'WX)^-1
-X'W``, and its distribution is simulated from as many chi-squareds as these have different values.
+Under the null the statistic depends on the rows through the eigenvalues of ``Z'PZ`` alone, ``P = W
+- WX (X'WX)^-1 X'W``, and its distribution is simulated from as many chi-squareds as these have
+different values.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ GRID = np.concatenate(
 def exact_test(fit, statistic, n_samples, random_state):
     """The test of one variance against the simulated distribution of its statistic for these rows.
 
-    The p-value is ``(1 + draws at least as large) / (1 + draws)``: the observed statistic is one more draw under the
-    null, so that the test holds its level for any number of draws, and is never zero (Davison and Hinkley 1997, 4.2).
+    The p-value is ``(1 + draws at least as large) / (1 + draws)``: the observed statistic is one
+    more draw under the null, so that the test holds its level for any number of draws, and is never
+    zero (Davison and Hinkley 1997, 4.2).
     """
     _check(fit)
     n_samples = check_n_samples(n_samples)
@@ -50,9 +53,9 @@ def _check(fit):
 def simulated_statistics(fit, n_samples, random_state):
     """Draws of ``2 (l1 - l0)`` of one variance under the null.
 
-    With mu the eigenvalues of ``Z'PZ``, xi those that enter the log-determinant (mu under REML, those of ``Z'WZ`` under
-    ML) and independent chi-squareds c_s, and c_0 with n - p - rank degrees of freedom, the statistic is the maximum
-    over the variance ratio lambda of
+    With mu the eigenvalues of ``Z'PZ``, xi those that enter the log-determinant (mu under REML,
+    those of ``Z'WZ`` under ML) and independent chi-squareds c_s, and c_0 with n - p - rank degrees
+    of freedom, the statistic is the maximum over the variance ratio lambda of
 
         nu log(sum c / (c_0 + sum c_s / (1 + lambda mu_s))) - sum log(1 + lambda xi_s).
     """
@@ -73,7 +76,9 @@ def simulated_statistics(fit, n_samples, random_state):
 
 
 def _peaks(values):
-    """The maximum of every row, from the parabola through the highest point and its neighbours on the grid."""
+    """The maximum of every row, from the parabola through the highest point and its neighbours on
+    the grid.
+    """
     place = np.argmax(values, axis=1)
     inner = (place > 1) & (place < values.shape[1] - 1)
     rows = np.flatnonzero(inner)
@@ -95,8 +100,9 @@ def eigenvalues(fit):
 def projected_eigenvalues(fit):
     """Eigenvalues of ``Z'PZ``, ``P = W - WX (X'WX)^-1 X'W``, and how often each occurs.
 
-    Levels of a scalar effect with equal ``A_l = a`` are interchangeable: combinations of them that are orthogonal to
-    ``B_l`` have the eigenvalue a, and p combinations are left to a small dense problem.
+    Levels of a scalar effect with equal ``A_l = a`` are interchangeable: combinations of them that
+    are orthogonal to ``B_l`` have the eigenvalue a, and p combinations are left to a small dense
+    problem.
     """
     A, B = _only_term(fit)
     half = FixedEffects.from_sums(fit.objective.gram).half_inverse

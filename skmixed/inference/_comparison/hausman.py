@@ -1,7 +1,8 @@
 """Hausman's test: are the effects of the levels unrelated to the columns of X?
 
-With effects of its own for every level a model has the cross-products ``X'WX - sum_l B_l' A_l^- B_l``, where
-``A_l = Z_l'WZ_l`` and ``B_l = Z_l'WX``, and so for y: the *within* estimator follows from what the fit summed up.
+With effects of its own for every level a model has the cross-products ``X'WX - sum_l B_l' A_l^-
+B_l``, where ``A_l = Z_l'WZ_l`` and ``B_l = Z_l'WX``, and so for y: the *within* estimator follows
+from what the fit summed up.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class HausmanTest:
     table : DataFrame
         By coefficient: ``fixed, random, difference, std_err`` (of the difference).
 
-    In balanced data both estimates may be the same numbers: then ``df`` is 0, ``pvalue`` NaN, and ``null`` says so.
+    In balanced data both estimates may be the same numbers: then ``df`` is 0, ``pvalue`` NaN, and
+    ``null`` says so.
     """
 
     statistic: float
@@ -49,25 +51,28 @@ class HausmanTest:
 
 
 def hausman_test(est: Any, scale: Literal["random", "own"] = "random") -> HausmanTest:
-    """Hausman's specification test of a linear model with one grouping factor: random against fixed effects.
+    """Hausman's specification test of a linear model with one grouping factor: random against fixed
+    effects.
 
-    Where the effects of the levels are correlated with the columns of X the fixed-effects ("within") estimator, which
-    gives every level effects of its own, remains consistent, and the random-effects estimator does not.  With d the
-    difference of the two on the coefficients that both estimate
+    Where the effects of the levels are correlated with the columns of X the fixed-effects
+    ("within") estimator, which gives every level effects of its own, remains consistent, and the
+    random-effects estimator does not.  With d the difference of the two on the coefficients that
+    both estimate
 
         H = d' (V_fixed - V_random)^- d,     chi-squared with rank(V_fixed - V_random) degrees of freedom.
 
-    Coefficients of columns that are constant within levels have no within estimator and are left out, as is the
-    intercept.  With random slopes the levels of the within model have slopes of their own too.
+    Coefficients of columns that are constant within levels have no within estimator and are left
+    out, as is the intercept.  With random slopes the levels of the within model have slopes of
+    their own too.
 
     Parameters
     ----------
     est : fitted MixedLinearRegressor
         With one grouping factor.
     scale : {"random", "own"}, default="random"
-        Residual variance in the two covariance matrices: that of the random-effects model in both (Stata's
-        ``sigmamore``), which makes their difference positive semidefinite, or each model's own, with which the
-        statistic may come out negative.
+        Residual variance in the two covariance matrices: that of the random-effects model in both
+        (Stata's ``sigmamore``), which makes their difference positive semidefinite, or each model's
+        own, with which the statistic may come out negative.
 
     Returns
     -------
@@ -76,8 +81,8 @@ def hausman_test(est: Any, scale: Literal["random", "own"] = "random") -> Hausma
     Raises
     ------
     ValueError
-        For a classifier, several grouping factors, or none; where nothing varies within levels beyond what their own
-        slopes explain, or no residual is left.
+        For a classifier, several grouping factors, or none; where nothing varies within levels
+        beyond what their own slopes explain, or no residual is left.
 
     References
     ----------
@@ -202,7 +207,9 @@ class Within:
 
 
 def _within_gram(fit):
-    """``[X y]'W[X y]`` without what the levels' own effects explain, and the number of these effects."""
+    """``[X y]'W[X y]`` without what the levels' own effects explain, and the number of these
+    effects.
+    """
     q = fit.model.sizes[0]
     gram = fit.objective.gram
     A = fit.objective.plan.blocks[0][packed_index(q)].transpose(2, 0, 1)

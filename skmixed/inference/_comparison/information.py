@@ -1,9 +1,11 @@
-"""Expected information of the covariances of a linear mixed model, all other parameters being nuisances.
+"""Expected information of the covariances of a linear mixed model, all other parameters being
+nuisances.
 
     I_ab = tr(P V_a P V_b) - tr(P V_a) tr(P V_b) / nu,
 
-P being ``V^-1 - V^-1 X (X'V^-1X)^-1 X'V^-1`` under REML and ``V^-1`` under ML; the last term is absent where sigma^2 is
-known.  Directions are the packed ones of the relative covariances of all factors.
+P being ``V^-1 - V^-1 X (X'V^-1X)^-1 X'V^-1`` under REML and ``V^-1`` under ML; the last term is
+absent where sigma^2 is known.  Directions are the packed ones of the relative covariances of all
+factors.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ def expected_information(state):
 
 
 def information_without_effects(objective):
-    """Where all covariances are zero, ``V = W^-1``, for any number of factors, from cross-products."""
+    """Where all covariances are zero, ``V = W^-1``, for any number of factors, from
+    cross-products."""
     fixed = FixedEffects.from_sums(objective.gram)
     # columns of L^-1 X'WZ with X'WX = LL', so that WX (X'WX)^-1 X'W is theirs times their transpose
     along = [
@@ -57,7 +60,9 @@ def _sandwiches(along):
 
 
 def _own_and_shared(plan, along):
-    """``tr(W V_a W V_b) - 2 tr(W V_a H V_b)`` with H the part of W along X, over the levels that meet."""
+    """``tr(W V_a W V_b) - 2 tr(W V_a H V_b)`` with H the part of W along X, over the levels that
+    meet.
+    """
     ends = np.cumsum([0] + [len(A) for A in plan.blocks])
     windows = [slice(lo, hi) for lo, hi in pairwise(ends)]
     table = np.zeros((ends[-1], ends[-1]))

@@ -24,7 +24,8 @@ class LikelihoodRatioTest:
     null : str
         The null hypothesis and its distribution, in words.
     distribution : str
-        As printed: "chi2(2)", "chibar2(01)", "chibar2(0:3)", or "RLRT" and "LRT" for the exact tests.
+        As printed: "chi2(2)", "chibar2(01)", "chibar2(0:3)", or "RLRT" and "LRT" for the exact
+        tests.
     weights : tuple of float
         Weights of the chi-squareds with 0, 1, 2, ... degrees of freedom; empty for an exact test.
     """
@@ -47,7 +48,9 @@ class LikelihoodRatioTest:
 
     @property
     def pvalue_chi2(self) -> float:
-        """From the chi-squared with ``df`` degrees of freedom: too large where variances are tested."""
+        """From the chi-squared with ``df`` degrees of freedom: too large where variances are
+        tested.
+        """
         return float(stats.chi2.sf(self.statistic, self.df)) if self.df else np.nan
 
 
@@ -64,7 +67,8 @@ def likelihood_ratio(larger, smaller):
 def mixture_test(statistic, weights, null, free=0):
     """The test of a statistic against a mixture of chi-squareds.
 
-    ``weights`` are those of cones, and ``free`` is the number of parameters that may move either way besides.
+    ``weights`` are those of cones, and ``free`` is the number of parameters that may move either
+    way besides.
     """
     df = free + len(weights) - 1
     if df == 0:

@@ -1,7 +1,8 @@
 """Nested covariances: those of a smaller model among those of a larger one.
 
-With ``Z_S = Z_L A`` the smaller model's T appears in the larger one as ``A T A'``.  At such a T some directions of the
-larger model are free and others must stay in a cone of semidefinite matrices.
+With ``Z_S = Z_L A`` the smaller model's T appears in the larger one as ``A T A'``.  At such a T
+some directions of the larger model are free and others must stay in a cone of semidefinite
+matrices.
 """
 
 from __future__ import annotations

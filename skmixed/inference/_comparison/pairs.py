@@ -1,7 +1,9 @@
-"""Two fitted models side by side: whether their likelihoods may be compared, and how their columns are related.
+"""Two fitted models side by side: whether their likelihoods may be compared, and how their columns
+are related.
 
-Columns of the smaller model are combinations of the larger one's, ``X_S = X_L A`` and ``Z_S = Z_L A``, or they are not;
-A is found on the rows of the fit, or by the names of columns where these rows are not kept.
+Columns of the smaller model are combinations of the larger one's, ``X_S = X_L A`` and ``Z_S = Z_L
+A``, or they are not; A is found on the rows of the fit, or by the names of columns where these rows
+are not kept.
 """
 
 from __future__ import annotations
@@ -117,7 +119,10 @@ class ByRows(Pair):
         return shift if abs(shift) > 1e-8 else 0.0
 
     def factor(self, f):
-        """The larger model's factor with the levels of the smaller one's factor f; None where there is none."""
+        """The larger model's factor with the levels of the smaller one's factor f.
+
+        None where there is none.
+        """
         codes = [[pd.factorize(c)[0] for c in training.codes] for training in self.rows]
         return next((g for g, c in enumerate(codes[1]) if np.array_equal(codes[0][f], c)), None)
 
@@ -131,7 +136,9 @@ class ByRows(Pair):
 
 
 class ByName(Pair):
-    """Combinations by the names of columns and factors, for models that were pickled without their rows."""
+    """Combinations by the names of columns and factors, for models that were pickled without their
+    rows.
+    """
 
     shift = 0.0
 
@@ -173,7 +180,9 @@ def combination(columns, others):
 
 
 def _moments(est):
-    """Names of the fixed effects with the mean and standard deviation of their columns, to nine digits."""
+    """Names of the fixed effects with the mean and standard deviation of their columns, to nine
+    digits.
+    """
     candidates = est._fit.design.frame.candidates
     kept = est._fit.design.kept
     numbers = zip(

@@ -1,8 +1,10 @@
-"""Projections of normal vectors on products of cones of semidefinite matrices, and the weights they show.
+"""Projections of normal vectors on products of cones of semidefinite matrices, and the weights they
+show.
 
-A vector that the projection takes to the interior of a face of dimension j keeps a share of its squared length that is
-Beta(j / 2, (k - j) / 2): the weights of the chi-bar-squared distribution are those of this mixture, estimated from the
-shares of simulated vectors by maximum likelihood, even and odd ones summing to one half each (Gauss and Bonnet).
+A vector that the projection takes to the interior of a face of dimension j keeps a share of its
+squared length that is Beta(j / 2, (k - j) / 2): the weights of the chi-bar-squared distribution are
+those of this mixture, estimated from the shares of simulated vectors by maximum likelihood, even
+and odd ones summing to one half each (Gauss and Bonnet).
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ def _antithetic_draws(pairs, size):
 
 
 def projected(metric, scores, cones):
-    """Squared lengths of the projections: ``max 2 u't - t'It`` over the cone, by alternating directions (ADMM).
+    """Squared lengths of the projections: ``max 2 u't - t'It`` over the cone, by alternating
+    directions (ADMM).
 
     The best multiple of a nearly right t is right to second order, so few steps do.
     """
@@ -126,9 +129,11 @@ def _nearest_of_order_two(points):
 
 
 def _mixture_of_shares(kept, k):
-    """Weights 0 ... k of the Beta mixture of the shares of squared length, by expectation and maximisation.
+    """Weights 0 ... k of the Beta mixture of the shares of squared length, by expectation and
+    maximisation.
 
-    Neighbouring weights are hard to tell apart: a few rounds from those of k orthogonal variances keep them smooth.
+    Neighbouring weights are hard to tell apart: a few rounds from those of k orthogonal variances
+    keep them smooth.
     """
     interior = (kept > 1e-6) & (kept < 1.0 - 1e-6)
     edges = np.linspace(0.0, 1.0, BINS + 1)

@@ -1,7 +1,9 @@
-"""Akaike's criterion for predictions about the levels in the data: degrees of freedom of the fitted values.
+"""Akaike's criterion for predictions about the levels in the data: degrees of freedom of the fitted
+values.
 
-The fitted values are ``(I - W^-1 P) y`` at known covariances, whose trace is a sum over packed directions of these; the
-covariances follow the responses, by the inverse of the Hessian of the deviance, which adds a second sum.
+The fitted values are ``(I - W^-1 P) y`` at known covariances, whose trace is a sum over packed
+directions of these; the covariances follow the responses, by the inverse of the Hessian of the
+deviance, which adds a second sum.
 """
 
 from __future__ import annotations
@@ -30,16 +32,18 @@ class ConditionalAIC(NamedTuple):
 def conditional_aic(est: Any) -> ConditionalAIC:
     """Conditional AIC: for choosing the model that predicts new rows of the same levels best.
 
-    For a linear model ``-2 log f(y | beta, b, sigma^2) + 2 (df + 1)``, where df is the sum of the derivatives of the
-    fitted values in their own responses, covariances estimated anew (Greven and Kneib 2010): counting them as known,
-    ``df_given``, favours the larger model too often.  With V_a the derivative of V in parameter a of the covariances,
-    H the Hessian of the profiled deviance and P as in REML,
+    For a linear model ``-2 log f(y | beta, b, sigma^2) + 2 (df + 1)``, where df is the sum of the
+    derivatives of the fitted values in their own responses, covariances estimated anew (Greven and
+    Kneib 2010): counting them as known, ``df_given``, favours the larger model too often.  With V_a
+    the derivative of V in parameter a of the covariances, H the Hessian of the profiled deviance
+    and P as in REML,
 
         df_given = p + sum_a tau_a tr(P V_a),
-        df - df_given = 2 nu / r^2 sum_ab (H^-1)_ab [y'P V_a P W^-1 P V_b P y - s_a y'P W^-1 P V_b P y / r^2].
+        df - df_given = 2 nu / r^2 sum_ab (H^-1)_ab [y'P V_a P W^-1 P V_b P y - s_a y'P W^-1 P V_b P
+        y / r^2].
 
-    Variances at zero are taken to stay there.  For a classifier ``-2 l(y | beta, b) + 2 df`` with df the trace of the
-    hat matrix of the working linear model, the covariances known.
+    Variances at zero are taken to stay there.  For a classifier ``-2 l(y | beta, b) + 2 df`` with
+    df the trace of the hat matrix of the working linear model, the covariances known.
 
     Parameters
     ----------
@@ -49,9 +53,9 @@ def conditional_aic(est: Any) -> ConditionalAIC:
     Returns
     -------
     ConditionalAIC
-        ``caic, loglik, df, df_given``.  For a linear model df and caic are NaN where the likelihood is flat along some
-        variance, or the search did not converge: the covariances of such a fit do not follow the responses in any known
-        way.
+        ``caic, loglik, df, df_given``.  For a linear model df and caic are NaN where the likelihood
+        is flat along some variance, or the search did not converge: the covariances of such a fit
+        do not follow the responses in any known way.
 
     Raises
     ------
@@ -60,13 +64,15 @@ def conditional_aic(est: Any) -> ConditionalAIC:
 
     Notes
     -----
-    R's cAIC4 (1.0, ``analytic = TRUE``) halves the last term, so that its df, which counts sigma^2 as well, differs by
-    some hundredths.  The df here is what fitting again to changed responses gives.
+    R's cAIC4 (1.0, ``analytic = TRUE``) halves the last term, so that its df, which counts sigma^2
+    as well, differs by some hundredths.  The df here is what fitting again to changed responses
+    gives.
 
     References
     ----------
-    Vaida and Blanchard (2005), Conditional Akaike information for mixed-effects models, Biometrika 92.
-    Greven and Kneib (2010), On the behaviour of marginal and conditional AIC in linear mixed models, Biometrika 97.
+    Vaida and Blanchard (2005), Conditional Akaike information for mixed-effects models, Biometrika
+    92. Greven and Kneib (2010), On the behaviour of marginal and conditional AIC in linear mixed
+    models, Biometrika 97.
 
     Examples
     --------
@@ -118,7 +124,9 @@ def _hat_trace(state, rank):
 
 
 def _conditional_loglik(fit):
-    """Normal density at the fitted values: ``e'We = y'P W^-1 P y`` with ``W^-1 = V - sum_a tau_a V_a``."""
+    """Normal density at the fitted values: ``e'We = y'P W^-1 P y`` with ``W^-1 = V - sum_a tau_a
+    V_a``.
+    """
     state = fit.state
     explained = _tau(state) @ state.tilt if state.parts else 0.0
     share = (state.fixed.r2 - explained) / state.sigma2
@@ -126,7 +134,9 @@ def _conditional_loglik(fit):
 
 
 def _moving_covariances(fit):
-    """What the covariances add to the derivatives of the fitted values, because they follow the responses."""
+    """What the covariances add to the derivatives of the fitted values, because they follow the
+    responses.
+    """
     if not fit.optimum.converged:
         return np.nan  # they follow the responses in this way from a minimum of the deviance only
     J, covariance = covariance_uncertainty(fit)

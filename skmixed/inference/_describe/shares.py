@@ -1,16 +1,18 @@
 """How the variation of the response is shared out: between levels, the fixed effects, what is left.
 
-The variance that the effects of factor f give to a row z is ``z'G_f z``; its mean over the rows (Johnson 2014),
+The variance that the effects of factor f give to a row z is ``z'G_f z``; its mean over the rows
+(Johnson 2014),
 
     s_f = tr(G_f Z_f'WZ_f) / sum w,
 
-takes the place of the intercept's variance where slopes are random, and needs cross-products only.  With the residual
-variance s_e (pi^2 / 3 on the scale of the log-odds) and s_x, the variance of ``x'beta`` over the rows,
+takes the place of the intercept's variance where slopes are random, and needs cross-products only.
+With the residual variance s_e (pi^2 / 3 on the scale of the log-odds) and s_x, the variance of
+``x'beta`` over the rows,
 
     icc = s_f / (sum_f s_f + s_e),        R^2 = s_x or s_x + sum_f s_f, over s_x + sum_f s_f + s_e.
 
-Standard errors come from the covariance of the estimated covariances by the delta method.  For a linear model
-``s_f / s_e`` does not depend on sigma.
+Standard errors come from the covariance of the estimated covariances by the delta method.  For a
+linear model ``s_f / s_e`` does not depend on sigma.
 """
 
 from __future__ import annotations
@@ -35,10 +37,11 @@ LOGISTIC_VARIANCE = np.pi**2 / 3.0  # of the logistic distribution
 def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
     """Intraclass correlations: the share of the variance that lies between the levels of a factor.
 
-    ``(sum of s over the factor and those that contain it) / (sum of all s + s_e)``: for schools and the classes within,
-    two pupils of one school, and two of one class, correlate by these shares (Stata's ``estat icc``).  Crossed factors
-    count each on its own.  With random slopes s is the mean of ``z'Gz`` over the rows (Johnson 2014); s_e is sigma^2,
-    or pi^2 / 3 for a classifier, whose shares are those of the latent log-odds.
+    ``(sum of s over the factor and those that contain it) / (sum of all s + s_e)``: for schools and
+    the classes within, two pupils of one school, and two of one class, correlate by these shares
+    (Stata's ``estat icc``).  Crossed factors count each on its own.  With random slopes s is the
+    mean of ``z'Gz`` over the rows (Johnson 2014); s_e is sigma^2, or pi^2 / 3 for a classifier,
+    whose shares are those of the latent log-odds.
 
     Parameters
     ----------
@@ -50,8 +53,8 @@ def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``icc, std_error, ci_low, ci_high`` by factor, the outermost first.  Standard errors by the delta method, limits
-        on the logit scale; NaN where a variance is zero.
+        ``icc, std_error, ci_low, ci_high`` by factor, the outermost first.  Standard errors by the
+        delta method, limits on the logit scale; NaN where a variance is zero.
 
     Examples
     --------
@@ -77,7 +80,9 @@ def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
 
 
 def _containing(fit):
-    """(factors, factors) table of zeros and ones: whether a level of the first lies in one of the second."""
+    """(factors, factors) table of zeros and ones: whether a level of the first lies in one of the
+    second.
+    """
     plan = fit.objective.plan if fit.sigma2 is not None else fit.objective.plans[0]
     table = np.eye(len(fit.effects), dtype=int)
     for (f, g), pair in plan.cross.pairs.items():
@@ -94,9 +99,9 @@ def _logit_limits(share, std_error, level):
 def design_effect(est: Any) -> pd.DataFrame:
     """How much less the rows tell about a mean because those of one level resemble each other.
 
-    ``1 + (n~ - 1) icc`` (Kish 1965) with the size of the level that a typical row is in, ``n~ = sum n_j^2 / sum n_j``,
-    and the correlation of two rows of one level from :func:`icc`; the mean of n rows is as exact as that of
-    ``n / design_effect`` independent ones.
+    ``1 + (n~ - 1) icc`` (Kish 1965) with the size of the level that a typical row is in, ``n~ = sum
+    n_j^2 / sum n_j``, and the correlation of two rows of one level from :func:`icc`; the mean of n
+    rows is as exact as that of ``n / design_effect`` independent ones.
 
     Parameters
     ----------
@@ -156,24 +161,28 @@ class RSquared(NamedTuple):
 
 
 def r_squared(est: Any, residual: Literal["theoretical", "delta"] = "theoretical") -> RSquared:
-    """Marginal and conditional R squared (Nakagawa and Schielzeth 2013, with slopes by Johnson 2014).
+    """Marginal and conditional R squared (Nakagawa and Schielzeth 2013, with slopes by Johnson
+    2014).
 
-    ``marginal = s_x / (s_x + s_r + s_e)`` is what the fixed effects explain, ``conditional`` adds s_r, the random
-    effects; ``icc_adjusted = s_r / (s_r + s_e)`` and ``icc_unadjusted = s_r / (s_x + s_r + s_e)``.  s_x is the sample
-    variance of ``x'beta`` over the rows, s_r the mean of ``z'Gz`` over them.
+    ``marginal = s_x / (s_x + s_r + s_e)`` is what the fixed effects explain, ``conditional`` adds
+    s_r, the random effects; ``icc_adjusted = s_r / (s_r + s_e)`` and ``icc_unadjusted = s_r / (s_x
+    + s_r + s_e)``.  s_x is the sample variance of ``x'beta`` over the rows, s_r the mean of
+    ``z'Gz`` over them.
 
     Parameters
     ----------
     est : MixedLinearRegressor or MixedLogisticClassifier
         Fitted; a classifier, and a linear model without an intercept, need their training rows.
     residual : {"theoretical", "delta"}, default="theoretical"
-        s_e of a classifier: pi^2 / 3, the variance of the latent log-odds, or ``1 / (p (1 - p))`` with the share p of
-        ones, that of observed ones on this scale (Nakagawa, Johnson and Schielzeth 2017).  A linear model has sigma^2.
+        s_e of a classifier: pi^2 / 3, the variance of the latent log-odds, or ``1 / (p (1 - p))``
+        with the share p of ones, that of observed ones on this scale (Nakagawa, Johnson and
+        Schielzeth 2017).  A linear model has sigma^2.
 
     Returns
     -------
     RSquared
-        ``marginal, conditional, icc_adjusted, icc_unadjusted, var_fixed, var_random, var_residual``.
+        ``marginal, conditional, icc_adjusted, icc_unadjusted, var_fixed, var_random,
+        var_residual``.
 
     Examples
     --------
@@ -226,7 +235,9 @@ def _fixed_variance(est):
 
 
 def _fixed_variance_from_sums(fit):
-    """``b'(X'WX / n - m m')b``: the intercept, the first column, adds nothing, and knows the means m of the others."""
+    """``b'(X'WX / n - m m')b``: the intercept, the first column, adds nothing, and knows the means
+    m of the others.
+    """
     frame = fit.design.frame
     p = fit.rank
     gram = fit.objective.gram[:p, :p] / fit.n
@@ -294,7 +305,9 @@ def _mean_variances(fit, moments):
 
 
 def _moments(est):
-    """Per factor the weights of the packed entries of T in ``s_f``: mean squares and products of z over the rows."""
+    """Per factor the weights of the packed entries of T in ``s_f``: mean squares and products of z
+    over the rows.
+    """
     sums = [np.sum(A, axis=1) for A in _level_blocks(est)]
     return [direction_traces(A) / est._fit.n for A in sums]
 

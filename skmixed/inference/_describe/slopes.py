@@ -1,4 +1,6 @@
-"""How the slopes of the levels are distributed: ``beta + b`` with b normal, in numbers and in words."""
+"""How the slopes of the levels are distributed: ``beta + b`` with b normal, in numbers and in
+words.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,10 @@ from .._arguments import check_estimator
 def slope_distribution(est: Any, level: float = 0.95) -> pd.DataFrame:
     """How the slopes of the levels are distributed, in numbers and in words.
 
-    The slope of a column in a level is ``beta + b`` with b normal of variance ``sd^2``: between ``mean -+ z sd`` in a
-    share ``level`` of all levels, above zero in a share ``Phi(mean / sd)``.  Both are about the population of levels
-    at the estimates, not about the estimated slopes of those in the data.
+    The slope of a column in a level is ``beta + b`` with b normal of variance ``sd^2``: between
+    ``mean -+ z sd`` in a share ``level`` of all levels, above zero in a share ``Phi(mean / sd)``.
+    Both are about the population of levels at the estimates, not about the estimated slopes of
+    those in the data.
 
     Parameters
     ----------
@@ -30,9 +33,10 @@ def slope_distribution(est: Any, level: float = 0.95) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``factor, effect, mean, sd, low, high, share_above_zero, std_error, in_words``, a row per random slope; empty
-        without any.  ``mean`` is the fixed effect of the column, 0 where it has none; ``std_error`` is that of the
-        share, by the delta method, NaN where the variance is zero.
+        ``factor, effect, mean, sd, low, high, share_above_zero, std_error, in_words``, a row per
+        random slope; empty without any.  ``mean`` is the fixed effect of the column, 0 where it has
+        none; ``std_error`` is that of the share, by the delta method, NaN where the variance is
+        zero.
 
     Examples
     --------
@@ -41,7 +45,8 @@ def slope_distribution(est: Any, level: float = 0.95) -> pd.DataFrame:
     >>> from skmixed.inference import slope_distribution
     >>> X, y = make_mixed_regression(random_state=0)
     >>> print(slope_distribution(MixedLinearRegressor(random_effects="(1 + x0 | group)").fit(X, y))["in_words"][0])
-    96 % of the levels of group have a slope of x0 above zero; 95 % of the slopes lie between -0.15 and 2.34.
+    96 % of the levels of group have a slope of x0 above zero; 95 % of the slopes lie between -0.15
+    and 2.34.
     """
     check_estimator(est)
     check_level(level)
@@ -142,6 +147,9 @@ def _logistic_covariance(fit, k, r, candidate):
 
 
 def _coefficient_row(fit, candidate):
-    """What a coefficient is made of in the frame's units; a column that is no fixed effect has the coefficient zero."""
+    """What a coefficient is made of in the frame's units.
+
+    A column that is no fixed effect has the coefficient zero.
+    """
     rows = fit.design.frame.coefficient_map[:, fit.design.kept]
     return rows[candidate] if candidate < len(rows) else np.zeros(rows.shape[1])

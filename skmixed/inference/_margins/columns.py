@@ -50,7 +50,9 @@ def names_of(table):
 
 
 def name_of(column, table):
-    """The name of a column that may be given by its position in an array or in a table without such a name."""
+    """The name of a column that may be given by its position in an array or in a table without
+    such a name.
+    """
     names = names_of(table)
     is_position = (
         isinstance(column, Integral) and column not in names and -len(names) <= column < len(names)

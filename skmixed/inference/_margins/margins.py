@@ -6,9 +6,9 @@ Everything here is a weighted sum of predictions m of changed tables:
     contrasts           sum_i w_i m_i(x = b)  -  sum_i w_i m_i(x = a)
     average slopes      sum_i w_i dm_i/dx,      dm/dx = (4 m(x + h) - m(x + 2h) - 3 m(x)) / 2h + O(h^2)
 
-Changes go through the table, so that formulas, interactions and random slopes follow.  The steps h point to the middle
-of the column: a spline or a logarithm is not asked for values beyond its range.  Standard errors are the delta method's
-(:mod:`skmixed._prediction`).
+Changes go through the table, so that formulas, interactions and random slopes follow.  The steps h
+point to the middle of the column: a spline or a logarithm is not asked for values beyond its range.
+Standard errors are the delta method's (:mod:`skmixed._prediction`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ from .sample import _compared, read_sample
 
 
 class Margins(pd.DataFrame):
-    """A table of averages that knows their covariance matrix; slices and copies of it are plain DataFrames."""
+    """A table of averages that knows their covariance matrix.
+
+    Slices and copies of it are plain DataFrames.
+    """
 
     _metadata = ["_covariance"]
 
@@ -55,10 +58,11 @@ def average_predictions(
     kind: Kind = "marginal",
     level: float = 0.95,
 ) -> Margins:
-    """Average predictions: means of a linear model, probabilities of the second class of a logistic one.
+    """Average predictions: means of a linear model, probabilities of the second class of a logistic
+    one.
 
-    ``sum_i w_i m_i / sum_i w_i`` over the rows, with standard errors by the delta method that keep the covariance
-    between rows.  The rows themselves count as fixed.
+    ``sum_i w_i m_i / sum_i w_i`` over the rows, with standard errors by the delta method that keep
+    the covariance between rows.  The rows themselves count as fixed.
 
     Parameters
     ----------
@@ -71,33 +75,37 @@ def average_predictions(
     sample_weight : array-like of shape (n_rows,), default=None
         Weights of the rows in the averages.  None: those of the fit with its rows, else all equal.
     at : dict, default=None
-        Column -> value or list of values that every row is given; one average for each combination.  Columns of arrays
-        are called "x0", "x1", ... as in ``results_.params``, or given by position.
+        Column -> value or list of values that every row is given; one average for each combination.
+        Columns of arrays are called "x0", "x1", ... as in ``results_.params``, or given by
+        position.
     by : column or list of columns, default=None
-        One average for each combination of their values; also the names of factors that were passed as ``groups``.
+        One average for each combination of their values; also the names of factors that were passed
+        as ``groups``.
     kind : {"marginal", "population", "conditional"}, default="marginal"
-        "marginal" integrates over all random effects: the average over levels; "population" sets them to zero: a
-        typical level; "conditional" takes the estimated effects of known levels and integrates over those of new ones.
-        For a linear model the first two are the same.
+        "marginal" integrates over all random effects: the average over levels; "population" sets
+        them to zero: a typical level; "conditional" takes the estimated effects of known levels and
+        integrates over those of new ones. For a linear model the first two are the same.
     level : float, default=0.95
         Of the confidence limits, which are normal.
 
     Returns
     -------
     Margins
-        A DataFrame: the columns of ``at`` and ``by``, then ``estimate, std_error, ci_low, ci_high``.
-        ``cov_params()`` is the covariance matrix of the estimates.
+        A DataFrame: the columns of ``at`` and ``by``, then ``estimate, std_error, ci_low,
+        ci_high``. ``cov_params()`` is the covariance matrix of the estimates.
 
     Raises
     ------
     ValueError
-        For unknown columns, kinds and levels, weights that are all zero, or a pickled model without ``X``.
+        For unknown columns, kinds and levels, weights that are all zero, or a pickled model without
+        ``X``.
 
     Notes
     -----
-    The standard error is that of the average given what new levels average to; ``predict(..., return_std=True)`` of a
-    linear model instead adds the whole variance of a new level.  For known levels both hold the posterior variance of
-    their effects.  Covariances at the boundary of their space count as known.
+    The standard error is that of the average given what new levels average to; ``predict(...,
+    return_std=True)`` of a linear model instead adds the whole variance of a new level.  For known
+    levels both hold the posterior variance of their effects.  Covariances at the boundary of their
+    space count as known.
 
     See Also
     --------
@@ -134,10 +142,11 @@ def average_effects(
 ) -> Margins:
     """Average marginal effects: slopes for numbers, contrasts with the first level for categories.
 
-    A slope is ``sum_i w_i dm_i/dx_i / sum_i w_i``, a contrast ``sum_i w_i (m_i(b) - m_i(a)) / sum_i w_i``, with m the
-    prediction of :func:`average_predictions`.  The column is changed in the table, so that everything computed from it
-    follows: powers, interactions, random slopes.  Columns of zeros and ones, booleans, text, categories and what a
-    formula codes as categories get contrasts, other columns slopes.
+    A slope is ``sum_i w_i dm_i/dx_i / sum_i w_i``, a contrast ``sum_i w_i (m_i(b) - m_i(a)) / sum_i
+    w_i``, with m the prediction of :func:`average_predictions`.  The column is changed in the
+    table, so that everything computed from it follows: powers, interactions, random slopes.
+    Columns of zeros and ones, booleans, text, categories and what a formula codes as categories get
+    contrasts, other columns slopes.
 
     Parameters
     ----------
@@ -146,9 +155,10 @@ def average_effects(
     X : table or array of shape (n_rows, n_columns), default=None
         As for ``est.predict``.  None: the rows of the fit with their groups and weights.
     variables : column, list of columns, or dict, default=None
-        Columns to change.  None: all that the model uses but the grouping factors; a column that is a grouping factor
-        and a fixed effect of a formula as well is among them.  A dict maps columns to lists of values whose contrasts
-        with the first one are wanted, such as ``{"age": [30, 40]}``.
+        Columns to change.  None: all that the model uses but the grouping factors; a column that is
+        a grouping factor and a fixed effect of a formula as well is among them.  A dict maps
+        columns to lists of values whose contrasts with the first one are wanted, such as ``{"age":
+        [30, 40]}``.
     groups : array-like, default=None
         Labels, where they were passed to ``fit`` as well.
     sample_weight : array-like of shape (n_rows,), default=None
@@ -165,9 +175,9 @@ def average_effects(
     Returns
     -------
     Margins
-        A DataFrame: ``term, contrast``, the columns of ``at`` and ``by``, then ``estimate, std_error, z, p_value,
-        ci_low, ci_high``.  ``contrast`` is "dy/dx", or the two values that are compared.  ``cov_params()`` is the
-        covariance matrix of the estimates.
+        A DataFrame: ``term, contrast``, the columns of ``at`` and ``by``, then ``estimate,
+        std_error, z, p_value, ci_low, ci_high``.  ``contrast`` is "dy/dx", or the two values that
+        are compared.  ``cov_params()`` is the covariance matrix of the estimates.
 
     Raises
     ------
@@ -176,8 +186,8 @@ def average_effects(
 
     References
     ----------
-    Williams (2012), Using the margins command to estimate and interpret adjusted predictions and marginal effects, The
-    Stata Journal 12.
+    Williams (2012), Using the margins command to estimate and interpret adjusted predictions and
+    marginal effects, The Stata Journal 12.
 
     Examples
     --------

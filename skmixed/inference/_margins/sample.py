@@ -30,7 +30,10 @@ NARROWEST = 2.0**-7  # least scale of a row, as a share of the column's
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows to average over, and the weights (cells, rows) of the averages; ``fitted`` is the table of the fit."""
+    """Rows to average over, and the weights (cells, rows) of the averages.
+
+    ``fitted`` is the table of the fit.
+    """
 
     est: Any
     kind: str
@@ -88,7 +91,10 @@ def _rise(here, near, far):
 
 
 def _steps(x, column):
-    """Steps of the derivative, towards the middle of the column; x moves by powers of two without rounding."""
+    """Steps of the derivative, towards the middle of the column.
+
+    X moves by powers of two without rounding.
+    """
     quartiles = np.subtract(*np.percentile(column, [75, 25]))
     scale = quartiles or np.std(column) or abs(column[0]) or 1.0
     sizes = np.where(x == 0, scale, np.clip(np.abs(x), NARROWEST * scale, scale))
@@ -175,7 +181,9 @@ def _by_values(est, table, groups, by):
 
 
 def _cells(by, row_weights):
-    """Values of the columns ``by`` that occur, and per combination the weights of the rows, which sum to one."""
+    """Values of the columns ``by`` that occur, and per combination the weights of the rows, which
+    sum to one.
+    """
     used = np.flatnonzero(row_weights)
     columns = pd.DataFrame(by, index=range(len(row_weights))).iloc[used].reset_index(drop=True)
     by = list(by)
@@ -216,7 +224,9 @@ def _compared(est, sample, variables):
 
 
 def _roles(est, table):
-    """Columns that are grouping factors and no fixed effects, and columns that a formula codes as categories."""
+    """Columns that are grouping factors and no fixed effects, and columns that a formula codes as
+    categories.
+    """
     if est.formula is not None:
         return set(est._formula.groups) - est._formula.fixed_columns, est._formula.categorical
     if (

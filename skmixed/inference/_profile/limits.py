@@ -1,6 +1,8 @@
-"""Where a profile has risen by enough: Newton's method on the nearly straight ``zeta(phi) = sqrt(d_p(phi) - d)``.
+"""Where a profile has risen by enough: Newton's method on the nearly straight ``zeta(phi) =
+sqrt(d_p(phi) - d)``.
 
-It converges in two or three steps, each from where the last minimum leads, and is kept within a bracket.
+It converges in two or three steps, each from where the last minimum leads, and is kept within a
+bracket.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ MAX_FAILURES = 4  # attempts to come closer to values of a parameter without a c
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits in the coordinate, NaN where the search was given up, and the lowest deviance met on the way to them."""
+    """Limits in the coordinate, NaN where the search was given up, and the lowest deviance met on
+    the way to them.
+    """
 
     low: float
     high: float
@@ -32,7 +36,8 @@ class Limits:
 
 
 def limits(path, deviance, level, max_evaluations):
-    """Both limits of the coordinate of a path; a function makes one for each side from the deviance to be reached.
+    """Both limits of the coordinate of a path; a function makes one for each side from the deviance
+    to be reached.
 
     A side takes no more than about ``max_evaluations`` of the deviance.
     """
@@ -47,7 +52,10 @@ def limits(path, deviance, level, max_evaluations):
 
 
 def _first(path, side, target):
-    """First guess: the quadratic one, bent to stay in the range; a standard deviation grows on its log scale."""
+    """First guess: the quadratic one, bent to stay in the range.
+
+    A standard deviation grows on its log scale.
+    """
     step = side * target * path.unit
     room = (path.high if side > 0 else path.low) - path.phi
     if np.isfinite(room):
@@ -64,7 +72,8 @@ def _first(path, side, target):
 class Bracket(NamedTuple):
     """What is known of the place of a crossing.
 
-    ``outside`` is the end of the range until a value beyond the crossing was met, at which there may be no minimum.
+    ``outside`` is the end of the range until a value beyond the crossing was met, at which there
+    may be no minimum.
     """
 
     estimate: float
@@ -115,7 +124,9 @@ class Crossing:
         self.lowest = np.inf
 
     def limit(self):
-        """Where it is, NaN where the numbers on the way are not finite or the evaluations are used up."""
+        """Where it is, NaN where the numbers on the way are not finite or the evaluations are used
+        up.
+        """
         if self.path.phi == self.end:
             return self.end
         try:

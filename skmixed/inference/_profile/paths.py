@@ -1,7 +1,7 @@
 """Paths of constrained minima: the deviance over all other parameters, for values of one.
 
-The slope of such a profile is the derivative of the deviance in the coordinate that is held: at a minimum nothing else
-moves it.
+The slope of such a profile is the derivative of the deviance in the coordinate that is held: at a
+minimum nothing else moves it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ class Visit(NamedTuple):
 
 
 class Path:
-    """Minima of the deviance at given values of the profiled coordinate, each found from the nearest one known.
+    """Minima of the deviance at given values of the profiled coordinate, each found from the
+    nearest one known.
 
-    Minima above ``reach`` are no places to start from: they may belong to another branch, where a variance is zero.
+    Minima above ``reach`` are no places to start from: they may belong to another branch, where a
+    variance is zero.
     """
 
     def __init__(self, space, estimate, floor, reach, low=-np.inf, high=np.inf):
@@ -74,7 +76,9 @@ class Path:
         )
 
     def _predicted(self, near, change):
-        """Where the minimum should be after a change of the coordinate, by the quadratic model of the last."""
+        """Where the minimum should be after a change of the coordinate, by the quadratic model of
+        the last.
+        """
         chart, gradient, hessian = local_model(self.space, near.point, near.evaluation)
         step = self._response(chart, gradient, hessian, change)
         step = step if np.all(np.isfinite(step)) else np.zeros_like(step)
@@ -90,7 +94,9 @@ class Path:
 
     @cached_property
     def unit(self):
-        """Change of the coordinate that raises the deviance by one, by its quadratic model at the estimate."""
+        """Change of the coordinate that raises the deviance by one, by its quadratic model at the
+        estimate.
+        """
         chart, gradient, hessian = local_model(
             self.space, self.visits[0].point, self.visits[0].evaluation
         )
@@ -104,10 +110,11 @@ class Path:
 
 
 class CoefficientPath:
-    """Minima for given values of a combination ``a'beta`` of a linear model's fixed effects, by the full likelihood.
+    """Minima for given values of a combination ``a'beta`` of a linear model's fixed effects, by the
+    full likelihood.
 
-    With beta and sigma^2 profiled out only T is left to search; the slope is that of ``n log r^2(phi)`` with
-    ``r^2(phi) = r^2 + (phi - a'beta)^2 / a'Ca``.
+    With beta and sigma^2 profiled out only T is left to search; the slope is that of ``n log
+    r^2(phi)`` with ``r^2(phi) = r^2 + (phi - a'beta)^2 / a'Ca``.
     """
 
     low = -np.inf

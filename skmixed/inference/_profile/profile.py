@@ -1,12 +1,15 @@
-"""Profile likelihood: how far a parameter can move before the deviance has risen by a quantile of chi-squared.
+"""Profile likelihood: how far a parameter can move before the deviance has risen by a quantile of
+chi-squared.
 
-For a value phi of one parameter ``d_p(phi)`` is the minimum of the deviance over all others, and the limits solve
+For a value phi of one parameter ``d_p(phi)`` is the minimum of the deviance over all others, and
+the limits solve
 
     d_p(phi) - d = chi2_{1, level}.
 
-The parameter is made a coordinate of its own, so that a constrained minimum is one over the other coordinates, found by
-the minimiser of :mod:`skmixed._optimize`: the standard deviation and the correlation, or covariance, of two effects are
-entries of a root of T that begins with these effects.
+The parameter is made a coordinate of its own, so that a constrained minimum is one over the other
+coordinates, found by the minimiser of :mod:`skmixed._optimize`: the standard deviation and the
+correlation, or covariance, of two effects are entries of a root of T that begins with these
+effects.
 """
 
 from __future__ import annotations
@@ -29,33 +32,37 @@ NEGLIGIBLE_FALL = 1e-6  # of the deviance below that of the fit
 def profile(est, parameters=None, *, level=0.95):
     """Profile-likelihood confidence intervals of every parameter.
 
-    A value belongs to the interval if the best model that has it is not rejected against the best model of all by a
-    likelihood-ratio test:  ``d_p(c) - d <= chi2_{1, level}`` with ``d_p(c)`` the minimum of the deviance over all other
-    parameters.  Such intervals are not symmetric, never leave the range of the parameter, and do not depend on how it
-    is measured: limits of a standard deviation are the square roots of those of the variance.
+    A value belongs to the interval if the best model that has it is not rejected against the best
+    model of all by a likelihood-ratio test:  ``d_p(c) - d <= chi2_{1, level}`` with ``d_p(c)`` the
+    minimum of the deviance over all other parameters.  Such intervals are not symmetric, never
+    leave the range of the parameter, and do not depend on how it is measured: limits of a standard
+    deviation are the square roots of those of the variance.
 
-    Variances, covariances and correlations are profiled under the criterion that was maximised, so for
-    ``method="reml"`` under the restricted likelihood.  The fixed effects of a linear model are always profiled under
-    the full likelihood, as in lme4: a restricted likelihood has no fixed effects.
+    Variances, covariances and correlations are profiled under the criterion that was maximised, so
+    for ``method="reml"`` under the restricted likelihood.  The fixed effects of a linear model are
+    always profiled under the full likelihood, as in lme4: a restricted likelihood has no fixed
+    effects.
 
     Parameters
     ----------
     est : fitted MixedLinearRegressor or MixedLogisticClassifier
     parameters : {"fixed", "variances"}, name or list of names, default=None
-        Which parameters: all (None), the fixed effects, the parameters of the covariances and the residual variance, or
-        the fixed effects of these names.  Every limit is a search of its own, so fewer parameters take less time.
+        Which parameters: all (None), the fixed effects, the parameters of the covariances and the
+        residual variance, or the fixed effects of these names.  Every limit is a search of its own,
+        so fewer parameters take less time.
     level : float, default=0.95
         Confidence level of every interval.
 
     Returns
     -------
     DataFrame
-        One row per parameter.  ``parameter`` says what it is ("fixed effect", "variance", "covariance", "correlation"
-        or "residual variance"), ``factor``, ``effect`` and ``effect2`` which, ``estimate`` what the fit says;
-        ``ci_low`` and ``ci_high`` are the limits, in the units of the data.  Where the deviance never rises by enough
-        the limit is the end of the range: 0 for a variance, -1 or 1 for a correlation, infinity above.  NaN where the
-        data say nothing: factors with a single level, responses without residual variation; and where the search for a
-        limit was given up.
+        One row per parameter.  ``parameter`` says what it is ("fixed effect", "variance",
+        "covariance", "correlation" or "residual variance"), ``factor``, ``effect`` and ``effect2``
+        which, ``estimate`` what the fit says; ``ci_low`` and ``ci_high`` are the limits, in the
+        units of the data.  Where the deviance never rises by enough the limit is the end of the
+        range: 0 for a variance, -1 or 1 for a correlation, infinity above.  NaN where the data say
+        nothing: factors with a single level, responses without residual variation; and where the
+        search for a limit was given up.
 
     Raises
     ------
@@ -67,13 +74,13 @@ def profile(est, parameters=None, *, level=0.95):
     Warns
     -----
     ConvergenceWarning
-        If a profile finds a better fit than the estimate, or limits could not be found: then the random effects are
-        more than the data determine.
+        If a profile finds a better fit than the estimate, or limits could not be found: then the
+        random effects are more than the data determine.
 
     References
     ----------
-    Venzon and Moolgavkar (1988), A method for computing profile-likelihood-based confidence intervals, Applied
-    Statistics 37.  Bates, Maechler, Bolker and Walker (2015), section 5.1.
+    Venzon and Moolgavkar (1988), A method for computing profile-likelihood-based confidence
+    intervals, Applied Statistics 37.  Bates, Maechler, Bolker and Walker (2015), section 5.1.
 
     Examples
     --------
@@ -105,9 +112,11 @@ def profile(est, parameters=None, *, level=0.95):
 
 
 def profile_limits(fit, level=0.95):
-    """Profile-likelihood limits of variances and covariances, residual variance last: ``(low, high)``.
+    """Profile-likelihood limits of variances and covariances, residual variance last: ``(low,
+    high)``.
 
-    In the order of :func:`variance_estimates` and in the units of the data; NaN where nothing is identified.
+    In the order of :func:`variance_estimates` and in the units of the data; NaN where nothing is
+    identified.
     """
     profiler = make_profiler(fit, level)
     with _computing(fit), np.errstate(all="ignore"):
@@ -157,7 +166,9 @@ def _correlation(S, r, c):
 
 
 def _computing(fit):
-    """Context of the computations: small matrices on one thread, and overflow far from the optimum in silence."""
+    """Context of the computations: small matrices on one thread, and overflow far from the optimum
+    in silence.
+    """
     if fit.objective is None:
         raise AttributeError(
             "The training rows are not kept in a copied or pickled model, and a profile needs them.\n"

@@ -89,7 +89,9 @@ class Profiler:
         )
 
     def correlation(self, term, row, col):
-        """Limits of a correlation: all of its range where one of the variances may be zero, NaN where none is known."""
+        """Limits of a correlation: all of its range where one of the variances may be zero, NaN
+        where none is known.
+        """
         if not self.is_known(term):
             return np.nan, np.nan
         structure = self.fit.model.blocks[term].structure
@@ -126,7 +128,9 @@ class Profiler:
         return T
 
     def _coordinates(self, term, row, col, kind):
-        """Coordinates that begin with a parameter, and a key that parameters with the same profile share."""
+        """Coordinates that begin with a parameter, and a key that parameters with the same profile
+        share.
+        """
         structure = self.fit.model.blocks[term].structure
         if isinstance(structure, Unstructured):
             rows = self.rows_of(term, *((row,) if row == col else (row, col)))
@@ -240,7 +244,9 @@ class LinearProfiler(Profiler):
 
 
 class LogisticProfiler(Profiler):
-    """Profiles of a logistic model, whose fixed effects are searched for together with the covariances."""
+    """Profiles of a logistic model, whose fixed effects are searched for together with the
+    covariances.
+    """
 
     y_scale = unit_variance = 1.0
 

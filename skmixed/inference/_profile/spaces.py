@@ -16,10 +16,12 @@ def lifted(structure, T, floor):
 
 
 class Space:
-    """Covariances of the terms and a vector of other parameters, in coordinates one of which is profiled.
+    """Covariances of the terms and a vector of other parameters, in coordinates one of which is
+    profiled.
 
-    ``term`` is the term whose covariance has coordinates of its own, or None; ``axes`` are the directions in which the
-    vector moves, one per row.  A point is the list of the terms' states, then the vector.
+    ``term`` is the term whose covariance has coordinates of its own, or None; ``axes`` are the
+    directions in which the vector moves, one per row.  A point is the list of the terms' states,
+    then the vector.
     """
 
     def __init__(self, model, axes, coordinates=None, term=None):
@@ -33,7 +35,8 @@ class Space:
         self.model = Covariances(blocks, model.sizes)
 
     def reach(self, length):
-        """How far the profiled coordinate may go if the vector is to move by no more than a length."""
+        """How far the profiled coordinate may go if the vector is to move by no more than a
+        length."""
         return length / float(np.linalg.norm(self.axes[0])) if self.term is None else np.inf
 
     def assemble(self, point):
