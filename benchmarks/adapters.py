@@ -1,7 +1,7 @@
 """How each Python engine is called.
 
-``arrange`` brings the data into the form the engine likes best and is not timed; ``fit`` is timed as a whole;
-``loglik`` reads the log-likelihood off the fit and is not timed.
+``arrange`` brings the data into the form the engine likes best and is not timed; ``fit`` is timed
+as a whole; ``loglik`` reads the log-likelihood off the fit and is not timed.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def fit_gpboost(likelihood, inversion, case, X, y, groups):
 
 
 def loglik_gpboost(likelihood, model, X, y, groups):
-    """Evaluate at the estimates without the random numbers in the value that `fit` reports by default."""
+    """Evaluate at the estimates, without the random numbers that `fit` reports by default."""
     mean, variances = (
         X @ model.get_coef().to_numpy().ravel(),
         model.get_cov_pars().to_numpy().ravel(),
@@ -113,7 +113,10 @@ def loglik_gpboost(likelihood, model, X, y, groups):
 
 
 def gpboost(likelihood, inversion) -> Adapter:
-    """Return the adapter for a likelihood; ``inversion`` is iterative by default with several factors, else exact."""
+    """Return the adapter for a likelihood.
+
+    ``inversion`` is iterative by default with several factors, else exact.
+    """
     fit, loglik = partial(fit_gpboost, likelihood, inversion), partial(loglik_gpboost, likelihood)
     return Adapter("gpboost", arrange_gpboost, fit, loglik)
 

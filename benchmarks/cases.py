@@ -142,12 +142,14 @@ def good_lectures(rng):
 
 
 def aggression(rng):
-    """Answers of 316 persons to 24 questions about verbal aggression; the first level of every factor is the base."""
+    """Answers of 316 persons to 24 questions about verbal aggression; first levels are the base."""
     frame = real("lme4", "VerbAgg")
     dummies = {
-        "male": frame.Gender == "M", "scold": frame.btype == "scold", "shout": frame.btype == "shout",
+        "male": frame.Gender == "M",
+        "scold": frame.btype == "scold",
+        "shout": frame.btype == "shout",
         "to_blame": frame.situ == "self",
-    }  # fmt: skip
+    }
     codes = {name: pd.factorize(frame[name])[0].astype(np.int32) for name in ("id", "item")}
     answers = {"yes": (frame.r2 == "Y").astype(np.int32)}
     return frame[["Anger"]].assign(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .cases import Case
 
 LINEAR_TOLERANCE = 1e-7
-"""The same for every engine: the share of a log-likelihood that counts as agreement in a linear model."""
+"""Share of a log-likelihood that counts as agreement in a linear model, for every engine."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Engine:
     logistic_tolerance: float = 1e-5
 
     def tolerance(self, case: Case) -> float:
-        """Return the share of its size by which the log-likelihood may fall short of the best of all engines."""
+        """Return the share of its size by which the log-likelihood may fall short of the best."""
         return {"gaussian": LINEAR_TOLERANCE, "binomial": self.logistic_tolerance}[case.family]
 
     def refusal(self, case: Case, rows: int) -> str:

@@ -1,4 +1,4 @@
-"""Time what follows a fit beside R's packages: ``python -m benchmarks.inference --rscript Rscript``.
+"""Time what follows a fit beside R: ``python -m benchmarks.inference --rscript Rscript``.
 
 Kenward-Roger's method on nlswork is not asked of pbkrtest, which builds matrices of rows by rows.
 """

@@ -26,7 +26,7 @@ def own_seconds() -> float:
 
 
 class Others:
-    """How many cores others used while the block ran; None where the system does not tell (not Linux)."""
+    """How many cores others used while the block ran; None where the system does not tell."""
 
     cores: float | None = None
 
@@ -52,7 +52,7 @@ def describe(entries, others: dict[str, float | None]) -> str:
     lines = [
         f"Machine: {platform.machine()}, {os.cpu_count()} cores, {platform.system()}.",
         f"Thread variables set for all: {', '.join(variables) or 'none'}.",
-        "Cores that other programs used during each case (times are only good where this is near 0): "
+        "Cores that other programs used during each case (times are good where this is near 0): "
         + ", ".join(
             f"{name} {'unknown' if cores is None else format(cores, '.1f')}"
             for name, cores in others.items()

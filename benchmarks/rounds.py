@@ -80,7 +80,7 @@ class Entry:
 
 
 def ask(entry: Entry, request: dict, plan: Plan) -> dict | None:
-    """Ask the worker, starting it if need be; on an error or a timeout stop the entry and return None."""
+    """Ask the worker, starting it if need be; None where it fails, which stops the entry."""
     try:
         entry.worker = entry.worker or start(entry.engine.host, plan.peers_python, plan.rscript)
         return entry.worker.ask(request, plan.limit)

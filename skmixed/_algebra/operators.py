@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from .packed import halves, packed_index, packed_size, triangle_entries, unpack
+from .packed import halves, packed_size, triangle_entries, unpack
 
 PAIRS_PER_CHUNK = 1 << 16
 
@@ -33,13 +33,9 @@ def _slot_pairs(indptr):
         levels.append(own)
         first.append((indptr[own][:, None] + i).ravel())
         second.append((indptr[own][:, None] + j).ravel())
-    levels = np.concatenate(levels)
-    return (
-        levels,
-        counts[levels] * (counts[levels] + 1) // 2,
-        np.concatenate(first),
-        np.concatenate(second),
-    )
+    order = np.concatenate(levels)
+    n_pairs = counts[order] * (counts[order] + 1) // 2
+    return order, n_pairs, np.concatenate(first), np.concatenate(second)
 
 
 class PairOperator:
@@ -49,15 +45,14 @@ class PairOperator:
     change with T.
     """
 
-    def __init__(self, cross, make_layout, segments, couplings, f):
-        coupling = couplings[f]
-        self.q = cross.sizes[f]
-        self.levels = cross.levels[f]
+    def __init__(self, pattern, f):
+        coupling = pattern.couplings[f]
+        self.q = pattern.sizes[f]
+        self.levels = pattern.levels[f]
         self._level_order, n_pairs, self._first, self._second = _slot_pairs(coupling.indptr)
         high = coupling.columns[self._first]
         low = coupling.columns[self._second]
-        targets = _targets(cross, make_layout, segments, couplings, high, low)
-        self.targets, self._compact = _compressed(targets, segments.length)
+        self.targets, self._compact = _compressed(pattern.positions(high, low), pattern.length)
         self._weights = np.ones(len(self.targets))
         self._weights[self._compact] = np.where(high == low, 1.0, 2.0)
         self._halves = 0.5 / halves(self.q)[:, None]
@@ -71,9 +66,8 @@ class PairOperator:
         products = np.empty((packed_size(self.q), len(self._first)))
         for lo in range(0, len(self._first), PAIRS_PER_CHUNK):
             pairs = slice(lo, lo + PAIRS_PER_CHUNK)
-            left, right = (
-                [row[slots[pairs]] for row in data] for slots in (self._first, self._second)
-            )
+            left = [row[self._first[pairs]] for row in data]
+            right = [row[self._second[pairs]] for row in data]
             for k, (r, c) in enumerate(triangle_entries(self.q)):
                 np.multiply(left[r], right[c], out=products[k, pairs])
                 if r != c:
@@ -82,18 +76,18 @@ class PairOperator:
             (products.ravel(), self._indices, self._indptr), shape=self._shape, copy=False
         )
 
-    def subtract(self, P, M, state):
-        """``state -= C' M C`` in the entries concerned."""
-        state[self.targets] -= P @ M[:, self._level_order].ravel()
+    def subtract(self, P, M, entries):
+        """``entries -= C' M C`` in the entries concerned."""
+        entries[self.targets] -= P @ M[:, self._level_order].ravel()
 
-    def gather(self, P, state):
-        """Packed ``C S C'`` of every level, from the entries of S in ``state``."""
+    def gather(self, P, entries):
+        """Packed ``C S C'`` of every level, from the entries of S in ``entries``."""
         out = np.empty((packed_size(self.q), self.levels))
-        flat = P.T @ (self._weights * state[self.targets])
+        flat = P.T @ (self._weights * entries[self.targets])
         out[:, self._level_order] = flat.reshape(-1, self.levels) * self._halves
         return out
 
-    def spread(self, P, data, state):
+    def spread(self, P, data, entries):
         """``C S`` on the pattern of C, (q, entries).
 
         The pairs of an entry with those before it follow each other, itself last.
@@ -101,7 +95,7 @@ class PairOperator:
         i = self._first
         j = self._second
         last = self._last
-        S = state[self.targets][self._compact]
+        S = entries[self.targets][self._compact]
         out = np.array([np.bincount(j, row[i] * S, data.shape[1]) for row in data])
         out[:, i[last]] += np.array(
             [np.add.reduceat(row[j] * S, np.append(0, last[:-1] + 1)) for row in data]
@@ -120,14 +114,14 @@ class DenseOperator:
     block.
     """
 
-    def __init__(self, cross, make_layout, segments, couplings, f):
-        start = make_layout.dense_start
-        self.q = cross.sizes[f]
-        self.levels = cross.levels[f]
-        self._dense = segments.dense
-        self._side = make_layout.width - start
-        self._columns = couplings[f].columns - start
-        self._level = np.repeat(np.arange(self.levels), np.diff(couplings[f].indptr))
+    def __init__(self, pattern, f):
+        coupling = pattern.couplings[f]
+        self.q = pattern.sizes[f]
+        self.levels = pattern.levels[f]
+        self._dense = pattern.dense
+        self._side = pattern.layout.dense_order
+        self._columns = coupling.columns - pattern.layout.dense_start
+        self._level = np.repeat(np.arange(self.levels), np.diff(coupling.indptr))
 
     def at(self, data):
         """``C`` as dense blocks, (q, levels, columns)."""
@@ -135,25 +129,25 @@ class DenseOperator:
         blocks[:, self._level, self._columns] = data
         return blocks
 
-    def subtract(self, blocks, M, state):
+    def subtract(self, blocks, M, entries):
         m = unpack(M, self.q)
         side = blocks.shape[2]
-        update = state[self._dense].reshape(side, side)
+        update = entries[self._dense].reshape(side, side)
         for r in range(self.q):
             MC = sum(m[r][c][:, None] * blocks[c] for c in range(self.q))
             update -= blocks[r].T @ MC
 
-    def gather(self, blocks, state):
+    def gather(self, blocks, entries):
         side = blocks.shape[2]
-        S = mirrored(state[self._dense].reshape(side, side))
+        S = mirrored(entries[self._dense].reshape(side, side))
         SC = [block @ S for block in blocks]
         return np.array(
             [np.einsum("ms,ms->m", SC[r], blocks[c]) for r, c in triangle_entries(self.q)]
         )
 
-    def spread(self, blocks, data, state):
+    def spread(self, blocks, data, entries):
         """``C S`` on the pattern of C, (q, entries)."""
-        S = mirrored(state[self._dense].reshape(self._side, self._side))
+        S = mirrored(entries[self._dense].reshape(self._side, self._side))
         return np.array([(block @ S)[self._level, self._columns] for block in blocks])
 
 
@@ -172,55 +166,3 @@ def _compressed(targets, length):
     index = np.zeros(length, dtype=np.int32)
     index[distinct] = np.arange(len(distinct))
     return distinct, index[targets]
-
-
-def _targets(cross, make_layout, segments, couplings, high, low):
-    """Flat positions of the entries (high, low) of the later matrix.
-
-    Columns in elimination order, high >= low.
-    """
-    side = make_layout.width - make_layout.dense_start
-    if len(make_layout.stages) == 1:
-        start = make_layout.dense_start
-        return segments.dense.start + (high - start).astype(np.int64) * side + (low - start)
-    out = np.empty(len(high), dtype=np.int64)
-    dense = low >= make_layout.dense_start
-    out[dense] = (
-        segments.dense.start
-        + (high[dense] - make_layout.dense_start) * side
-        + low[dense]
-        - make_layout.dense_start
-    )
-    for f in make_layout.stages[1:]:
-        start = make_layout.offsets[f]
-        q = cross.sizes[f]
-        m = cross.levels[f]
-        own = (low >= start) & (low < start + q * m)
-        both = own & (high < start + q * m)
-        level, effect = np.divmod(low - start, q)
-        packed = packed_index(q)
-        out[both] = (
-            segments.blocks[f].start
-            + packed[(high[both] - start) % q, effect[both]] * m
-            + level[both]
-        )
-        shared = own & ~both
-        if np.any(shared):
-            slots = _slots(couplings[f], make_layout.width, level[shared], high[shared])
-            out[shared] = (
-                segments.couplings[f].start + effect[shared] * couplings[f].entries + slots
-            )
-    return out
-
-
-def _slots(coupling, width, levels, columns):
-    """Positions of (level, column) in the pattern of a coupling.
-
-    They exist because f is nested in its target.
-    """
-    levels = levels.astype(np.int64)
-    keys = (
-        np.repeat(np.arange(len(coupling.indptr) - 1), np.diff(coupling.indptr)) * width
-        + coupling.columns
-    )
-    return np.searchsorted(keys, levels * width + columns)

@@ -8,46 +8,53 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
-from .coupling import coupled_sums, make_coupling, make_segments
+from .coupling import coupled_sums, make_coupling
 from .layout import check_dense_size, is_nested, make_layout
 from .levels import multiply_levels
 from .operators import DenseOperator, PairOperator
 from .packed import triangle_entries
+from .pattern import Pattern
 
-MAX_PAIRS_PER_ENTRY = (
-    16  # beyond this many pair products per dense entry a dense product is cheaper
-)
+#: pair products per dense entry beyond which a dense product is cheaper
+MAX_PAIRS_PER_ENTRY = 16
 
 
 class Plan:
-    """What does not change with the covariances: order, patterns, operators and the unreduced
-    sums."""
+    """What does not change with the covariances: order, pattern, operators and the unreduced sums.
+
+    Attributes
+    ----------
+    cross : the sums
+    layout : order of elimination
+    blocks : per factor its packed diagonal blocks
+    couplings : stage -> what it shares with later columns
+    pattern : where the entries are that elimination changes
+    operators : stage -> its operator
+    entries : these entries before anything is eliminated
+    filled : stage -> its operator's values, where these never change
+    """
 
     def __init__(self, cross):
         self.cross = cross
-        sizes = cross.sizes
-        levels = cross.levels
-        factors = range(len(sizes))
-        self.layout = make_layout(
-            sizes, levels, [[f == g or is_nested(cross, f, g) for g in factors] for f in factors]
-        )
-        check_dense_size(self.layout)
-        stages = self.layout.stages
-        self.blocks = [cross.level_blocks(f) for f in range(len(sizes))]
-        self.couplings = {
-            f: make_coupling(cross, self.layout, f) for f in stages if f != self.layout.order[-1]
-        }
-        self.segments = make_segments(cross, self.layout, self.couplings)
+        self.layout = _layout(cross)
+        self.blocks = [cross.level_blocks(f) for f in range(len(cross.sizes))]
+        stages = [f for f in self.layout.stages if f != self.layout.order[-1]]
+        self.couplings = {f: make_coupling(cross, self.layout, f) for f in stages}
+        self.pattern = Pattern.of(cross, self.layout, self.couplings)
         self.operators = {f: self._operator(f) for f in self.couplings}
         self._fill()
 
     def _fill(self):
         """What depends on the values of the sums."""
-        self.state = self._initial_state()
-        changing = self.segments.couplings
-        self.filled = {
-            f: P.at(self.couplings[f].data) for f, P in self.operators.items() if f not in changing
-        }
+        self.entries = self._unreduced()
+        fixed = [f for f in self.operators if f not in self.pattern.shared]
+        self.filled = {f: self.operators[f].at(self.couplings[f].data) for f in fixed}
+
+    def with_sums(self, cross):
+        """The same plan for cross-products with another response."""
+        other = copy(self)
+        other.cross = cross
+        return other
 
     def reweighted(self, blocks, pair_values):
         """The same plan for other weights: packed diagonal blocks per factor, sums per pair of
@@ -57,10 +64,10 @@ class Plan:
         other.blocks = blocks
         if not pair_values:
             return other
-        pairs = {
-            key: replace(pair, values=pair_values[key]) for key, pair in self.cross.pairs.items()
-        }
-        other.cross = replace(self.cross, pairs=pairs)
+        pairs = self.cross.pairs.items()
+        other.cross = replace(
+            self.cross, pairs={key: replace(pair, values=pair_values[key]) for key, pair in pairs}
+        )
         other.couplings = {
             f: c.with_data(coupled_sums(other.cross, self.layout, f, c.order))
             for f, c in self.couplings.items()
@@ -74,56 +81,55 @@ class Plan:
         counts = self.cross.counts
         return self.blocks if counts is None else [A * counts for A in self.blocks]
 
+    @property
+    def dense_order(self):
+        """Order of the dense matrix that crossed factors leave."""
+        return self.layout.dense_order
+
     def _operator(self, f):
         counts = np.diff(self.couplings[f].indptr).astype(float)
-        side = self.dense_order
         first_of_crossed = f == self.layout.stages[0] and len(self.layout.stages) == 1
-        many = np.sum(counts**2) / 2 > MAX_PAIRS_PER_ENTRY * side**2
+        many = np.sum(counts**2) / 2 > MAX_PAIRS_PER_ENTRY * self.dense_order**2
         kind = DenseOperator if first_of_crossed and many else PairOperator
-        return kind(self.cross, self.layout, self.segments, self.couplings, f)
+        return kind(self.pattern, f)
 
-    def _initial_state(self):
-        state = np.zeros(self.segments.length)
-        for f in self.layout.stages[1:]:
-            state[self.segments.blocks[f]] = self.blocks[f].ravel()
+    def _unreduced(self):
+        entries = np.zeros(self.pattern.length)
+        for f, window in self.pattern.blocks.items():
+            entries[window] = self.blocks[f].ravel()
             if f in self.couplings:
-                state[self.segments.couplings[f]] = self.couplings[f].data.ravel()
+                entries[self.pattern.shared[f]] = self.couplings[f].data.ravel()
         if self.layout.dense:
-            state[self.segments.dense] = self._dense_block().ravel()
-        return state
+            entries[self.pattern.dense] = self._dense_block().ravel()
+        return entries
 
     def _dense_block(self):
         """Lower triangle of the cross-products of the factors in the dense block."""
-        start = self.layout.dense_start
-        side = self.layout.width - self.layout.dense_start
-        block = np.zeros((side, side))
+        block = np.zeros((self.dense_order, self.dense_order))
         for f in self.layout.dense:
-            self._fill_diagonal(block, f, self.layout.offsets[f] - start)
-        for (f, g), pair in self.cross.pairs.items():
-            if f in self.layout.dense and g in self.layout.dense:
-                self._fill_pair(block, f, g, pair, start)
+            self._fill_diagonal(block, f)
+        for f, g in self.layout.dense_pairs:
+            self._fill_pair(block, f, g)
         return block
 
-    def _fill_diagonal(self, block, f, offset):
-        q = self.cross.sizes[f]
-        m = self.cross.levels[f]
-        first = offset + np.arange(m) * q
-        for k, (r, c) in enumerate(triangle_entries(q)):
+    def dense_columns(self, f, levels):
+        """First columns of levels of a factor within the dense block."""
+        return self.layout.offsets[f] - self.layout.dense_start + levels * self.cross.sizes[f]
+
+    def _fill_diagonal(self, block, f):
+        first = self.dense_columns(f, np.arange(self.cross.levels[f]))
+        for k, (r, c) in enumerate(triangle_entries(self.cross.sizes[f])):
             block[first + r, first + c] = self.blocks[f][k]
 
-    def _fill_pair(self, block, f, g, pair, start):
-        rows = self.layout.offsets[f] - start + pair.rows * self.cross.sizes[f]
-        cols = self.layout.offsets[g] - start + pair.cols * self.cross.sizes[g]
+    def _fill_pair(self, block, f, g):
+        pair = self.cross.pairs[f, g]
+        rows = self.dense_columns(f, pair.rows)
+        cols = self.dense_columns(g, pair.cols)
         for r in range(self.cross.sizes[f]):
             for c in range(self.cross.sizes[g]):
                 i = rows + r
                 j = cols + c
                 block[np.maximum(i, j), np.minimum(i, j)] = pair.values[r, c]
-
-    @property
-    def dense_order(self):
-        """Order of the dense matrix that crossed factors leave."""
-        return self.layout.width - self.layout.dense_start
 
     def to_columns(self, f, values):
         """(q, k, m) of factor f as rows (m q, k) in elimination order."""
@@ -135,9 +141,8 @@ class Plan:
         start = self.layout.offsets[f]
         q = self.cross.sizes[f]
         m = self.cross.levels[f]
-        return np.ascontiguousarray(
-            columns[start : start + q * m].reshape(m, q, -1).transpose(1, 2, 0)
-        )
+        own = columns[start : start + q * m].reshape(m, q, -1)
+        return np.ascontiguousarray(own.transpose(1, 2, 0))
 
     def to_rows(self, values):
         """All factors' (q, k, m) below each other, (width, k), in elimination order."""
@@ -150,12 +155,11 @@ class Plan:
         own = [multiply_levels(self.blocks[f], h) for f, h in enumerate(H)]
         if self.couplings:
             self._add_coupled(H, own)
-        for (f, g), pair in self.cross.pairs.items():
-            if f in self.layout.dense and g in self.layout.dense:
-                own[f] += _pair_product(pair.rows, pair.cols, pair.values, H[g], pair.shape)
-                own[g] += _pair_product(
-                    pair.cols, pair.rows, pair.values.transpose(1, 0, 2), H[f], pair.shape[::-1]
-                )
+        for f, g in self.layout.dense_pairs:
+            pair = self.cross.pairs[f, g]
+            own[f] += _pair_product(pair.rows, pair.cols, pair.values, H[g], pair.shape)
+            turned = pair.values.transpose(1, 0, 2)
+            own[g] += _pair_product(pair.cols, pair.rows, turned, H[f], pair.shape[::-1])
         return own
 
     def _add_coupled(self, H, own):
@@ -168,6 +172,14 @@ class Plan:
             later = later + coupling.matrix.T @ H[f].transpose(0, 2, 1).reshape(q * m, k)
         for f in range(len(own)):
             own[f] += self.to_levels(f, later)
+
+
+def _layout(cross):
+    factors = range(len(cross.sizes))
+    nested = [[f == g or is_nested(cross, f, g) for g in factors] for f in factors]
+    layout = make_layout(cross.sizes, cross.levels, nested)
+    check_dense_size(layout)
+    return layout
 
 
 def _pair_product(rows, cols, values, H, shape):

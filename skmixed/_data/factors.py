@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 import pandas as pd
 
+DENSE_RANGE = 4  # integers that span less than this many times their number need no sort
 
+
+@dataclass(frozen=True)
 class Factor:
-    """A grouping factor: one column of labels, or several whose combinations are the levels."""
+    """A grouping factor: one column of labels, or several whose combinations are the levels.
 
-    def __init__(self, name, levels, combinations=None):
-        self.name = name
-        self.levels = levels  # sorted labels of each column
-        self.combinations = combinations  # sorted mixed-radix codes that occur, for several columns
+    Attributes
+    ----------
+    name : of the columns, joined by colons
+    levels : sorted labels of each column
+    combinations : sorted mixed-radix codes that occur, for several columns
+    """
+
+    name: str
+    levels: tuple
+    combinations: np.ndarray | None = None
 
     @classmethod
     def from_columns(cls, name, columns):
         """The factor and the code of every row."""
-        encoded = [encode(c) for c in columns]
+        encoded = [encode(column) for column in columns]
         levels = tuple(labels for _, labels in encoded)
         if len(columns) == 1:
             return cls(name, levels), encoded[0][0]
-        mixed = _mixed_radix([codes for codes, _ in encoded], levels)
-        codes, combinations = encode(mixed)
+        codes, combinations = encode(_mixed_radix([codes for codes, _ in encoded], levels))
         return cls(name, levels, combinations), codes
+
+    def __getstate__(self):
+        return {name: vars(self)[name] for name in ("name", "levels", "combinations")}
 
     @property
     def n_levels(self):
         return len(self.levels[0]) if self.combinations is None else len(self.combinations)
 
+    @cached_property
+    def _places(self):
+        return [pd.Index(labels) for labels in self.levels]
+
     def codes(self, columns):
         """Codes of rows; -1 where the level was never seen."""
-        each = [lookup(labels, column) for labels, column in zip(self.levels, columns, strict=True)]
+        each = [
+            places.get_indexer(pd.Index(np.asarray(column)))
+            for places, column in zip(self._places, columns, strict=True)
+        ]
         if self.combinations is None:
             return each[0]
         mixed = _mixed_radix(each, self.levels)
@@ -67,17 +88,17 @@ def encode(values):
 
     Integers in a narrow range go through a table instead of a sort.
     """
-    values = np.asarray(values) if not isinstance(values, pd.Categorical) else values
+    values = values if isinstance(values, pd.Categorical) else np.asarray(values)
     if isinstance(values, np.ndarray) and values.dtype.kind in "iu" and len(values):
         low = int(values.min())
         high = int(values.max())
-        if high - low < 4 * len(values) + 1024:
+        if high - low < DENSE_RANGE * len(values) + 1024:
             return _encode_by_table(values, low, high)
     try:
         codes, labels = pd.factorize(values, sort=True)
     except TypeError:  # labels of mixed types have no order: keep the order of appearance
         codes, labels = pd.factorize(values, sort=False)
-    return codes, np.asarray(labels)
+    return codes.astype(np.int32), np.asarray(labels)
 
 
 def _encode_by_table(values, low, high):
@@ -88,8 +109,3 @@ def _encode_by_table(values, low, high):
         return offset.astype(np.int32), np.arange(low, high + 1)
     place = np.cumsum(seen, dtype=np.int32) - 1
     return place[offset], np.flatnonzero(seen) + low
-
-
-def lookup(labels, values):
-    """Position of every value among sorted labels, -1 where there is none."""
-    return pd.Index(labels).get_indexer(pd.Index(np.asarray(values)))

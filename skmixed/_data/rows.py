@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 
+@dataclass(frozen=True)
 class Rows:
     """One validated data set: numeric columns, and the labels of the grouping columns.
 
-    ``X`` holds the fixed effects first, then columns that only random slopes use.
+    Attributes
+    ----------
+    X : (n, k) the fixed effects first, then columns that only random slopes use
+    labels : name -> labels of a grouping column; empty where none came
     """
 
-    def __init__(self, X, names, n_fixed, labels, *, effects=None, intercept=True):
-        self.X = X
-        self.names = names
-        self.n_fixed = n_fixed
-        self.labels = labels
-        self.effects = effects  # the terms of a formula
-        self.intercept = intercept
+    X: np.ndarray
+    labels: dict[str, Any]
 
     def __len__(self):
         return len(self.X)
 
     def take(self, keep):
-        labels = {k: v[keep] for k, v in self.labels.items()}
-        return Rows(
-            self.X[keep],
-            self.names,
-            self.n_fixed,
-            labels,
-            effects=self.effects,
-            intercept=self.intercept,
-        )
+        """Some of the rows."""
+        labels = {name: values[keep] for name, values in self.labels.items()}
+        return Rows(self.X[keep], labels)
 
 
 class Given(NamedTuple):
@@ -46,9 +41,8 @@ class Given(NamedTuple):
     @classmethod
     def now(cls, X, groups, sample_weight):
         """As it is now: columns assigned to a table later do not count.  Arrays are not copied."""
-        return cls(
-            *(
-                v.copy(deep=False) if isinstance(v, pd.DataFrame) else v
-                for v in (X, groups, sample_weight)
-            )
-        )
+        return cls(_as_it_is(X), _as_it_is(groups), _as_it_is(sample_weight))
+
+
+def _as_it_is(values):
+    return values.copy(deep=False) if isinstance(values, pd.DataFrame) else values

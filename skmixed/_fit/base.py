@@ -1,58 +1,258 @@
-"""What every fitted mixed model is: a design, an objective, and where its search ended."""
+"""What may be asked of a fitted mixed model, whatever its kind."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
+from .._likelihood.linear import LinearState, ProfiledDeviance
+from .._model.covariances import Covariances
+from .._model.families import Response
 from .._search.boundary import flat_terms
 from .._search.minimize import Optimum
+from .._sums.design import DesignBase
+from .information import Information
+from .uncertainty import Uncertainty
+from .units import Units
 
 
-def inverse_information(hessian):
-    """``2 H^-1`` for the second derivatives H of a deviance.
+class Criterion(NamedTuple):
+    """What was maximised: two likelihoods may be compared where these agree.
 
-    None where they are not those of a proper minimum.
+    Attributes
+    ----------
+    family : name of the distribution and its link
+    reml : whether the likelihood is restricted
+    points : quadrature points per dimension; 1 for Laplace, 0 where nothing is approximated
     """
-    scale = 1.0 / np.sqrt(np.abs(np.diag(hessian)) + np.finfo(float).tiny)
-    standardised = hessian * np.outer(scale, scale)
-    if not np.all(np.isfinite(standardised)) or np.linalg.eigvalsh(standardised)[0] < 1e-12:
-        return None
-    return 2.0 * np.linalg.inv(standardised) * np.outer(scale, scale)
+
+    family: str
+    reml: bool
+    points: int
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """The small value that inference, prediction and printing are functions of."""
+class Maximum(Protocol):
+    """Where the search ended, and what the likelihood is there."""
 
-    design: object
-    objective: object
-    model: object  # the covariances of the terms
+    design: DesignBase
     optimum: Optimum
-    absent: tuple  # factors whose variance is not identified
+    #: factors whose variance is not identified
+    absent: tuple[int, ...]
 
     @property
-    def n(self):
+    def criterion(self) -> Criterion:
+        """What was maximised."""
+
+    @property
+    def loglik(self) -> float:
+        """The log-likelihood with all constants."""
+
+    @property
+    def loglik_without_effects(self) -> float:
+        """The same with every random effect left out."""
+
+    @property
+    def n(self) -> float:
         """Number of observations: the sum of the weights."""
-        return self.objective.n
 
     @property
-    def rank(self):
+    def rank(self) -> int:
         """Number of fixed effects that are not aliased."""
-        return len(self.design.kept)
 
     @property
-    def df_resid(self):
+    def df_resid(self) -> float:
+        """Observations less fixed effects."""
+
+    @property
+    def n_variance_parameters(self) -> int:
+        """Number of parameters of the covariances."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of all: fixed effects, covariances, and the residual variance where there is
+        one.
+        """
+
+    @property
+    def interior(self) -> list[bool]:
+        """Per term, whether its covariance is inside its cone, so that it has a standard error."""
+
+    @property
+    def flat_terms(self) -> list[int]:
+        """Terms that are not identified: along some direction the likelihood does not change."""
+
+    @property
+    def is_degenerate(self) -> bool:
+        """Whether no residual variation is left to search by."""
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether there is a likelihood to profile."""
+
+
+class Estimates(Protocol):
+    """The estimates, in the units of the data unless they say otherwise."""
+
+    @property
+    def family(self) -> Response:
+        """The distribution of the response."""
+
+    @property
+    def covariance_model(self) -> Covariances:
+        """The structures of the terms."""
+
+    @property
+    def units(self) -> Units:
+        """From the frame's units to those of the data."""
+
+    @property
+    def T(self) -> list[np.ndarray]:
+        """Relative covariances of the terms, in the frame's units."""
+
+    @property
+    def beta(self) -> np.ndarray:
+        """Fixed effects in the frame's units."""
+
+    @property
+    def scale(self) -> float:
+        """Residual variance in the frame's units; one where there is none."""
+
+    @property
+    def sigma2(self) -> float:
+        """Residual variance; one where there is none."""
+
+    @property
+    def coefficients(self) -> np.ndarray:
+        """Fixed effects of all candidates, intercept first if there is one; 0 for aliased ones."""
+
+    @property
+    def coefficient_covariance(self) -> np.ndarray:
+        """Covariance of those that are not aliased."""
+
+    @property
+    def covariances(self) -> list[np.ndarray]:
+        """Covariance matrix of every term."""
+
+    @property
+    def effects(self) -> list[np.ndarray]:
+        """Conditional modes of every factor, (levels, q)."""
+
+    def effect_covariances(self, f: int) -> np.ndarray:
+        """Covariances of the modes of factor f given the parameters, (levels, q, q)."""
+
+
+class Fit(Maximum, Estimates, Protocol):
+    """A fitted mixed model: what inference, prediction and printing are functions of."""
+
+    @property
+    def state(self) -> Any:
+        """The objective at the optimum, with its derivatives."""
+
+    @property
+    def linear(self) -> LinearState:
+        """The linear model at the optimum: its own, or the working one."""
+
+    @property
+    def sums(self) -> ProfiledDeviance:
+        """Its sums over the rows."""
+
+    @property
+    def level_blocks(self) -> list[np.ndarray]:
+        """Packed ``Z_f'WZ_f`` of the levels of every factor, W the prior weights."""
+
+    @property
+    def information(self) -> Information | None:
+        """How well the parameters are known; None where nothing is."""
+
+    @property
+    def uncertainty(self) -> Uncertainty:
+        """What predictions do not know."""
+
+    @property
+    def dense_order(self) -> int:
+        """Order of the largest dense matrix of an evaluation."""
+
+    def refit(self, design: DesignBase, **options: Any) -> Self:
+        """The same model of other responses, searched for from these estimates."""
+
+    def stripped(self) -> Self:
+        """The fit without rows, and without what follows from the rest: what a pickle holds."""
+
+
+class Estimated:
+    """What follows from the design and the optimum of a :class:`Fit`, whatever its kind."""
+
+    design: DesignBase
+    optimum: Optimum
+    covariance_model: Covariances
+    family: Response
+    linear: LinearState
+    n: float
+    beta: np.ndarray
+    scale: float
+
+    @cached_property
+    def units(self) -> Units:
+        return Units(self.design)
+
+    @property
+    def rank(self) -> int:
+        return len(self.design.independent)
+
+    @property
+    def df_resid(self) -> float:
         return self.n - self.rank
 
     @property
-    def flat_terms(self):
-        """Terms whose covariances are not identified: along some direction the likelihood does not
-        change.
-        """
-        return flat_terms(self.model, self.optimum)
+    def n_variance_parameters(self) -> int:
+        return self.covariance_model.n_parameters
 
     @property
-    def n_variance_parameters(self):
-        return sum(len(block.structure.basis) for block in self.model.blocks)
+    def n_parameters(self) -> int:
+        return self.rank + self.n_variance_parameters + self.family.has_residual
+
+    @property
+    def T(self) -> list[np.ndarray]:
+        return self.optimum.point[: len(self.covariance_model.terms)]
+
+    @property
+    def interior(self) -> list[bool]:
+        return self.covariance_model.is_interior(self.T)
+
+    @property
+    def flat_terms(self) -> list[int]:
+        return flat_terms(self.covariance_model, self.optimum)
+
+    @property
+    def sigma2(self) -> float:
+        return self.scale * self.units.variance
+
+    @cached_property
+    def coefficients(self) -> np.ndarray:
+        return self.units.coefficients(self.beta)
+
+    @cached_property
+    def covariances(self) -> list[np.ndarray]:
+        return self.units.covariances(self.T, self.scale)
+
+    def effect_covariances(self, f: int) -> np.ndarray:
+        found = self.linear.posterior.covariances[f]
+        return self.units.effect_covariances(f, found, self.scale)
+
+
+def rows_missing() -> AttributeError:
+    """The error for what needs the training rows, which a pickled model has not."""
+    return AttributeError(
+        "The training rows are not kept in a pickled model, and this needs them.\n"
+        "Ask for it, or for summary(), before pickling: what is known is kept.  Or fit again."
+    )
+
+
+def needs_residual(fit: Fit, what: str, instead: str) -> None:
+    """Refuse what only a model with a residual variance has."""
+    if not fit.family.has_residual:
+        raise ValueError(
+            f"{what} linear models only: a classifier has no residual variance.\n{instead}"
+        )

@@ -1,6 +1,6 @@
-"""From rows to a fitted generalised linear mixed model in the user's units.
+"""From rows to a fitted generalised linear mixed model in the units of the data.
 
-``fit_glmm`` finds the optimum; :class:`GlmmFit` is the small value that inference, prediction and
+``fit_glmm`` finds the optimum; :class:`GlmmFit` is the value that inference, prediction and
 printing are functions of.
 """
 
@@ -8,61 +8,77 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Self
 
 import numpy as np
 
-from .._algebra.packed import packed_index, packed_size
-from .._algebra.roots import pivoted_root
-from .._algebra.threads import blas_threads
+from .._algebra.threads import computing
 from .._likelihood.glmm import GlmmDeviance
 from .._likelihood.laplace import Laplace
 from .._likelihood.laplace_check import laplace_error
-from .._likelihood.pql import pql_start, working_deviance
+from .._likelihood.pql import pql_start
 from .._likelihood.quadrature import AdaptiveQuadrature
-from .._model.covariances import Covariances, Parameters, PlacedTerm
-from .._model.structures import Absent
+from .._likelihood.working import working_model, working_state
+from .._model.covariances import NO_EFFECTS, Covariances, Parameters
+from .._model.families import Family
 from .._search.boundary import NothingAttainable, search
-from .base import Fitted, inverse_information
+from .._search.minimize import UNBOUNDED, Optimum
+from .._search.start import typical_floors
+from .._sums.design import RowDesign
+from .base import Criterion, Estimated, rows_missing
+from .information import glmm_information
+from .uncertainty import Uncertainty
 
-#: of rows without random effects: one effect for all of them, without variance
-NO_EFFECTS = Covariances([PlacedTerm(Absent(1), 0, 0)], [1])
-FLOORS = (0.0, 1e-10, 1e-6, 1e-2, 1.0)  # least working weights, as shares of the largest
-DIFFERENCE = (
-    1e-2  # step of numerical derivatives of the gradient, as a share of about a standard error
-)
+PLAIN_TOL = 1e-9  # of the fit without random effects
+PLAIN_MAX_ITER = 100
 
-#: what :class:`GlmmFit` computes from the rows when it is first asked for
-ROW_BOUND = (
-    "points",
-    "n",
+#: what a fit keeps without its rows, where it is known
+KNOWN = (
     "loglik",
     "effects",
-    "working",
-    "parameter_covariance",
+    "information",
+    "working_sums",
     "loglik_without_effects",
+    "laplace_error",
 )
 
 
-def fit_glmm(design, family, *, n_quadrature, tol, max_iter, report=None):
-    """Maximise the likelihood of a design; returns a :class:`GlmmFit`."""
-    integration = (
-        Laplace() if n_quadrature == 1 else AdaptiveQuadrature(n_quadrature, design.factor_basis(0))
-    )
-    objective = GlmmDeviance(design.blocks, family, integration)
-    order = max(plan.dense_order for plan in objective.plans)
-    with blas_threads(order), np.errstate(all="ignore"):
+def fit_glmm(
+    design: RowDesign, family: Family, *, n_quadrature: int, tol: float, max_iter: int, report=None
+) -> GlmmFit:
+    """Maximise the likelihood of a design."""
+    objective = GlmmDeviance.of(design.blocks, family, _integration(design, n_quadrature))
+    with computing(max(plan.dense_order for plan in objective.plans)):
         absent = unidentified_factors(design, objective)
-        model = design.covariance_model(absent)
-        joint = Parameters(model if design.terms else NO_EFFECTS, len(design.kept))
-        optimum = _optimum(objective, joint, tol=tol, max_iter=max_iter, report=report)
-    return GlmmFit(design, objective, model, optimum, tuple(absent))
+        covariances = design.covariances(absent)
+        parameters = Parameters(
+            covariances if design.terms else NO_EFFECTS, len(design.independent)
+        )
+        options = {"tol": tol, "max_iter": max_iter, "report": report}
+        optimum = _optimum(objective, parameters, options)
+        return _fit_at(design, objective, covariances, optimum, absent)
 
 
-def _optimum(objective, model, **options):
+def _integration(design, n_quadrature):
+    if n_quadrature == 1:
+        return Laplace()
+    return AdaptiveQuadrature(n_quadrature, design.factor_basis(0))
+
+
+def unidentified_factors(design, objective):
+    """Factors whose variance cannot be told from the intercept's, or from chance."""
+    if not design.terms:
+        return ()
+    identified = objective.family.identified
+    return tuple(f for f, m in enumerate(objective.levels) if not identified(objective.n, m))
+
+
+def _optimum(objective, parameters, options):
     """The optimum from the start by penalised quasi-likelihood."""
     try:
-        start, near, floors = pql_start(objective, model.covariances)
-        return search(partial(objective, near=near), model, start, floors, secants=True, **options)
+        start, near, floors = pql_start(objective, parameters.covariances)
+        nearby = partial(objective, near=near)
+        return search(nearby, parameters, start, floors, secants=True, **options)
     except NothingAttainable as error:
         raise ValueError(
             "X: the linear predictor leaves the range of floating-point numbers.\n"
@@ -70,240 +86,147 @@ def _optimum(objective, model, **options):
         ) from error
 
 
-def unidentified_factors(design, objective):
-    """Factors with a single level, or with no more observations than levels.
-
-    The variance of a single level cannot be told from the intercept's; with one trial per level
-    only the mean of an outcome is known, whatever the variance.
-    """
-    return (
-        [f for f, m in enumerate(objective.levels) if m < 2 or objective.n <= m]
-        if design.terms
-        else []
+def _fit_at(design, objective, covariances, optimum, absent):
+    """The fit; what is known of the rows is noted at once, for models that are pickled."""
+    fit = GlmmFit(
+        design,
+        objective.family,
+        objective.integration.points,
+        objective.n,
+        covariances,
+        optimum,
+        absent,
+        objective,
     )
+    state = optimum.evaluation
+    effects = state.effects[: len(design.frame.effects)]
+    units = fit.units
+    vars(fit).update(
+        loglik=-0.5 * state.value,
+        effects=[units.effects(f, b) for f, b in enumerate(effects)],
+    )
+    return fit
 
 
-@dataclass(frozen=True)
-class GlmmFit(Fitted):
-    """A fitted generalised linear mixed model, with its estimates in the units of the data."""
+@dataclass(frozen=True, eq=False)
+class GlmmFit(Estimated):
+    """A fitted generalised linear mixed model: a :class:`~skmixed._fit.base.Fit`.
 
-    sigma2 = None  # there is no residual variance
+    Attributes
+    ----------
+    design : with its rows
+    family : distribution of the response
+    points : quadrature points per dimension; 1 for Laplace
+    n : number of observations, the sum of the weights
+    covariance_model, optimum, absent : as in a linear fit; the point ends with beta
+    objective : the deviance; None where the rows are not kept
+    """
 
-    def unbounded(self):
-        """The same fit, known to be no optimum because the likelihood has none."""
-        return replace(
+    design: RowDesign
+    family: Family
+    points: int
+    n: float
+    covariance_model: Covariances
+    optimum: Optimum
+    absent: tuple[int, ...]
+    objective: GlmmDeviance | None
+
+    scale = 1.0
+    is_degenerate = False
+    is_identified = True
+
+    def stripped(self) -> Self:
+        """The fit without its rows; what is known of them is kept."""
+        fit = replace(
             self,
-            optimum=replace(self.optimum, converged=False, message="the likelihood has no maximum"),
+            design=self.design.without_rows(),
+            objective=None,
+            optimum=self.optimum.without_evaluation(),
         )
+        known = {name: vars(self)[name] for name in KNOWN if name in vars(self)}
+        if "linear" in vars(self):
+            known["working_sums"] = self.linear.objective.plan.cross
+        vars(fit).update(known)
+        return fit
 
-    def __getstate__(self):
-        """Everything that needs the rows is computed, then they are dropped: a pickled model stays
-        small.
-        """
-        for name in ROW_BOUND:
-            getattr(self, name)
-        light = {
-            "design": self.design.without_rows(),
-            "objective": None,
-            "optimum": replace(self.optimum, evaluation=None),
-        }
-        return vars(self) | light
+    def unbounded(self) -> GlmmFit:
+        """The same fit, known to be no optimum because the likelihood has none."""
+        fit = replace(self, optimum=replace(self.optimum, stop=UNBOUNDED))
+        vars(fit).update(loglik=self.loglik, effects=self.effects)
+        return fit
 
-    @cached_property
-    def points(self):
-        """Quadrature points per dimension; 1 is Laplace."""
-        return self.objective.integration.points
+    @property
+    def criterion(self):
+        return Criterion(self.family.name, False, self.points if self.n_variance_parameters else 0)
 
     @property
     def state(self):
+        """The model at the optimum."""
+        if self.optimum.evaluation is None:
+            raise rows_missing()
         return self.optimum.evaluation
 
-    @cached_property
-    def n(self):
-        """Number of observations: the sum of the weights."""
-        return self.objective.n
-
     @property
-    def T(self):
-        """Covariances of the terms in the frame's units."""
-        return self.optimum.point[: len(self.model.blocks)]
+    def dense_order(self):
+        return max(plan.dense_order for plan in self.state.objective.plans)
 
     @property
     def beta(self):
         return self.optimum.point[-1]
 
-    @cached_property
-    def loglik(self):
-        return -0.5 * self.state.value
-
-    @cached_property
-    def coefficients(self):
-        """Fixed effects of all candidates, intercept first if there is one; 0 for aliased
-        columns."""
-        return self.design.frame.coefficient_map[:, self.design.kept] @ self.beta
-
-    @cached_property
-    def covariances(self):
-        """Covariance matrix of every term, as a square so that rounding leaves no negative
-        variance.
-        """
-        roots = [
-            R @ pivoted_root(T)[0] for R, T in zip(self.design.frame.bases, self.T, strict=True)
-        ]
-        return [root @ root.T for root in roots]
-
-    @cached_property
-    def effects(self):
-        """Conditional modes of every factor, (levels, q)."""
-        factors = range(len(self.design.frame.effects))
-        return [(self.design.factor_basis(f) @ self.state.effects[f]).T for f in factors]
-
-    @cached_property
-    def working(self):
-        """The working linear model at the optimum, its scale known: posterior covariances given the
-        parameters.
-
-        Rows that are predicted perfectly have no weight; where that leaves columns without any they
-        get a little.
-        """
-        blocks = zip(self.objective.blocks, self.state.blocks, strict=True)
-        eta = [block.predictor(self.beta, part.mode.b) for block, part in blocks]
-        with blas_threads(), np.errstate(all="ignore"):
-            models = (
-                working_deviance(self.objective, eta, floor)(self.state.T) for floor in FLOORS
-            )
-            return next(model for model in models if np.isfinite(model.value))
-
-    def effect_covariances(self, f):
-        """Covariance of the conditional modes of factor f given the parameters, (levels, q, q)."""
-        R = self.design.factor_basis(f)
-        M = self.working.precisions[1][f][packed_index(len(R))].transpose(2, 0, 1)
-        return R @ M @ R.T
-
     @property
-    def interior(self):
-        """Per term, whether its covariance is inside the cone, so that it has a standard error."""
-        blocks = zip(self.model.blocks, self.T, strict=True)
-        return [bool(len(b.structure.basis)) and b.structure.is_interior(T) for b, T in blocks]
-
-    @property
-    def natural_parameters(self):
-        """Pairs (term, matrix) of the linear parameters of the interior terms, which come before
-        beta.
-        """
-        blocks = zip(self.model.blocks, self.interior, strict=True)
-        return [
-            (k, B)
-            for k, (block, inside) in enumerate(blocks)
-            if inside
-            for B in block.structure.basis
-        ]
-
-    @cached_property
-    def information(self):
-        """Second derivatives of the deviance in (natural parameters, beta), from which standard
-        errors come.
-
-        Exact for Laplace with a single factor; central differences of the exact gradient otherwise.
-        """
-        J = self.parameter_directions
-        with blas_threads(), np.errstate(all="ignore"):
-            if self.state.exact:
-                return J @ self.state.hessian @ J.T
-            H = np.array([self._difference(direction) for direction in J]) @ J.T
-        return (H + H.T) / 2
-
-    @property
-    def parameter_directions(self):
-        """Directions of the natural parameters and of beta in packed coordinates, (parameters,
-        packed).
-        """
-        natural = [
-            self.model.packed(self.model.blocks[k], B[None])[0] for k, B in self.natural_parameters
-        ]
-        packed = sum(packed_size(len(t)) for t in self.state.T)
-        J = np.zeros((len(natural) + self.rank, packed + self.rank))
-        J[: len(natural), :packed] = np.reshape(natural, (len(natural), packed))
-        J[len(natural) :, packed:] = np.eye(self.rank)
-        return J
-
-    def _difference(self, direction):
-        """Derivative of the gradient along a direction of the packed coordinates."""
-        curvature = direction @ self.state.hessian @ direction
-        h = min(DIFFERENCE / np.sqrt(max(curvature, 1e-8)), 0.1 * self._reach(direction))
-        return (self._slope_at(h * direction) - self._slope_at(-h * direction)) / (2.0 * h)
-
-    def _reach(self, direction):
-        """How far T can move along a direction before it is singular."""
-        reach = np.inf
-        for root, step in zip(self.state.roots, self._matrices(direction), strict=True):
-            if np.any(step):
-                inverse = np.linalg.pinv(root)
-                reach = min(
-                    reach, 1.0 / np.max(np.abs(np.linalg.eigvalsh(inverse @ step @ inverse.T)))
-                )
-        return reach
-
-    def _matrices(self, direction):
-        """The changes of the factors' matrices in a packed direction."""
-        sizes = [len(t) for t in self.state.T]
-        ends = np.cumsum([packed_size(q) for q in sizes])
-        return [
-            part[packed_index(q)]
-            for part, q in zip(np.split(direction, ends)[:-1], sizes, strict=True)
-        ]
-
-    def _slope_at(self, change):
-        T = [t + step for t, step in zip(self.state.T, self._matrices(change), strict=True)]
-        moved = self.state.at([*T, self.beta + change[len(change) - self.rank :]])
-        return moved.slope if np.isfinite(moved.value) else np.full(len(change), np.nan)
-
-    @cached_property
-    def parameter_covariance(self):
-        """``2 H^-1`` for (natural parameters, beta).
-
-        None where the information is not positive definite.
-        """
-        return inverse_information(self.information)
-
-    def prior_derivatives(self, z, n):
-        """Derivatives of ``z'Tz``, summed over the factors, in the natural parameters: (n,
-        parameters).
-        """
-        out = np.zeros((n, len(self.natural_parameters)))
-        for column, (k, B) in enumerate(self.natural_parameters):
-            v = z[self.model.blocks[k].factor][:, self.model.blocks[k].window]
-            out[:, column] = np.einsum("ni,ij,nj->n", v, B, v)
-        return out
-
-    @cached_property
     def beta_covariance(self):
-        """Covariance of beta in the frame's units.
-
-        Given T where the joint information cannot be inverted.
-        """
-        joint = self.parameter_covariance
-        if joint is None:
-            return self.working.fixed.covariance
-        return joint[len(joint) - self.rank :, len(joint) - self.rank :]
+        """Covariance of beta; given T where the joint information cannot be inverted."""
+        if self.information is None:
+            return self.linear.fixed.covariance
+        return self.information.of_coefficients
 
     @property
     def coefficient_covariance(self):
-        """Covariance of the kept coefficients in the units of the data."""
-        kept = self.design.kept
-        B = self.design.frame.coefficient_map[np.ix_(kept, kept)]
-        return B @ self.beta_covariance @ B.T
+        return self.units.covariance(self.beta_covariance)
+
+    @cached_property
+    def linear(self):
+        with computing():
+            if known := vars(self).get("working_sums"):
+                return working_state(
+                    known, self._search_space.covariances.assemble(self.optimum.point[:-1])
+                )
+            return working_model(self.state)
+
+    @property
+    def sums(self):
+        return self.linear.objective
+
+    @property
+    def level_blocks(self):
+        if not self.design.terms:
+            return []
+        blocks = [b.level_blocks(b.m * np.ones(len(b.y))) for b in self.state.objective.blocks]
+        return [np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)]
+
+    @property
+    def _search_space(self):
+        """All parameters."""
+        terms = self.covariance_model if self.design.terms else NO_EFFECTS
+        return Parameters(terms, self.rank)
+
+    @cached_property
+    def information(self):
+        _ = self.linear  # errors need both, and a pickled model keeps what was asked for
+        with computing():
+            return glmm_information(self)
 
     @cached_property
     def loglik_without_effects(self):
-        """The log-likelihood of the same fixed effects alone."""
+        """Of the same fixed effects alone."""
         if not self.design.terms:
             return self.loglik
-        plain = [block.without_effects() for block in self.objective.blocks]
-        objective = GlmmDeviance(plain, self.objective.family, Laplace())
-        model = Parameters(NO_EFFECTS, self.rank)
-        with blas_threads(), np.errstate(all="ignore"):
-            found = _optimum(objective, model, tol=1e-9, max_iter=100)
+        plain = [block.without_effects() for block in self.state.objective.blocks]
+        objective = GlmmDeviance.of(plain, self.family, Laplace())
+        options = {"tol": PLAIN_TOL, "max_iter": PLAIN_MAX_ITER}
+        with computing():
+            found = _optimum(objective, Parameters(NO_EFFECTS, self.rank), options)
         return -0.5 * found.evaluation.value
 
     @cached_property
@@ -311,19 +234,48 @@ class GlmmFit(Fitted):
         """What seven quadrature points say about a Laplace fit; None where that is not possible."""
         if self.points > 1 or not self.design.terms:
             return None
-        with blas_threads(), np.errstate(all="ignore"):
-            return laplace_error(self.state, self.objective)
+        with computing():
+            return laplace_error(self.state)
 
     @cached_property
     def laplace_shift(self):
-        """How far quadrature would move the estimates, in standard errors: the length of its
-        Newton step.
+        """How far quadrature would move the estimates, in standard errors: the length of its Newton
+        step.
         """
-        if self.laplace_error is None or self.optimum.model is None:
+        if self.laplace_error is None or self.optimum.quadratic is None:
             return 0.0
-        slope = (
-            Parameters(self.model, self.rank).chart(self.optimum.point).derivatives
-            @ self.laplace_error.slope
-        )
-        gain = slope @ np.linalg.lstsq(self.optimum.model[2], slope, rcond=1e-9)[0]
+        chart = Parameters(self.covariance_model, self.rank).chart(self.optimum.point)
+        slope = chart.derivatives @ self.laplace_error.slope
+        gain = slope @ np.linalg.lstsq(self.optimum.quadratic.hessian, slope, rcond=1e-9)[0]
         return float(np.sqrt(max(0.0, gain) / 2.0))
+
+    @property
+    def uncertainty(self):
+        if self.information is None:  # the covariances count as known
+            return Uncertainty(self.linear, 1.0, self.beta_covariance)
+        covariance = self.information.without_scale
+        return Uncertainty(self.linear, 1.0, covariance, self.prior_derivatives)
+
+    def prior_derivatives(self, z, n):
+        """Derivatives of ``z'Tz``, summed over the factors, in the parameters of the covariances.
+
+        (n, parameters).
+        """
+        parameters = self.information.parameters
+        out = np.zeros((n, len(parameters)))
+        for column, (k, matrix) in enumerate(parameters):
+            term = self.covariance_model.terms[k]
+            v = z[term.factor][:, term.window]
+            out[:, column] = np.einsum("ni,ij,nj->n", v, matrix, v)
+        return out
+
+    def refit(self, design, **options) -> Self:
+        """The same model of other responses to the same rows."""
+        space = self._search_space
+        objective = replace(self.objective, blocks=design.blocks)
+        floors = typical_floors(self.sums.plan)
+        *T, beta = self.optimum.point
+        terms = space.covariances
+        start = [*terms.start(terms.assemble(T), floors), beta]
+        optimum = search(objective, space, start, floors, secants=True, **options)
+        return _fit_at(design, objective, self.covariance_model, optimum, self.absent)

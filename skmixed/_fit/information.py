@@ -1,252 +1,241 @@
-"""The observed information of the covariances, and what follows from it."""
+"""The observed information of a fit: how well its parameters are known.
+
+Parameters are those of the covariances (of the terms, along the tangents of their structures), then
+sigma where there is one, then the coefficients, all in the frame's units.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import block_diag
 
-from .._algebra.packed import pack, packed_size
-from .._algebra.roots import pivoted_root
-from .base import inverse_information
+from .._algebra.packed import pack, packed_index, packed_size
 
-DIFFERENCE = 1e-4  # step of numerical derivatives of the gradient, as a share of the covariance
+LINEAR_STEP = 1e-4  # of numerical derivatives of the gradient, as a share of the covariance
+GLMM_STEP = 1e-2  # the same, as a share of about a standard error
+LARGEST_STEP = 0.1  # as a share of the way to a singular covariance
+LEAST_CURVATURE = 1e-8
+PROPER = 1e-12  # least eigenvalue of a standardised information
 
 
-def variance_entries(fit):
-    """Entries (term, row, column) of the covariances that their structures do not fix at zero, row
-    >= column.
+@dataclass(frozen=True, eq=False)
+class Information:
+    """The covariance of the estimates of all parameters.
+
+    Attributes
+    ----------
+    parameters : per parameter of the covariances the position of its term, and its derivative dT
+    covariance : of (these, sigma where there is one, coefficients)
+    has_scale : whether there is a sigma
     """
-    return [
-        (k, r, c)
-        for k, block in enumerate(fit.model.blocks)
-        for r, c in free_entries(block.structure)
-    ]
 
-
-def joint_covariance(fit, entries):
-    """From the joint information of (natural parameters, beta): entries are linear in the
-    parameters, ``R T R'``.
-    """
-    if fit.parameter_covariance is None:
-        return np.full((len(entries), len(entries)), np.nan)
-    jacobian = entry_jacobian(fit, entries)
-    k = jacobian.shape[1]
-    found = jacobian @ fit.parameter_covariance[:k, :k] @ jacobian.T
-    return where_known(found, [fit.interior[term] for term, _, _ in entries])
-
-
-def where_known(covariance, known):
-    known = np.array(known, dtype=bool)
-    return np.where(known[:, None] & known, covariance, np.nan)
-
-
-def entry_jacobian(fit, entries):
-    """Derivatives of the entries ``R T R'`` in the natural parameters of a generalised linear
-    fit."""
-    owners = fit.natural_parameters
-    bases = fit.design.frame.bases
-    out = np.zeros((len(entries), len(owners)))
-    for e, (k, r, c) in enumerate(entries):
-        out[e] = [bases[k][r] @ B @ bases[k][c] if owner == k else 0.0 for owner, B in owners]
-    return out
-
-
-def free_entries(structure):
-    """Entries of the lower triangle that the structure does not fix at zero, variances first."""
-    used = np.any(structure.basis != 0, axis=0) | np.eye(structure.size, dtype=bool)
-    rows, cols = np.nonzero(np.tril(used))
-    return sorted(
-        zip(rows.tolist(), cols.tolist(), strict=True), key=lambda rc: (rc[0] != rc[1], rc)
-    )
-
-
-def linear_covariance(fit, entries):
-    """Of entries and residual variance in units of the squared scale of y."""
-    information = variance_information(fit)
-    if information is None:
-        return np.full((len(entries) + 1, len(entries) + 1), np.nan)
-    jacobian = linear_entry_jacobian(fit, information.parameters, entries) / fit.y_scale**2
-    interior = [
-        b.structure.is_interior(T) for b, T in zip(fit.model.blocks, fit.optimum.point, strict=True)
-    ]
-    known = [interior[k] for k, _, _ in entries] + [True]
-    return where_known(jacobian @ information.covariance @ jacobian.T, known)
-
-
-def linear_entry_jacobian(fit, parameters, entries):
-    """Derivatives of the entries ``sigma^2 R T R'`` and of sigma^2, in the data's units, in
-    (parameters, sigma).
-    """
-    bases = fit.design.frame.bases
-    point = fit.optimum.point
-    sigma = np.sqrt(fit.state.sigma2)
-    out = np.zeros((len(entries) + 1, len(parameters) + 1))
-    for e, (k, r, c) in enumerate(entries):
-        R = bases[k]
-        out[e, :-1] = [
-            sigma**2 * (R[r] @ p.matrix @ R[c]) if p.term == k else 0.0 for p in parameters
-        ]
-        out[e, -1] = 2.0 * sigma * (R[r] @ point[k] @ R[c])
-    out[-1, -1] = 2.0 * sigma
-    return out * fit.y_scale**2
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A coordinate of the covariance of one term: its derivative, and the covariance after a
-    step."""
-
-    term: int
-    matrix: np.ndarray  # dT
-    move: object  # step -> T
-    reach: float  # size of a step that changes T by its own order
-
-
-@dataclass(frozen=True)
-class VarianceInformation:
-    """Covariance of the estimates of (parameters of T, sigma), sigma in the frame's units."""
-
-    parameters: list
+    parameters: tuple[tuple[int, np.ndarray], ...]
     covariance: np.ndarray
+    has_scale: bool
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters of the covariances."""
+        return len(self.parameters)
+
+    @property
+    def of_covariances(self) -> np.ndarray:
+        """Covariance of their parameters."""
+        k = self.n_parameters
+        return self.covariance[:k, :k]
+
+    @property
+    def of_variances(self) -> np.ndarray:
+        """Covariance of their parameters and sigma."""
+        k = self.n_parameters + self.has_scale
+        return self.covariance[:k, :k]
+
+    @property
+    def of_coefficients(self) -> np.ndarray:
+        """Covariance of the coefficients."""
+        k = self.n_parameters + self.has_scale
+        return self.covariance[k:, k:]
+
+    @property
+    def without_scale(self) -> np.ndarray:
+        """Covariance of the parameters of the covariances and the coefficients."""
+        kept = np.arange(len(self.covariance))
+        kept = kept[(kept != self.n_parameters) | (not self.has_scale)]
+        return self.covariance[np.ix_(kept, kept)]
 
 
-def variance_information(fit):
-    """Inverse observed information of a linear model's covariances and sigma; None where there is
-    none.
+def inverse_information(hessian):
+    """``2 H^-1`` for the second derivatives H of a deviance.
 
-    With the profiled Hessian ``H_p`` and the tilt ``s_a = y'P V_a P y`` the joint deviance has
+    None where they are not those of a proper minimum.
+    """
+    scale = 1.0 / np.sqrt(np.abs(np.diag(hessian)) + np.finfo(float).tiny)
+    standardised = hessian * np.outer(scale, scale)
+    if not np.all(np.isfinite(standardised)) or np.linalg.eigvalsh(standardised)[0] < PROPER:
+        return None
+    return 2.0 * np.linalg.inv(standardised) * np.outer(scale, scale)
+
+
+def central_difference(function: Callable, h: float):
+    """The derivative of a function at zero."""
+    return (function(h) - function(-h)) / (2.0 * h)
+
+
+def linear_information(fit) -> Information | None:
+    """Of a linear model; None where nothing is known.
+
+    The coefficients are independent of the covariances.  With the profiled Hessian ``H_p`` and the
+    tilt ``s_a = y'P V_a P y`` the joint deviance has
 
         H_as = 2 s_a / sigma^3,    H_ss = 4 nu / sigma^2,    H_ab = H_p + H_as H_sb / H_ss.
+
+    A singular covariance varies with its rank held, along the directions of its chart that change
+    it at all, and not where it is zero.
     """
-    if fit.state.sigma2 <= 0 or fit.state.fixed.r2 < fit.objective.least_r2:
+    state = fit.state
+    if state.sigma2 <= 0 or state.fixed.r2 < fit.objective.least_r2:
         return None
-    parameters = free_parameters(fit)
+    terms = zip(fit.covariance_model.terms, fit.T, strict=True)
+    parameters = [(k, p) for k, (t, T) in enumerate(terms) for p in t.structure.parameters(T)]
     with np.errstate(all="ignore"):
-        hessian, tilt = _observed_hessian(fit, parameters)
-        sigma = np.sqrt(fit.state.sigma2)
+        hessian, tilt = _profiled_hessian(fit, parameters)
+        sigma = np.sqrt(state.sigma2)
         cross = 2.0 * tilt / sigma**3
         last = 4.0 * fit.objective.nu / sigma**2
-        joint = np.block(
-            [[hessian + np.outer(cross, cross) / last, cross[:, None]], [cross, np.array([[last]])]]
-        )
+        own = hessian + np.outer(cross, cross) / last
+        joint = np.block([[own, cross[:, None]], [cross, np.array([[last]])]])
         covariance = inverse_information(joint)
-    return None if covariance is None else VarianceInformation(parameters, covariance)
+    if covariance is None:
+        return None
+    found = tuple((k, p.matrix) for k, p in parameters)
+    coefficients = state.sigma2 * state.fixed.covariance
+    return Information(found, block_diag(covariance, coefficients), has_scale=True)
 
 
-def free_parameters(fit):
-    """Coordinates in which the covariances may vary around their estimates.
-
-    Inside the cone they are the natural, linear parameters.  A singular covariance varies with its
-    rank held: along the directions of its chart that change it at all, none where it is zero.
-    """
-    found = []
-    for k, (block, T) in enumerate(zip(fit.model.blocks, fit.optimum.point, strict=True)):
-        structure = block.structure
-        found += (
-            _natural(k, structure, T)
-            if structure.is_interior(T)
-            else _in_chart(k, structure.chart(T))
-        )
-    return found
-
-
-def _natural(k, structure, T):
-    inverse = np.linalg.inv(pivoted_root(T)[0])
-    for B in structure.basis:
-        reach = 1.0 / np.max(np.abs(np.linalg.eigvalsh(inverse @ B @ inverse.T)))
-        yield Parameter(k, B, lambda step, B=B: T + step * B, reach)
-
-
-def _in_chart(k, chart):
-    for a in _moving(chart):
-        unit = np.eye(len(chart.derivatives))[a]
-        yield Parameter(
-            k, chart.derivatives[a], lambda step, unit=unit: chart.move(step * unit), chart.radius
-        )
-
-
-def _moving(chart):
-    """Coordinates of a chart that change the covariance to first order."""
-    size = np.max(np.abs(chart.derivatives), axis=(1, 2), initial=0.0)
-    return np.flatnonzero(size > 1e-12 * np.max(size, initial=0.0))
-
-
-def packed_directions(fit, directions):
-    """Changes (term, matrix) of the covariances as those of the factors' matrices in packed form,
-    (k, packed).
-    """
-    rows = [fit.model.packed(fit.model.blocks[term], matrix[None]) for term, matrix in directions]
-    return np.vstack([np.zeros((0, sum(packed_size(q) for q in fit.model.sizes))), *rows])
-
-
-def covariance_uncertainty(fit):
-    """Directions of the covariance parameters in packed form, and the covariance of their
-    estimates.
-
-    None, and no directions, where nothing is known or nothing may vary.
-    """
-    directions, covariance = (
-        _linear_uncertainty if fit.sigma2 is not None else _joint_uncertainty
-    )(fit)
-    return packed_directions(fit, directions), covariance
-
-
-def _linear_uncertainty(fit):
-    information = variance_information(fit)
-    if information is None or not information.parameters:
-        return [], None
-    return [(p.term, p.matrix) for p in information.parameters], information.covariance[:-1, :-1]
-
-
-def _joint_uncertainty(fit):
-    joint = fit.parameter_covariance
-    natural = fit.natural_parameters
-    if joint is None or not natural:
-        return [], None
-    return natural, joint[: len(natural), : len(natural)]
-
-
-def _observed_hessian(fit, parameters):
+def _profiled_hessian(fit, parameters):
     """Hessian of the profiled deviance in the parameters, and ``s_a = y'P V_a P y``.
 
     Exact for a single factor; central differences of the exact gradient otherwise.
     """
     if not parameters:
         return np.zeros((0, 0)), np.zeros(0)
-    basis = packed_directions(fit, [(p.term, p.matrix) for p in parameters])
+    basis = fit.covariance_model.directions([(k, p.matrix) for k, p in parameters])
     if fit.state.exact:
         hessian = basis @ fit.state.hessian @ basis.T
     else:
-        hessian = (
-            np.array([_gradient_difference(fit, p, basis.shape[1]) for p in parameters]) @ basis.T
-        )
-    hessian += _bending(fit, parameters)
+        slopes = [
+            central_difference(_slope_along(fit, k, p, basis.shape[1]), LINEAR_STEP * p.reach)
+            for k, p in parameters
+        ]
+        hessian = np.array(slopes) @ basis.T
+    hessian = hessian + _bending(fit, [k for k, _ in parameters])
     return (hessian + hessian.T) / 2, basis @ fit.state.tilt
 
 
-def _bending(fit, parameters):
-    """What the second derivatives of charts add to the Hessian."""
-    out = np.zeros((len(parameters), len(parameters)))
-    for k, (block, T) in enumerate(zip(fit.model.blocks, fit.optimum.point, strict=True)):
-        own = [a for a, p in enumerate(parameters) if p.term == k]
-        if own and not block.structure.is_interior(T):
-            chart = block.structure.chart(T)
-            D = fit.model.split(fit.state.gradient)[k]
-            out[np.ix_(own, own)] = chart.second(D)[np.ix_(_moving(chart), _moving(chart))]
+def _slope_along(fit, k, parameter, width):
+    """The packed gradient after a step of a parameter of term k."""
+
+    def slope(step):
+        point = [*fit.T[:k], parameter.move(step), *fit.T[k + 1 :]]
+        state = fit.objective(fit.covariance_model.assemble(point))
+        return pack(state.gradient) if np.isfinite(state.value) else np.full(width, np.nan)
+
+    return slope
+
+
+def _bending(fit, owners):
+    """What curved parameters add to the Hessian; ``owners`` are the terms of all parameters."""
+    out = np.zeros((len(owners), len(owners)))
+    gradient = fit.covariance_model.split(fit.state.gradient)
+    for k, (term, T) in enumerate(zip(fit.covariance_model.terms, fit.T, strict=True)):
+        own = [a for a, owner in enumerate(owners) if owner == k]
+        if own:
+            out[np.ix_(own, own)] = term.structure.curvature(T, gradient[k])
     return out
 
 
-def _gradient_difference(fit, parameter, width):
-    """Derivative of the packed gradient along a parameter."""
-    k = parameter.term
-    h = DIFFERENCE * parameter.reach
-    point = fit.optimum.point
+def glmm_information(fit) -> Information | None:
+    """Of a generalised linear model; None where it is not positive definite.
 
-    def gradient(step):
-        state = fit.objective(
-            fit.model.assemble([*point[:k], parameter.move(step), *point[k + 1 :]])
-        )
-        return pack(state.gradient) if np.isfinite(state.value) else np.full(width, np.nan)
+    Only the covariances inside their cones have parameters.  Exact for Laplace with a single
+    factor; central differences of the exact gradient otherwise.
+    """
+    parameters = tangent_parameters(fit)
+    J = parameter_directions(fit, parameters)
+    state = fit.state
+    with np.errstate(all="ignore"):
+        if state.exact:
+            hessian = J @ state.hessian @ J.T
+        else:
+            slopes = [_difference(state, direction) for direction in J]
+            hessian = np.array(slopes).reshape(J.shape) @ J.T
+            hessian = (hessian + hessian.T) / 2
+        _add_bending(fit, parameters, hessian)
+        covariance = inverse_information(hessian)
+    if covariance is None:
+        return None
+    return Information(parameters, covariance, has_scale=False)
 
-    return (gradient(h) - gradient(-h)) / (2.0 * h)
+
+def tangent_parameters(fit):
+    """Position of the term and derivative of every parameter of an interior covariance."""
+    terms = zip(fit.covariance_model.terms, fit.T, fit.interior, strict=True)
+    return tuple(
+        (k, matrix)
+        for k, (term, T, is_inside) in enumerate(terms)
+        if is_inside
+        for matrix in term.structure.tangent(T)
+    )
+
+
+def parameter_directions(fit, parameters):
+    """Directions of the parameters and of beta in packed coordinates, (parameters, packed)."""
+    own = fit.covariance_model.directions(parameters)
+    packed = sum(packed_size(len(T)) for T in fit.state.T)
+    J = np.zeros((len(parameters) + fit.rank, packed + fit.rank))
+    J[: len(parameters), :packed] = own.reshape(len(parameters), packed)
+    J[len(parameters) :, packed:] = np.eye(fit.rank)
+    return J
+
+
+def _add_bending(fit, parameters, hessian):
+    gradient = fit.covariance_model.split(fit.state.gradient)
+    for k in {k for k, _ in parameters}:
+        own = np.ix_(*[[a for a, (owner, _) in enumerate(parameters) if owner == k]] * 2)
+        hessian[own] += fit.covariance_model.terms[k].structure.bending(fit.T[k], gradient[k])
+
+
+def _difference(state, direction):
+    """Derivative of the gradient along a direction of the packed coordinates."""
+    curvature = direction @ state.hessian @ direction
+    step = GLMM_STEP / np.sqrt(max(curvature, LEAST_CURVATURE))
+    h = min(step, LARGEST_STEP * _reach(state, direction))
+    return central_difference(lambda size: _slope_at(state, size * direction), h)
+
+
+def _reach(state, direction):
+    """How far T can move along a direction before it is singular."""
+    reach = np.inf
+    for root, step in zip(state.roots, _matrices(state, direction), strict=True):
+        if np.any(step):
+            inverse = np.linalg.pinv(root)
+            largest = np.max(np.abs(np.linalg.eigvalsh(inverse @ step @ inverse.T)))
+            reach = min(reach, 1.0 / largest)
+    return reach
+
+
+def _matrices(state, direction):
+    """The changes of the factors' matrices in a packed direction."""
+    sizes = [len(T) for T in state.T]
+    ends = np.cumsum([packed_size(q) for q in sizes])
+    parts = zip(np.split(direction, ends)[:-1], sizes, strict=True)
+    return [part[packed_index(q)] for part, q in parts]
+
+
+def _slope_at(state, change):
+    T = [t + step for t, step in zip(state.T, _matrices(state, change), strict=True)]
+    moved = state.at([*T, state.beta + change[len(change) - len(state.beta) :]])
+    return moved.slope if np.isfinite(moved.value) else np.full(len(change), np.nan)

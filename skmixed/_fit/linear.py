@@ -1,42 +1,46 @@
-"""From cross-products to a fitted linear mixed model in the user's units.
+"""From cross-products to a fitted linear mixed model in the units of the data.
 
-``fit_linear`` finds the optimum; :class:`LinearFit` is the small value that inference, prediction
-and printing are functions of.
+``fit_linear`` finds the optimum; :class:`LinearFit` is the value that inference, prediction and
+printing are functions of.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
-from .._algebra.packed import packed_index
 from .._algebra.plan import Plan
-from .._algebra.roots import pivoted_root
-from .._algebra.threads import blas_threads
+from .._algebra.threads import computing
 from .._likelihood.linear import LinearState, ProfiledDeviance
-from .._likelihood.variants import WithoutEffects
+from .._model.covariances import Covariances
+from .._model.families import Gaussian
 from .._search.boundary import NothingAttainable, search
-from .._search.minimize import Optimum
+from .._search.minimize import DEGENERATE, Optimum, nothing_to_search
 from .._search.start import moment_start, typical_floors
-from .base import Fitted
+from .._sums.design import Design
+from .base import Criterion, Estimated
+from .information import linear_information
+from .uncertainty import Uncertainty
+from .units import Units
+
+REPRODUCED = 1e-6  # share of the response's sum of squares that is nothing, where a search failed
+EQUAL = 1e-9  # differences of level blocks, as shares of them, that are none
 
 
-def fit_linear(design, *, reml, tol, max_iter, report=None):
-    """Maximise the (restricted) likelihood of a design; returns a :class:`LinearFit`."""
+def fit_linear(design: Design, *, reml: bool, tol: float, max_iter: int, report=None) -> LinearFit:
+    """Maximise the (restricted) likelihood of a design."""
     plan = Plan(design.cross)
-    # overflow far from the optimum makes a step unattainable, which is not worth a warning
-    with blas_threads(plan.dense_order), np.errstate(all="ignore"):
-        objective = ProfiledDeviance(plan, reml)
+    with computing(plan.dense_order):
+        objective = ProfiledDeviance.of(plan, reml)
         absent = unidentified_factors(design, objective)
-        model = design.covariance_model(absent)
-        searched = objective.condensed()
-        report = _in_units_of(report, unit_constant(design, objective))
-        optimum = _optimum(searched, model, tol=tol, max_iter=max_iter, report=report)
-        evaluated = searched is objective and model.blocks
-        state = optimum.evaluation if evaluated else objective(model.assemble(optimum.point))
-    return LinearFit(design, objective, model, optimum, tuple(absent), state)
+        covariances = design.covariances(absent)
+        report = _in_units_of(report, Units(design).deviance(objective.nu, objective.reml))
+        return _searched(
+            design, objective, covariances, absent, tol=tol, max_iter=max_iter, report=report
+        )
 
 
 def _in_units_of(report, constant):
@@ -51,133 +55,163 @@ def unidentified_factors(design, objective):
     holds for all factors where the fixed effects alone leave nothing to explain.
     """
     cross = design.cross
-    if (
-        cross.n <= cross.n_fixed
-        or LinearState(WithoutEffects(objective), []).fixed.r2 < objective.least_r2
-    ):
-        return list(range(len(cross.sizes)))
-    return [
-        f for f, m in enumerate(cross.levels) if m < 2 or (m >= cross.n and _is_residual(cross, f))
-    ]
+    plain = LinearState(objective.without_effects(), [])
+    if cross.n <= cross.n_fixed or plain.fixed.r2 < objective.least_r2:
+        return tuple(range(len(cross.sizes)))
+    return tuple(f for f, m in enumerate(cross.levels) if m < 2 or _is_residual(cross, f))
 
 
 def _is_residual(cross, f):
     """Whether one effect per row adds the same variance to every row."""
+    if cross.levels[f] < cross.n or cross.sizes[f] > 1:
+        return False
     A = cross.level_blocks(f)
-    return cross.sizes[f] == 1 and np.ptp(A) <= 1e-9 * np.max(A)
+    return np.ptp(A) <= EQUAL * np.max(A)
 
 
-def _optimum(objective, model, **options):
-    if not model.blocks:
-        return Optimum([], None, 1, True, "no random effects")
+def _searched(design, objective, covariances, absent, start=None, floors=None, **options):
+    """The fit at the optimum from a point, or from the moment estimates."""
+    searched = objective.condensed()
+    optimum = nothing_to_search()
+    if covariances.terms:
+        start = moment_start(searched, covariances) if start is None else start
+        floors = typical_floors(searched.plan) if floors is None else floors
+        optimum = _optimum(searched, covariances, start, floors, options)
+    is_known = searched is objective and covariances.terms
+    state = optimum.evaluation if is_known else objective(covariances.assemble(optimum.point))
+    fit = LinearFit(design, bool(objective.reml), covariances, optimum.without_evaluation(), absent)
+    vars(fit).update(objective=objective, state=state)
+    return fit
+
+
+def _optimum(objective, covariances, start, floors, options):
     try:
-        return search(
-            objective,
-            model,
-            moment_start(objective, model),
-            typical_floors(objective.plan),
-            **options,
-        )
+        return search(objective, covariances, start, floors, **options)
     except NothingAttainable as error:
         raise ValueError(
-            "X: the fixed effects are too large or too nearly dependent for floating-point numbers.\n"
-            "Rescale columns beyond 1e100, or drop one of those that say the same."
+            "X: the fixed effects are too large or too nearly dependent for floating-point "
+            "numbers.\nRescale columns beyond 1e100, or drop one of those that say the same."
         ) from error
 
 
-def unit_constant(design, objective):
-    """What the units of X and y add to the deviance."""
-    columns = objective.reml * 2.0 * design.frame.log_scale(design.kept)
-    return columns + 2.0 * objective.nu * np.log(design.frame.y_scale)
+@dataclass(frozen=True, eq=False)
+class LinearFit(Estimated):
+    """A fitted linear mixed model: a :class:`~skmixed._fit.base.Fit`.
 
+    It is its design and its optimum; what follows from these is computed when it is asked for, and
+    not pickled.
+    """
 
-@dataclass(frozen=True)
-class LinearFit(Fitted):
-    """A fitted linear mixed model, with its estimates in the units of the data."""
+    design: Design
+    reml: bool
+    covariance_model: Covariances
+    optimum: Optimum
+    absent: tuple[int, ...]
 
-    state: LinearState
+    family = Gaussian()
+
+    def stripped(self) -> Self:
+        """The fit without what follows from its design and its optimum."""
+        return replace(self)
 
     @property
-    def reml(self):
-        return bool(self.objective.reml)
+    def criterion(self):
+        return Criterion(self.family.name, self.reml, 0)
+
+    @cached_property
+    def objective(self):
+        """The deviance as a function of the relative covariances."""
+        return ProfiledDeviance.of(Plan(self.design.cross), self.reml)
+
+    @cached_property
+    def state(self):
+        """The model at the optimum."""
+        with computing(self.dense_order):
+            return self.objective(self.covariance_model.assemble(self.T))
+
+    @property
+    def linear(self):
+        return self.state
+
+    @property
+    def sums(self):
+        return self.objective
+
+    @property
+    def dense_order(self):
+        return self.objective.plan.dense_order
+
+    @property
+    def n(self):
+        return self.design.cross.n
 
     @property
     def is_degenerate(self):
         """Whether the search ended early for want of residual variation, or of digits to tell it
         by.
         """
-        share = self.state.fixed.r2 / max(self.objective.gram[-1, -1], np.finfo(float).tiny)
-        return not self.optimum.converged and (self.optimum.message == "degenerate" or share < 1e-6)
+        if self.optimum.converged:
+            return False
+        total = max(self.objective.gram[-1, -1], np.finfo(float).tiny)
+        return self.optimum.stop == DEGENERATE or self.state.fixed.r2 / total < REPRODUCED
 
     @property
-    def y_scale(self):
-        return self.design.frame.y_scale
+    def is_identified(self):
+        return self.state.sigma2 > 0 and not (self.state.degenerate or self.is_degenerate)
 
     @property
-    def sigma2(self):
-        """Residual variance; zero where the fixed effects reproduce the response."""
-        return self.state.sigma2 * self.y_scale**2
+    def scale(self):
+        """Zero where the fixed effects reproduce the response."""
+        return self.state.sigma2
 
-    @cached_property
-    def coefficients(self):
-        """Fixed effects of all candidates, intercept first if there is one; 0 for aliased
-        columns."""
-        frame = self.design.frame
-        kept = self.design.kept
-        return frame.coefficient_map[:, kept] @ (
-            self.y_scale * self.state.fixed.beta + frame.pilot[kept]
-        )
+    @property
+    def beta(self):
+        return self.state.fixed.beta
 
     @cached_property
     def coefficient_covariance(self):
-        """``sigma^2 (X'V^-1X)^-1`` of the kept candidates."""
-        kept = self.design.kept
-        B = self.y_scale * self.design.frame.coefficient_map[np.ix_(kept, kept)]
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # infinite where the units leave the range of floats
-            return self.state.sigma2 * B @ self.state.fixed.covariance @ B.T
-
-    @cached_property
-    def covariances(self):
-        """Covariance matrix of every term, ``sigma^2 T``, as a square so that rounding leaves no
-        negative variance.
-        """
-        bases = self.design.frame.bases
-        roots = [
-            np.sqrt(self.sigma2) * R @ pivoted_root(T)[0]
-            for R, T in zip(bases, self.optimum.point, strict=True)
-        ]
-        return [root @ root.T for root in roots]
+        return self.units.covariance(self.state.fixed.covariance, self.state.sigma2)
 
     @cached_property
     def effects(self):
-        """Conditional modes of every factor, (levels, q)."""
-        return [
-            (self.y_scale * self.design.factor_basis(f) @ b).T
-            for f, b in enumerate(self.state.effects)
-        ]
-
-    def effect_covariances(self, f):
-        """Covariance of the conditional modes of factor f given the parameters, (levels, q, q)."""
-        R = self.design.factor_basis(f)
-        packed = self.state.precisions[1][f]
-        M = packed[packed_index(len(R))].transpose(2, 0, 1)
-        return self.sigma2 * R @ M @ R.T
+        return [self.units.effects(f, b) for f, b in enumerate(self.state.effects)]
 
     @property
-    def deviance(self):
-        return self._in_user_units(self.state.value)
+    def level_blocks(self):
+        return self.objective.plan.blocks
 
     @property
     def loglik(self):
-        return -0.5 * self.deviance
+        return self._loglik(self.state)
 
     @cached_property
     def loglik_without_effects(self):
-        """The same (restricted) log-likelihood with every random effect left out."""
-        plain = WithoutEffects(self.objective)
-        return -0.5 * self._in_user_units(LinearState(plain, []).value)
+        return self._loglik(LinearState(self.objective.without_effects(), []))
 
-    def _in_user_units(self, deviance):
-        return float(deviance + unit_constant(self.design, self.objective))
+    def _loglik(self, state):
+        constant = self.units.deviance(self.objective.nu, self.objective.reml)
+        return -0.5 * float(state.value + constant)
+
+    @cached_property
+    def information(self):
+        return linear_information(self)
+
+    @property
+    def uncertainty(self):
+        C = self.sigma2 * self.state.fixed.covariance
+        return Uncertainty(self.state, self.sigma2, C)
+
+    def refit(self, design, **options) -> Self:
+        """The same model of other responses to the same rows."""
+        plan = self.objective.plan.with_sums(design.cross)
+        floors = typical_floors(self.objective.plan)
+        start = self.covariance_model.start(self.covariance_model.assemble(self.T), floors)
+        return _searched(
+            design,
+            ProfiledDeviance.of(plan, self.reml),
+            self.covariance_model,
+            self.absent,
+            start,
+            floors,
+            **options,
+        )

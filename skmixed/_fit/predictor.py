@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from .._data.rows import Rows
+from .._model.terms import Term
 
+
+@dataclass(frozen=True, eq=False)
 class LinearPredictor:
-    """``X beta + Z b`` in the units of the data, with b = 0 for new levels."""
+    """``X beta + Z b`` in the units of the data, with b = 0 for new levels.
 
-    def __init__(self, coefficients, intercept, effects, terms):
-        self.coefficients = coefficients
-        self.intercept = intercept
-        self.effects = effects
-        self.terms = terms  # per factor (levels, q); the terms they belong to
+    Attributes
+    ----------
+    coefficients, intercept : beta
+    effects : per factor (levels, q)
+    terms : which columns they belong to
+    """
 
-    def __call__(self, rows, codes):
-        eta = rows.X[:, : rows.n_fixed] @ self.coefficients + self.intercept
+    coefficients: np.ndarray
+    intercept: float
+    effects: list[np.ndarray]
+    terms: tuple[Term, ...]
+
+    def __call__(self, rows: Rows, codes) -> np.ndarray:
+        eta = rows.X[:, : len(self.coefficients)] @ self.coefficients + self.intercept
         for f, code in enumerate(codes):
             known = code >= 0
             if np.any(known):
@@ -23,17 +35,8 @@ class LinearPredictor:
                 eta += np.einsum("nq,nq->n", b, self.varying(rows, f))
         return eta
 
-    def varying(self, rows, f):
-        """Columns of Z of one factor."""
-        parts = [
-            np.ones(len(rows)) if s < 0 else rows.X[:, s]
-            for t in self.terms
-            if t.factor == f
-            for s in t.sources
-        ]
-        return np.column_stack(parts)
-
-
-def identity(eta):
-    """The mean of a linear model at its linear predictor."""
-    return eta
+    def varying(self, rows: Rows, f: int) -> np.ndarray:
+        """Columns of Z of one factor, (n, q)."""
+        sources = [s for term in self.terms if term.factor == f for s in term.sources]
+        columns = [np.ones(len(rows)) if s < 0 else rows.X[:, s] for s in sources]
+        return np.column_stack(columns)

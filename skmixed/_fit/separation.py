@@ -6,41 +6,36 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._model.separation import separating_columns
-
 SUSPICIOUS = 12.0  # log-odds beyond which separation is looked for
-DIVERGED = (
-    225.0  # variance of the log-odds: typical levels differ by a factor of e^15 in their odds
-)
+DIVERGED = 225.0  # variance of log-odds: those of typical levels differ by a factor of e^15
 
 
 class Unbounded(NamedTuple):
-    """What a likelihood without a maximum would send to infinity."""
+    """What a likelihood without a maximum would send to infinity.
 
-    columns: list  # positions of the fixed effects that separate the outcomes
-    homogeneous: list  # factors each of whose levels has one outcome only
-    diverged: list  # other factors with a variance beyond belief
+    Attributes
+    ----------
+    columns : positions of the fixed effects that separate the outcomes
+    homogeneous : factors each of whose levels has one outcome only
+    diverged : other factors with a variance beyond belief
+    """
+
+    columns: list[int]
+    homogeneous: list[int]
+    diverged: list[int]
 
 
-def infinite_estimates(fit, X, y, intercept, codes):
+def infinite_estimates(fit, X, y, codes) -> Unbounded:
     """Look for what has no finite estimate.
 
-    For a separating direction only where predictions are extreme.
+    For a separating direction only where predictions are extreme.  ``X`` has the fixed effects
+    besides the intercept, y the responses and ``codes`` the levels per factor of all rows.
     """
-    extreme = max(np.max(np.abs(block.point.eta)) for block in fit.state.blocks) > SUSPICIOUS
-    columns = separating_columns(X, y, intercept) if extreme or not fit.optimum.converged else []
-    homogeneous = [f for f, code in enumerate(codes) if _is_homogeneous(code, y, fit.n)]
-    large = {
-        b.factor
-        for b, T in zip(fit.model.blocks, fit.T, strict=True)
-        if np.max(np.diag(T)) > DIVERGED
-    }
+    largest = max(np.max(np.abs(part.point.eta)) for part in fit.state.parts)
+    is_suspicious = largest > SUSPICIOUS or not fit.optimum.converged
+    intercept = fit.units.has_intercept
+    columns = fit.family.separation(X, y, intercept) if is_suspicious else []
+    homogeneous = [f for f, c in enumerate(codes) if fit.family.is_homogeneous(c, y, fit.n)]
+    terms = zip(fit.covariance_model.terms, fit.T, strict=True)
+    large = {term.factor for term, T in terms if np.max(np.diag(T)) > DIVERGED}
     return Unbounded(columns, homogeneous, sorted(large - set(homogeneous)))
-
-
-def _is_homogeneous(codes, y, n):
-    """Whether every level has one outcome only, and some level more than one of the n
-    observations."""
-    counts = np.bincount(codes)
-    ones = np.bincount(codes, y)
-    return bool(1 < len(counts) < n and np.all((ones == 0) | (ones == counts)))

@@ -2,50 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d
 
+from .._data import tables
 from .._data.rows import Given, Rows
-from .predictor import LinearPredictor, identity
+from .._reader import Reader, Spec, learn_reader, open_door
+from .._sums.source import InMemory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Training:
-    """The rows of the fit, for what needs them: fitted values, residuals, robust covariances,
-    simulation.
+    """What was passed to ``fit``, and how it is read again when somebody needs it.
+
+    Attributes
+    ----------
+    reader : of the fit
+    given : X, groups and weights as they were passed
+    y, weights : of the rows that count; weights are None where all are one
+    keep : which rows count; None for all
     """
 
-    rows: Rows
-    codes: list  # per factor
+    reader: Reader
+    given: Given
     y: np.ndarray
     weights: np.ndarray | None
-    given: Given
-    predictor: LinearPredictor | None = None  # of the fit
-    mean: Callable = identity
+    keep: np.ndarray | None
 
-    def predicted(self):
-        """The linear predictor at the conditional modes."""
-        return self.predictor(self.rows, self.codes)
+    def read(self) -> tuple[Rows, list[np.ndarray]]:
+        """The rows that count, and their codes per factor."""
+        rows = self.reader.read(self.given.X, self.given.groups)
+        rows = rows if self.keep is None else rows.take(self.keep)
+        return rows, self.reader.codes(rows)
 
-    def fitted(self):
-        return self.mean(self.predicted())
+    def source(self) -> InMemory:
+        """The same as a design asks for them."""
+        return source_of(self, *self.read())
 
-    def sums(self):
+    def with_response(self, y: np.ndarray) -> Training:
+        """The same rows with other responses."""
+        return replace(self, y=y)
+
+    @property
+    def fingerprint(self) -> tuple:
         """Number of rows, and sums of weights and responses that depend on their order."""
         w = np.ones(len(self.y)) if self.weights is None else self.weights
         largest = np.max(np.abs(self.y))
         y = self.y / (largest or 1.0)  # whose squares do not overflow
-        return len(y), largest, np.sum(w), w @ y, w @ y**2, np.linspace(0.0, 1.0, len(y)) @ (w * y)
+        place = np.linspace(0.0, 1.0, len(y))
+        return len(y), largest, np.sum(w), w @ y, w @ y**2, place @ (w * y)
 
     @property
-    def index(self):
+    def index(self) -> pd.Index | None:
         """Labels of the rows where X is a pandas table, else None."""
         if not isinstance(self.given.X, pd.DataFrame):
             return None
-        weights = self.given.sample_weight
-        return (
-            self.given.X.index if weights is None else self.given.X.index[np.asarray(weights) > 0]
+        return self.given.X.index if self.keep is None else self.given.X.index[self.keep]
+
+
+def source_of(training: Training, rows: Rows, codes: Sequence[np.ndarray]) -> InMemory:
+    """Rows with their responses and weights."""
+    n_levels = [factor.n_levels for factor in training.reader.factors]
+    return InMemory(rows.X, training.y, training.weights, codes, n_levels)
+
+
+def read_training(
+    spec: Spec, X: Any, y: Any, groups: Any, sample_weight: Any, coded
+) -> tuple[Training, Rows, list[np.ndarray]]:
+    """Rows, responses and weights of a fit, without the rows of weight zero.
+
+    ``coded`` makes numbers of the responses that count.
+    """
+    door, features, rows, layout = open_door(spec, X, groups)
+    target = _response(spec, y, rows)
+    weights, keep = _weights(sample_weight, rows)
+    if keep is not None:
+        rows = rows.take(keep)
+        target = target[keep]
+    target = coded(target)
+    reader, codes = learn_reader(spec, door, features, layout, rows)
+    training = Training(reader, Given.now(X, groups, sample_weight), target, weights, keep)
+    return training, rows, codes
+
+
+def _response(spec, y, rows):
+    if y is None:
+        raise ValueError(
+            f"This {spec.owner} estimator requires y to be passed, but the target y is None.\n"
+            "Pass the response as the second argument of fit."
         )
+    y = column_or_1d(tables.without_nullable(y), warn=True)
+    check_consistent_length(rows.X, y)
+    if len(rows) < 2:
+        raise ValueError(
+            f"Found array with {len(rows)} sample(s) (n_samples = {len(rows)}) while a minimum of "
+            "2 is required."
+        )
+    return y
+
+
+def _weights(sample_weight, rows):
+    """Positive weights of the rows that stay, None where all are one; and which stay, None for
+    all.
+    """
+    if sample_weight is None:
+        return None, None
+    w = _check_sample_weight(sample_weight, rows.X, dtype=np.float64, ensure_non_negative=True)
+    keep = w > 0
+    if not keep.any():
+        raise ValueError(
+            "sample_weight is zero in every row.\nGive at least two rows a positive weight."
+        )
+    keep = None if keep.all() else keep
+    w = w if keep is None else w[keep]
+    return (None if np.all(w == 1.0) else w), keep

@@ -12,7 +12,9 @@ In general the prediction of a row is a mean ``m(eta, v)`` of the linear predict
 effects and of ``v = z'Tz``, the variance of what is integrated over.  By the delta method its
 derivatives,
 
-    dm/deta z  in b,      dm/dv dv/dtheta  in the covariance parameters,      dm/deta (x - B'z)  in beta,
+    dm/deta z         in b,
+    dm/dv dv/dtheta   in the covariance parameters,
+    dm/deta (x - B'z) in beta,
 
 are all that is needed (b moves with beta by -B).  An average of predictions has the average of
 their derivatives, so that the covariance between rows is kept.
@@ -33,7 +35,7 @@ from .._algebra.packed import packed_index
 ROWS_PER_CHUNK = 1 << 14
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Linearised:
     """Predictions of rows with what their derivatives are made of.
 
@@ -67,20 +69,16 @@ class Linearised:
         return [slice(lo, lo + ROWS_PER_CHUNK) for lo in range(0, len(self), ROWS_PER_CHUNK)]
 
 
-def linear(mean, x, z, codes):
-    """Predictions that are their linear predictor."""
-    return Linearised(mean, np.ones(len(x)), np.zeros(len(x)), x, z, codes)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Estimates:
     """Numbers that follow from a fit, with their derivatives: closed under linear combinations.
 
     Attributes
     ----------
     values : (k,)
-    effects : sparse (k, all effects) derivatives in the effects of known levels parameters : (k,
-    parameters) in the covariance parameters and beta, with what beta does to the effects
+    effects : sparse (k, all effects) derivatives in the effects of known levels
+    parameters : (k, parameters) in the covariance parameters and beta, with what beta does to the
+        effects
     """
 
     values: np.ndarray
@@ -118,7 +116,7 @@ def stacked(parts):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Uncertainty:
     """What a fit does not know: the effects, with covariance ``scale * M``, and its parameters.
 
@@ -128,7 +126,7 @@ class Uncertainty:
     scale : sigma^2, one where there is none
     covariance : of the parameters (covariance parameters, beta), beta in the frame's units
     prior_derivatives : function of z and n, derivatives of ``z'Tz`` in the covariance parameters,
-    (n, parameters)
+        (n, parameters)
     """
 
     state: object
@@ -138,10 +136,8 @@ class Uncertainty:
 
     def estimates(self, rows):
         """The predictions of :class:`Linearised` rows with their derivatives."""
-        new = [
-            np.where((code < 0)[:, None], v, 0.0)
-            for v, code in zip(rows.z, rows.codes, strict=True)
-        ]
+        levels = zip(rows.z, rows.codes, strict=True)
+        new = [np.where((code < 0)[:, None], v, 0.0) for v, code in levels]
         along_covariances = rows.bend[:, None] * self.prior_derivatives(new, len(rows))
         effects = self._along_effects(rows)
         along_beta = rows.slope[:, None] * rows.x
@@ -152,9 +148,8 @@ class Uncertainty:
     def _along_effects(self, rows):
         if not rows.z:
             return sparse.csr_matrix((len(rows), 0))
-        return _sparse_rows(
-            self.state.objective.plan, [rows.slope[:, None] * v for v in rows.z], rows.codes
-        )
+        z = [rows.slope[:, None] * v for v in rows.z]
+        return _sparse_rows(self.state.objective.plan, z, rows.codes)
 
     @cached_property
     def _B(self):
@@ -167,26 +162,22 @@ class Uncertainty:
         """
 
         def summed(part):
-            return combination(*[self.estimates(table[part]) for table in tables]).combined(
-                weights[:, part]
-            )
+            estimates = [self.estimates(table[part]) for table in tables]
+            return combination(*estimates).combined(weights[:, part])
 
         return reduce(add, map(summed, tables[0].chunks()))
 
     def row_variances(self, rows):
         """Variance of every prediction."""
-        return np.concatenate(
-            [self.variances(self.estimates(rows[part])) for part in rows.chunks()] or [np.zeros(0)]
-        )
+        parts = [self.variances(self.estimates(rows[part])) for part in rows.chunks()]
+        return np.concatenate(parts or [np.zeros(0)])
 
     def variances(self, estimates):
+        """Variance of each."""
         g = estimates.parameters
-        posterior = sum(
-            (_row_products(*pair) for pair in self._taken(estimates.effects)), start=0.0
-        )
-        return np.maximum(
-            self.scale * posterior + np.einsum("np,pr,nr->n", g, self.covariance, g), 0.0
-        )
+        parts = (_row_products(*pair) for pair in self._taken(estimates.effects))
+        known = np.einsum("np,pr,nr->n", g, self.covariance, g)
+        return np.maximum(self.scale * sum(parts, start=0.0) + known, 0.0)
 
     def covariances(self, estimates):
         """Covariance matrix of all of them."""
@@ -204,9 +195,9 @@ def error_variances(state, x, z, codes, *, prior=True):
     ``x`` (n, p) and ``z`` (per factor (n, q)) are pool columns, ``codes`` per factor the levels, -1
     for new ones, which count with their prior covariance if ``prior``.
     """
-    out = Uncertainty(state, 1.0, state.fixed.covariance).row_variances(
-        linear(np.zeros(len(x)), x, z, codes)
-    )
+    n = len(x)
+    rows = Linearised(np.zeros(n), np.ones(n), np.zeros(n), x, z, codes)
+    out = Uncertainty(state, 1.0, state.fixed.covariance).row_variances(rows)
     return out + prior_variances(state.elimination.T, z, codes) if prior and z else out
 
 
@@ -249,8 +240,8 @@ def _taken(elimination, Z):
         if f in elimination.C:
             level_major = (np.arange(m)[:, None] + m * np.arange(q)).ravel()
             Z = Z - taken @ elimination.C[f][level_major]
-    if plan.layout.dense:
-        half = elimination.whiten(Z[:, plan.layout.dense_start :].toarray().T).T
+    if elimination.dense is not None:
+        half = elimination.dense.whiten(Z[:, plan.layout.dense_start :].toarray().T).T
         yield half, half
 
 

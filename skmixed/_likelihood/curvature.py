@@ -6,36 +6,41 @@ from functools import cached_property
 
 import numpy as np
 
-from .._algebra.levels import inner_products, multiply_levels, sandwich
-from .._algebra.packed import halves, pair_traces, unpack
+from .._algebra.levels import (
+    complement,
+    congruence,
+    inner_products,
+    multiply_levels,
+    symmetric_congruence,
+)
+from .._algebra.packed import halves, pair_traces
 from .linear import working_variates
 
 
 class AverageInformation:
-    """Half the sum of expected and observed second derivatives of the working linear model, sigma^2
-    = 1.
+    """Half the sum of expected and observed second derivatives of the working linear model,
+    sigma^2 being one.
 
     With the working variates ``f_a = Z E_a s`` they are ``[f X]'V^-1[f X]``, twice that for beta;
     and the scores of the levels, which are ``T^-1 b``, change by ``-Z'V^-1[f X]``.
     """
 
-    def __init__(self, block):
-        rows = block.rows
-        w = block.point.weight
-        plan = block.elimination.plan
-        H = working_variates(block.mode.scores)
-        AH = plan.multiply(H)
-        WX = rows.level_fixed(w)
-        _, F, explained = block.elimination.solve(
-            [np.hstack(pair) for pair in zip(AH, WX, strict=True)]
-        )
+    def __init__(self, part):
+        w = part.point.weight
+        WX = part.rows.level_fixed(w)
+        H = working_variates(part.modes.scores)
+        AH = part.elimination.plan.multiply(H)
+        columns = [np.hstack(pair) for pair in zip(AH, WX, strict=True)]
+        _, F, explained = part.elimination.solve(columns)
         own = sum(inner_products(h, ah) for h, ah in zip(H, AH, strict=True))
         crossed = sum(inner_products(h, wx) for h, wx in zip(H, WX, strict=True))
-        self._information = np.block([[own, crossed], [crossed.T, rows.fixed_gram(w)]]) - explained
+        table = np.block([[own, crossed], [crossed.T, part.rows.fixed_gram(w)]])
+        self._information = table - explained
         self._n_packed = len(own)
         self.s_dot = [-f for f in F]
 
     def total(self):
+        """The matrix of all parameters."""
         H = self._information.copy()
         H[self._n_packed :, self._n_packed :] *= 2.0
         return H
@@ -49,28 +54,29 @@ class ExactHessian:
 
         b_i = K'E_i s - MZ'W e_i,    s_i = -Z'W eta_i,    A_i = sum w' eta_i zz',
 
-        d_ij = 2 e_i'W eta_j - 2 s'E_i s_j + sum (w''v - w' z'a) eta_i eta_j + tr(K A_j K'E_i) +
-        tr(K A_i K'E_j)
-               - tr(N E_i N E_j) - tr(M A_i M A_j) + tau'(E_i s_j + E_j s_i).
+        d_ij = 2 e_i'W eta_j - 2 s'E_i s_j + sum (w''v - w' z'a) eta_i eta_j
+               + tr(K A_j K'E_i) + tr(K A_i K'E_j) - tr(N E_i N E_j) - tr(M A_i M A_j)
+               + tau'(E_i s_j + E_j s_i).
     """
 
-    def __init__(self, block):
-        self.rows = block.rows
-        self.point = block.point
-        (self.s,), (self.a,), (self.tau,) = block.mode.scores, *block._response
-        (self.N,), (self.M,) = block.elimination.precisions()
-        (self.A,) = block.elimination.plan.blocks
-        self.v = block._skewed[0]
-        self.q = len(self.s)
+    def __init__(self, part):
+        self.rows = part.rows
+        self.point = part.point
+        (self.s,) = part.modes.scores
+        (self.a,), (self.tau,) = part.response
+        (self.N,) = part.posterior.precisions
+        (self.M,) = part.posterior.covariances
+        (self.A,) = part.elimination.plan.blocks
+        self.v = part.skewed[0]
         self.n_packed = len(self.A)
-        self.p = self.rows.x.shape[1]
         self.w = self.point.weight
         (self.U,) = self.rows.level_fixed(self.w)
         self._differentiate()
 
     def _differentiate(self):
-        """``E_i s`` and the derivatives of the modes and scores in every direction, (q,
-        directions, m).
+        """``E_i s`` and the derivatives of the modes and scores in every direction.
+
+        All are (q, directions, m).
         """
         (self.Es,) = working_variates([self.s])
         moved = self.Es - multiply_levels(self.M, multiply_levels(self.A, self.Es))
@@ -79,11 +85,11 @@ class ExactHessian:
 
     def _padded(self, columns):
         """Zero columns for the directions of T before those of beta."""
-        return np.concatenate(
-            [np.zeros((len(columns), self.n_packed, columns.shape[2])), columns], axis=1
-        )
+        zeros = np.zeros((len(columns), self.n_packed, columns.shape[2]))
+        return np.concatenate([zeros, columns], axis=1)
 
     def total(self):
+        """The matrix of all parameters."""
         H = self._through_predictor()
         along_T = self._along_T()
         H[: self.n_packed] += along_T
@@ -107,25 +113,18 @@ class ExactHessian:
     def _A_dot(self):
         """Changes of A, packed (K, directions, m)."""
         with_x, with_z = self.rows.moments(self.point.skew)
-        return self._padded(with_x) + sum(with_z[:, r, None] * self.b[r] for r in range(self.q))
+        through_modes = sum(with_z[:, r, None] * b for r, b in enumerate(self.b))
+        return self._padded(with_x) + through_modes
 
     def _along_T(self):
         """``tr(K A_j K'E_i) + tau'E_i s_j``: rows are directions of T, columns all."""
-        A = unpack(self.A, self.q)
-        M = unpack(self.M, self.q)
-        K = [
-            [(r == c) - sum(A[r][k] * M[k][c] for k in range(self.q)) for c in range(self.q)]
-            for r in range(self.q)
-        ]
-        changed = sandwich(K, unpack(self._A_dot, self.q), self.q)
-        sums = np.array([entry.sum(axis=-1) for entry in changed]) * (2.0 * halves(self.q))[:, None]
+        changed = congruence(complement(self.A, self.M), self._A_dot)
+        sums = changed.sum(axis=-1) * (2.0 * halves(len(self.s)))[:, None]
         return sums + inner_products(*working_variates([self.tau]), self.s_dot[0])
 
     def _changed_precision(self):
         """``tr(M A_i M A_j)``."""
-        M = unpack(self.M, self.q)
-        inner = sandwich(M, unpack(self._A_dot, self.q), self.q)
-        weights = 2.0 * halves(self.q)
-        return sum(
-            w * left @ right.T for w, left, right in zip(weights, self._A_dot, inner, strict=True)
-        )
+        changed = symmetric_congruence(self.M, self._A_dot)
+        weights = 2.0 * halves(len(self.s))
+        parts = zip(weights, self._A_dot, changed, strict=True)
+        return sum(w * left @ right.T for w, left, right in parts)

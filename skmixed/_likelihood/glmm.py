@@ -2,78 +2,92 @@
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from typing import Protocol, Self
 
 import numpy as np
 
 from .._algebra.packed import pack
 from .._algebra.plan import Plan
 from .._model.covariances import flat
+from .._model.families import Family
+from .._sums.blocks import RowBlock
+from .laplace import LaplacePart
 from .linear import Unattainable
-from .modes import Guess, Mode
+from .modes import Density, Guess, Modes, climb
 
-LARGEST_VARIANCE = (
-    1e4  # on the scale of the linear predictor: odds differ by e^100 between typical levels
-)
+LARGEST_VARIANCE = 1e4  # of a linear predictor: odds of typical levels differ by e^100
 PERFECT = 1e-5  # share of the deviance of a constant mean below which nothing is left to predict
 
 
+class Integration(Protocol):
+    """How the effects are integrated out."""
+
+    points: int  # per dimension
+    exact: bool  # whether second derivatives can be
+
+    def root(self, f: int, T: np.ndarray) -> np.ndarray:
+        """A root of the covariance of factor f."""
+
+    def part(self, modes: Modes) -> LaplacePart:
+        """Value and derivatives of a block of rows at its modes."""
+
+
+@dataclass(frozen=True, eq=False)
 class GlmmDeviance:
     """``-2 log L`` of a generalised linear mixed model as a function of T (one matrix per factor)
     and beta.
     """
 
-    def __init__(self, blocks, family, integration):
-        self.blocks = blocks
-        self.family = family
-        self.integration = integration
-        self.plans = [Plan(block.pattern) for block in blocks]
-        self.n = sum(block.n for block in blocks)
-        self.null_deviance = _null_deviance(blocks, family, self.n)
+    blocks: Sequence[RowBlock]
+    family: Family
+    integration: Integration
+    plans: Sequence[Plan]
+
+    @classmethod
+    def of(cls, blocks, family, integration) -> Self:
+        """The deviance of some blocks of rows."""
+        return cls(blocks, family, integration, [Plan(block.pattern) for block in blocks])
+
+    @cached_property
+    def n(self):
+        """Number of observations."""
+        return sum(block.n for block in self.blocks)
 
     @property
     def levels(self):
         """Number of levels of every factor."""
-        return [
-            sum(parts) for parts in zip(*(plan.cross.levels for plan in self.plans), strict=True)
-        ]
+        each = zip(*(plan.cross.levels for plan in self.plans), strict=True)
+        return [sum(parts) for parts in each]
 
-    def __call__(self, point, near=None):
-        """The model at ``point``; ``near`` holds per block a :class:`Guess` to start from.
+    @cached_property
+    def saturated(self):
+        """``2 l`` of rows that are predicted perfectly."""
+        return sum(2.0 * self.family.saturated(block.y, block.m) for block in self.blocks)
+
+    @cached_property
+    def null_deviance(self):
+        """That of the common mean of all rows, from the saturated one on."""
+        mean = sum(np.sum(block.m * block.y) for block in self.blocks) / self.n
+        eta = self.family.link(mean)
+        rows = (self.family.at(np.full(len(b.y), eta), b.y, b.m) for b in self.blocks)
+        return sum(-2.0 * np.sum(row.loglik) for row in rows) + self.saturated
+
+    def __call__(self, point, near: Sequence[Guess] | None = None):
+        """The model at ``point``; ``near`` holds per block a guess to start from.
 
         Where the variances leave all bounds or a mode is out of reach, the deviance is infinite.
         """
         *T, beta = point
-        if not all(np.all(np.abs(t) <= LARGEST_VARIANCE) for t in T) or not np.all(
-            np.isfinite(beta)
-        ):
+        is_bounded = all(np.all(np.abs(t) <= LARGEST_VARIANCE) for t in T)
+        if not is_bounded or not np.all(np.isfinite(beta)):
             return Unattainable()
         try:
             return GlmmState(self, T, beta, near)
         except np.linalg.LinAlgError:
             return Unattainable()
-
-    def with_response(self, y):
-        """The deviance of other responses, block after block."""
-        other = copy(self)
-        ends = np.cumsum([0] + [len(block.y) for block in self.blocks])
-        other.blocks = [
-            replace(b, y=y[lo:hi]) for b, (lo, hi) in zip(self.blocks, pairwise(ends), strict=True)
-        ]
-        other.null_deviance = _null_deviance(other.blocks, other.family, other.n)
-        return other
-
-
-def _null_deviance(blocks, family, n):
-    """``-2 l`` at the common mean of all rows."""
-    eta = family.link(sum(np.sum(block.m * block.y) for block in blocks) / n)
-    return sum(
-        -2.0 * np.sum(family.at(np.full(len(block.y), eta), block.y, block.m).loglik)
-        for block in blocks
-    )
 
 
 class GlmmState:
@@ -82,48 +96,49 @@ class GlmmState:
     Parameters are ordered as (packed T of all factors, beta).
     """
 
-    def __init__(self, objective, T, beta, near=None):
+    def __init__(self, objective: GlmmDeviance, T, beta, near=None):
         self.objective = objective
         self.T = T
         self.beta = beta
         integration = objective.integration
         self.roots = [integration.root(f, t) for f, t in enumerate(T)]
         near = near or [Guess.zero(plan) for plan in objective.plans]
-        parts = zip(objective.blocks, objective.plans, near, strict=True)
-        modes = [
-            Mode(rows, plan, objective.family, T, self.roots, beta, guess)
-            for rows, plan, guess in parts
+        self.parts = [
+            integration.part(climb(density, guess))
+            for density, guess in zip(self._densities(), near, strict=True)
         ]
-        self.blocks = [integration.block(mode) for mode in modes]
         if not np.isfinite(self.value):
             raise np.linalg.LinAlgError("the deviance overflows")
+
+    def _densities(self):
+        o = self.objective
+        for rows, plan in zip(o.blocks, o.plans, strict=True):
+            yield Density(rows, plan, o.family, self.T, self.roots, self.beta)
 
     def at(self, point):
         """The same model at another point, its modes searched for from where their derivatives
         lead.
         """
         change = flat(point) - flat([*self.T, self.beta])
-        return self.objective(
-            point, [Guess(block.moved_modes(change), block.elimination) for block in self.blocks]
-        )
+        return self.objective(point, [part.guess(change) for part in self.parts])
 
     @property
     def exact(self):
         """Whether ``hessian`` is exact."""
-        return self.objective.integration.exact and all(
-            block.mode.rows.is_separable for block in self.blocks
-        )
+        is_separable = all(part.rows.is_separable for part in self.parts)
+        return self.objective.integration.exact and is_separable
 
     @property
     def degenerate(self):
         """Whether the rows are predicted perfectly, so that the search would go on for ever."""
-        left = -2.0 * sum(np.sum(block.point.loglik) for block in self.blocks)
+        left = -2.0 * sum(np.sum(part.point.loglik) for part in self.parts)
+        left = left + self.objective.saturated
         return left < PERFECT * self.objective.null_deviance
 
     @cached_property
     def value(self):
         """The deviance."""
-        return float(sum(block.value for block in self.blocks))
+        return float(sum(part.value for part in self.parts))
 
     @property
     def noise(self):
@@ -133,26 +148,22 @@ class GlmmState:
     @cached_property
     def gradient(self):
         """``dd / dT_f``, one symmetric matrix per factor."""
-        return tuple(
-            sum(parts) for parts in zip(*(block.gradient for block in self.blocks), strict=True)
-        )
+        each = zip(*(part.gradient for part in self.parts), strict=True)
+        return tuple(sum(parts) for parts in each)
 
     @cached_property
     def slope(self):
         """The gradient in all parameters, that of T packed."""
-        return np.concatenate(
-            [pack(self.gradient), sum(block.beta_gradient for block in self.blocks)]
-        )
+        along_beta = sum(part.beta_gradient for part in self.parts)
+        return np.concatenate([pack(self.gradient), along_beta])
 
     @cached_property
     def hessian(self):
         """Second derivatives, or the average information of the working model."""
-        return sum(block.hessian for block in self.blocks)
+        return sum(part.hessian for part in self.parts)
 
     @property
     def effects(self):
         """Conditional modes per factor, (q_f, m_f)."""
-        return [
-            np.concatenate(parts, axis=1)
-            for parts in zip(*(block.mode.b for block in self.blocks), strict=True)
-        ]
+        each = zip(*(part.modes.b for part in self.parts), strict=True)
+        return [np.concatenate(parts, axis=1) for parts in each]

@@ -24,8 +24,10 @@ from functools import cached_property
 import numpy as np
 
 from .._algebra.packed import packed_index
+from .._algebra.posterior import Posterior
 from .._algebra.roots import pivoted_root
 from .curvature import AverageInformation, ExactHessian
+from .modes import Guess, Modes
 
 
 class Laplace:
@@ -38,73 +40,76 @@ class Laplace:
         """A root of T."""
         return pivoted_root(T)[0]
 
-    def block(self, mode):
-        """Value and derivatives of a block of rows at its mode."""
-        return LaplacePart(mode)
+    def part(self, modes):
+        """Value and derivatives of a block of rows at its modes."""
+        return LaplacePart(modes)
 
 
 class LaplacePart:
     """Contribution of one block of rows to the Laplace deviance and its derivatives."""
 
-    def __init__(self, mode):
-        self.mode = mode
-        self.rows = mode.rows
-        self.point = mode.point
-        self.elimination = mode.elimination
+    def __init__(self, modes: Modes):
+        self.modes = modes
+        self.rows = modes.rows
+        self.point = modes.point
+        self.elimination = modes.elimination
 
     @property
     def value(self):
-        return np.sum(self.mode.penalised) + self.elimination.log_determinant
+        return np.sum(self.modes.penalised) + self.elimination.log_determinant
 
     @cached_property
-    def _shared(self):
-        return self.elimination.pair_covariances() if self.rows.pairs else {}
+    def posterior(self):
+        """Blocks of the covariance of the effects around their modes."""
+        return Posterior(self.elimination)
 
     @cached_property
-    def _skewed(self):
+    def skewed(self):
         """``v`` and ``w'v``."""
-        v = self.rows.quadratic_forms(self.elimination.precisions()[1], self._shared)
+        shared = self.posterior.pairs() if self.rows.pairs else {}
+        v = self.rows.quadratic_forms(self.posterior.covariances, shared)
         return v, self.point.skew * v
 
     @cached_property
-    def _response(self):
+    def response(self):
         """``a = Mt`` and ``tau = Kt``: how the modes answer the log-determinant."""
-        a, tau, _ = self.elimination.solve(
-            [t[:, None] for t in self.rows.level_sums(self._skewed[1])]
-        )
+        t = self.rows.level_sums(self.skewed[1])
+        a, tau, _ = self.elimination.solve([part[:, None] for part in t])
         return [x[:, 0] for x in a], [x[:, 0] for x in tau]
+
+    @property
+    def _level_parts(self):
+        """``N``, s and tau of every factor."""
+        tau = self.response[1]
+        return zip(self.posterior.precisions, self.modes.scores, tau, strict=True)
 
     @cached_property
     def gradient(self):
         """``dd / dT_f``, one symmetric matrix per factor."""
-        return self._laplace_gradient()
+        return self.laplace_gradient()
 
-    def _laplace_gradient(self):
+    def laplace_gradient(self):
+        """That of the Laplace deviance."""
         found = []
-        for N, s, tau in zip(
-            self.elimination.precisions()[0], self.mode.scores, self._response[1], strict=True
-        ):
+        for N, s, tau in self._level_parts:
             crossed = tau @ s.T
             found.append(N.sum(axis=1)[packed_index(len(s))] - s @ s.T + (crossed + crossed.T) / 2)
         return found
 
     def level_gradients(self):
         """The summands of :attr:`gradient`, (q_f, q_f, m_f) per factor."""
-        parts = zip(
-            self.elimination.precisions()[0], self.mode.scores, self._response[1], strict=True
-        )
-        return [level_gradient(N, s, tau) for N, s, tau in parts]
+        return [_level_gradient(*part) for part in self._level_parts]
 
     @cached_property
     def beta_gradient(self):
-        return self.rows.fixed_sums(self.row_gradients())
+        """``dd / dbeta``."""
+        return self.rows.x_sums(self.row_gradients())
 
     def row_gradients(self):
         """``dd / d eta`` of every row as far as beta is concerned, (n,)."""
-        a, _ = self._response
-        return (
-            self._skewed[1] - self.point.weight * self.rows.random_part(a) - 2.0 * self.point.score
-        )
+        a, _ = self.response
+        moved = self.point.weight * self.rows.random_part(a)
+        return self.skewed[1] - moved - 2.0 * self.point.score
 
     @cached_property
     def _curvature(self):
@@ -112,22 +117,22 @@ class LaplacePart:
 
     @cached_property
     def hessian(self):
+        """Second derivatives, or the average information of the working model."""
         return self._curvature.total()
 
-    def moved_modes(self, change):
-        """``T^-1 b`` per factor after a change of the parameters, to first order.
+    def guess(self, change):
+        """Where the modes are after a change of the parameters, to first order.
 
-        As they are if that is not known.
+        Where they are now if that is not known.
         """
         if "_curvature" not in vars(self):
-            return self.mode.c
-        return [
-            c + np.einsum("qdm,d->qm", s_dot, change)
-            for c, s_dot in zip(self.mode.c, self._curvature.s_dot, strict=True)
-        ]
+            return Guess(self.modes.c, self.elimination)
+        parts = zip(self.modes.c, self._curvature.s_dot, strict=True)
+        moved = [c + np.einsum("qdm,d->qm", s_dot, change) for c, s_dot in parts]
+        return Guess(moved, self.elimination)
 
 
-def level_gradient(N, s, tau):
+def _level_gradient(N, s, tau):
     """``N - ss' + (tau s' + s tau') / 2`` of every level."""
     crossed = tau[:, None] * s
     return N[packed_index(len(s))] - s[:, None] * s + (crossed + crossed.transpose(1, 0, 2)) / 2

@@ -16,8 +16,9 @@ Second derivatives are exact for a single factor and the average information oth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol, Self
 
 import numpy as np
 from scipy.linalg import lapack
@@ -35,18 +36,28 @@ from .._algebra.packed import (
     triangle_entries,
 )
 from .._algebra.plan import Plan
-from .._sums.crossprod import condensed
+from .._algebra.posterior import Posterior
+from .._sums.crossprod import CrossProducts, condensed
 
 #: the residual sum of squares is taken as zero below this share of the one without random effects
 ZERO_RESIDUAL = 1e-10
+LEAST_SHARE = 1e-3  # of that, below which its logarithm is not taken
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FixedEffects:
-    """Generalised least squares at one T."""
+    """Generalised least squares at one T.
 
-    S: np.ndarray  # [X y]'V^-1[X y]
-    chol: np.ndarray  # lower factor of S_XX
+    Attributes
+    ----------
+    S : ``[X y]'V^-1[X y]``
+    chol : lower factor of S_XX
+    beta : coefficients
+    r2 : residual sum of squares
+    """
+
+    S: np.ndarray
+    chol: np.ndarray
     beta: np.ndarray
     r2: float
 
@@ -81,35 +92,146 @@ class FixedEffects:
         return 2.0 * float(np.sum(np.log(np.diag(self.chol))))
 
 
-class ProfiledDeviance:
-    """``-2 log L`` of the linear mixed model with beta and sigma^2 profiled out, as a function of
-    T.
+class Scale(Protocol):
+    """What sigma^2 is: how the residual sum of squares r2 enters the deviance."""
 
-    ``reml`` is 1 for the restricted likelihood and 0 for the full one; it enters as a weight.
-    """
+    def criterion(self, r2: float, nu: float) -> float:
+        """What it adds to the deviance."""
 
-    def __init__(self, plan, reml):
-        cross = plan.cross
-        self.plan = plan
-        self.reml = float(reml)
-        self.n = cross.n
-        self.nu = max(cross.n - self.reml * cross.n_fixed, np.finfo(float).eps)
-        self.gram = cross.fixed_gram()
-        self.U = [cross.fixed_sums(f) for f in range(len(cross.sizes))]
-        self.least_r2 = ZERO_RESIDUAL * max(self.gram[-1, -1], ZERO_RESIDUAL * cross.n)
-
-    def criterion(self, r2):
-        """What the residual sum of squares adds to the deviance."""
-        return self.nu * (1.0 + np.log(2.0 * np.pi * r2 / self.nu))
-
-    def precision(self, r2):
+    def precision(self, r2: float, nu: float) -> float:
         """``1 / sigma^2``, the derivative of the criterion."""
-        return self.nu / r2
+
+    def profiled(self, r2: float) -> float:
+        """Share of the outer product of the tilts in the second derivatives."""
+
+
+class Profiled:
+    """Its best value for every T."""
+
+    def criterion(self, r2, nu):
+        return nu * (1.0 + np.log(2.0 * np.pi * r2 / nu))
+
+    def precision(self, r2, nu):
+        return nu / r2
 
     def profiled(self, r2):
-        """Share of the outer product of the tilts in the second derivatives: sigma^2 moves with
-        T."""
         return 1.0 / r2
+
+
+@dataclass(frozen=True)
+class Known:
+    """A given value."""
+
+    sigma2: float
+
+    def criterion(self, r2, nu):
+        return nu * np.log(2.0 * np.pi * self.sigma2) + r2 / self.sigma2
+
+    def precision(self, r2, nu):
+        return 1.0 / self.sigma2
+
+    def profiled(self, r2):
+        return 0.0
+
+
+class Working:
+    """One, up to a constant: in the working model of a generalised linear mixed model."""
+
+    def criterion(self, r2, nu):
+        return r2
+
+    def precision(self, r2, nu):
+        return 1.0
+
+    def profiled(self, r2):
+        return 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class ProfiledDeviance:
+    """``-2 log L`` of the linear mixed model with beta profiled out, as a function of T.
+
+    Attributes
+    ----------
+    plan : of the elimination
+    gram : ``[X y]'W[X y]``
+    U : per factor ``Z_f'W[X y]``, (q_f, p + 1, m_f); empty without random effects
+    n : number of observations
+    reml : 1 for the restricted likelihood and 0 for the full one: a weight
+    nu : ``n - p`` or n
+    least_r2 : residual sum of squares that counts as zero
+    scale : what sigma^2 is
+    """
+
+    plan: Plan
+    gram: np.ndarray
+    U: tuple[np.ndarray, ...]
+    n: float
+    reml: float
+    nu: float
+    least_r2: float
+    scale: Scale
+
+    @classmethod
+    def of(cls, plan: Plan, reml: bool) -> Self:
+        """The likelihood of the plan's cross-products."""
+        cross = plan.cross
+        gram = cross.fixed_gram()
+        return cls(
+            plan=plan,
+            gram=gram,
+            U=_right_hand_sides(cross),
+            n=cross.n,
+            reml=float(reml),
+            nu=max(cross.n - reml * cross.n_fixed, np.finfo(float).eps),
+            least_r2=ZERO_RESIDUAL * max(gram[-1, -1], ZERO_RESIDUAL * cross.n),
+            scale=Profiled(),
+        )
+
+    @classmethod
+    def working(cls, plan: Plan, cross: CrossProducts) -> Self:
+        """The likelihood of working cross-products, sigma^2 being one."""
+        return cls(
+            plan=plan,
+            gram=cross.fixed_gram(),
+            U=_right_hand_sides(cross),
+            n=cross.n,
+            reml=0.0,
+            nu=cross.n,
+            least_r2=0.0,
+            scale=Working(),
+        )
+
+    def at_scale(self, sigma2: float) -> Self:
+        """The same with sigma^2 known."""
+        return replace(self, scale=Known(sigma2))
+
+    def without_effects(self) -> Self:
+        """The same fixed effects alone."""
+        return replace(self, U=())
+
+    def unrestricted(self) -> Self:
+        """The full likelihood of the same sums."""
+        return replace(self, reml=0.0, nu=self.n)
+
+    def pinned(self, columns: np.ndarray) -> Self:
+        """The full likelihood of other columns and another response: combinations of ``[X y]``."""
+        U = (np.einsum("qcm,cd->qdm", U, columns) for U in self.U)
+        return replace(
+            self,
+            gram=columns.T @ self.gram @ columns,
+            U=tuple(map(np.ascontiguousarray, U)),
+            reml=0.0,
+            nu=self.n,
+        )
+
+    def condensed(self) -> Self:
+        """The same function of T from as few levels as it takes.
+
+        The very same where that is all of them.
+        """
+        fewer = condensed(self.plan.cross)
+        return self if fewer is None else ProfiledDeviance.of(Plan(fewer), bool(self.reml))
 
     def __call__(self, T):
         """The model at T (one matrix per factor): its deviance, and derivatives when asked for.
@@ -122,37 +244,9 @@ class ProfiledDeviance:
         except np.linalg.LinAlgError:
             return Unattainable()
 
-    def condensed(self):
-        """The same function of T from as few levels as it takes.
 
-        The very same where that is all of them.
-        """
-        fewer = condensed(self.plan.cross)
-        return self if fewer is None else ProfiledDeviance(Plan(fewer), self.reml)
-
-
-class WorkingDeviance(ProfiledDeviance):
-    """The same with sigma^2 = 1 known, up to a constant: the working model of a generalised linear
-    mixed model.
-    """
-
-    def __init__(self, plan, cross):
-        self.plan = plan
-        self.reml = 0.0
-        self.nu = cross.n
-        self.gram = cross.fixed_gram()
-        self.U = [cross.fixed_sums(f) for f in range(len(cross.sizes))]
-        self.n = cross.n
-        self.least_r2 = 0.0
-
-    def criterion(self, r2):
-        return r2
-
-    def precision(self, r2):
-        return 1.0
-
-    def profiled(self, r2):
-        return 0.0
+def _right_hand_sides(cross):
+    return tuple(cross.x_sums(f) for f in range(len(cross.sizes)))
 
 
 class Unattainable:
@@ -168,20 +262,23 @@ class LinearState:
     only.
     """
 
-    def __init__(self, objective, T):
+    def __init__(self, objective: ProfiledDeviance, T):
         self.objective = objective
         self.elimination = Elimination(objective.plan, T) if objective.U else None
-        self.B, self.F, explained = (
-            self.elimination.solve(objective.U) if objective.U else ([], [], 0.0)
-        )
+        self.B, self.F, explained = self._solution()
         S = objective.gram - explained
         if not np.all(np.isfinite(S)):
             raise np.linalg.LinAlgError("sums of squares overflow")
         self.fixed = FixedEffects.from_sums((S + S.T) / 2)
 
+    def _solution(self):
+        if self.elimination is None:
+            return [], [], 0.0
+        return self.elimination.solve(self.objective.U)
+
     @property
     def r2(self):
-        return max(self.fixed.r2, 1e-3 * self.objective.least_r2)
+        return max(self.fixed.r2, LEAST_SHARE * self.objective.least_r2)
 
     @property
     def log_determinant(self):
@@ -191,16 +288,17 @@ class LinearState:
     def value(self):
         """The deviance."""
         o = self.objective
-        return self.log_determinant + o.reml * self.fixed.log_determinant + o.criterion(self.r2)
+        criterion = o.scale.criterion(self.r2, o.nu)
+        return self.log_determinant + o.reml * self.fixed.log_determinant + criterion
 
     @property
     def sigma2(self):
         return max(self.fixed.r2, 0.0) / self.objective.nu
 
     @cached_property
-    def precisions(self):
+    def posterior(self):
         """Packed ``N_l`` and posterior covariance blocks per factor."""
-        return self.elimination.precisions()
+        return Posterior(self.elimination)
 
     @cached_property
     def effects(self):
@@ -215,12 +313,24 @@ class LinearState:
     @cached_property
     def parts(self):
         """Per factor, the sums over levels that the derivatives are made of."""
-        return [FactorSums(self, f) for f in range(len(self.F))]
+        counts = self.objective.plan.cross.counts
+        contrast = self.fixed.contrast
+        precisions = self.posterior.precisions if self.F else []
+        return [FactorSums(N, F, contrast, counts) for N, F in zip(precisions, self.F, strict=True)]
 
     @property
+    def precision(self):
+        """``1 / sigma^2``."""
+        return self.objective.scale.precision(self.r2, self.objective.nu)
+
+    @cached_property
     def gradient(self):
         """``D_f``, one symmetric q_f x q_f matrix per factor."""
-        return tuple(part.gradient for part in self.parts)
+        reml = self.objective.reml
+        C = self.fixed.covariance
+        return tuple(
+            part.N_sum - reml * part.along(C) - self.precision * part.gg_sum for part in self.parts
+        )
 
     @property
     def slope(self):
@@ -254,20 +364,18 @@ class LinearState:
     @cached_property
     def hessian(self):
         """Second derivatives in packed coordinates."""
-        ratio = self.objective.precision(self.r2)
-        outer = self.objective.profiled(self.r2) * np.outer(self.tilt, self.tilt)
-        quadratic = self._quadratic_single() if self.exact else self._quadratic()
-        if self.exact:
-            return ratio * (2.0 * quadratic - outer) - self.trace_products()
-        return ratio * (quadratic - outer)
+        outer = self.objective.scale.profiled(self.r2) * np.outer(self.tilt, self.tilt)
+        if not self.exact:
+            return self.precision * (self._quadratic() - outer)
+        return self.precision * (2.0 * self._quadratic_single() - outer) - self.trace_products()
 
     def _quadratic_single(self):
         """``y'P V_a P V_b P y`` for a single factor: ``sum_l g'E_a N E_b g`` less the part along
-        X."""
+        X.
+        """
         (part,) = self.parts
-        return (
-            pair_traces(part.gg @ part.N.T) - part.along_x.T @ self.fixed.covariance @ part.along_x
-        )
+        shared = part.along_x.T @ self.fixed.covariance @ part.along_x
+        return pair_traces(packed_outer(self.scores[0][:, None, :]) @ part.N.T) - shared
 
     def _quadratic(self):
         """The same for several factors: the working variates ``f_a = Z E_a g`` go through one more
@@ -283,9 +391,9 @@ class LinearState:
         traces = pair_traces(part.N_counted @ part.N.T)
         if not self.objective.reml or not len(self.fixed.beta):
             return traces
-        crossed = pair_traces(part.along_c @ part.N.T)
-        Phi = part.sandwiches
-        CPhi = np.einsum("pr,krs->kps", self.fixed.covariance, Phi)
+        FCF = packed_outer(self.fixed.half_inverse @ self.F[0][:, :-1])
+        crossed = pair_traces(FCF @ part.N.T)
+        CPhi = np.einsum("pr,krs->kps", self.fixed.covariance, part.sandwiches)
         return traces - crossed - crossed.T + np.einsum("kps,lsp->kl", CPhi, CPhi)
 
 
@@ -295,7 +403,7 @@ def average_information(elimination, scores):
     """
     H = working_variates(scores)
     AH = elimination.plan.multiply(H)
-    _, _, explained = elimination.reduce(AH)
+    explained = elimination.reduce(AH).explained
     return sum(inner_products(h, ah) for h, ah in zip(H, AH, strict=True)) - explained
 
 
@@ -313,30 +421,31 @@ def working_variates(scores):
 
 
 class FactorSums:
-    """Sums over the levels of one factor that the derivatives are made of."""
+    """Sums over the levels of one factor that the derivatives are made of.
 
-    def __init__(self, state, f):
-        self.state = state
-        self.N = state.precisions[0][f]
-        counts = state.objective.plan.cross.counts
-        self.N_counted = self.N if counts is None else self.N * counts
-        self.F = state.F[f]
-        self.q, columns, levels = self.F.shape
-        flat = self.F.reshape(-1, levels)
+    ``N`` is packed, ``F = Z'V^-1[X y]`` (q, p + 1, m), and residuals are ``[X y] contrast``.
+    """
+
+    def __init__(self, N, F, contrast, counts):
+        self.N = N
+        self.N_counted = N if counts is None else N * counts
+        self.contrast = contrast
+        self.q, columns, levels = F.shape
+        flat = F.reshape(-1, levels)
         self.outer = (flat @ flat.T).reshape(self.q, columns, self.q, columns)
-        self.contrast = state.fixed.contrast
-        self.scores = state.scores[f]
 
-    @cached_property
-    def gradient(self):
-        o = self.state.objective
-        C = self.state.fixed.covariance
-        N = self.N_counted.sum(axis=1)[packed_index(self.q)]
-        fixed = np.einsum("apbr,pr->ab", self.outer[:, :-1, :, :-1], C)
-        return N - o.reml * fixed - o.precision(self.state.r2) * self.gg_sum
+    @property
+    def N_sum(self):
+        """``sum_l N_l``."""
+        return self.N_counted.sum(axis=1)[packed_index(self.q)]
+
+    def along(self, C):
+        """``sum_l F_l C F_l'`` over the columns of X."""
+        return np.einsum("apbr,pr->ab", self.outer[:, :-1, :, :-1], C)
 
     @cached_property
     def gg_sum(self):
+        """``sum_l g_l g_l'``."""
         return np.einsum("apbr,p,r->ab", self.outer, self.contrast, self.contrast)
 
     @cached_property
@@ -355,13 +464,3 @@ class FactorSums:
         """``Phi_a = sum_l F_l'E_a F_l``, (K, p, p)."""
         inner = self.outer[:, :-1, :, :-1].transpose(1, 3, 0, 2)
         return symmetric_directions(inner).transpose(2, 0, 1)
-
-    @cached_property
-    def gg(self):
-        """Packed ``g_l g_l'``."""
-        return packed_outer(self.scores[:, None, :])
-
-    @cached_property
-    def along_c(self):
-        """Packed ``F_l C F_l'``."""
-        return packed_outer(self.state.fixed.half_inverse @ self.F[:, :-1])

@@ -1,26 +1,41 @@
-"""Conditional modes of the random effects of a block of rows."""
+"""Conditional modes of the random effects of a block of rows.
+
+With ``eta = X beta + Z b`` the mode b maximises ``l(eta) - b'T^-1 b / 2``.  Modes are kept as ``b``
+and as ``c = T^-1 b``, which is finite for a singular T; the penalty ``b'T^-1 b`` is ``b'c``.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from .._algebra.elimination import Elimination
+from .._algebra.plan import Plan
+from .._model.families import Family, RowValues
+from .._sums.blocks import RowBlock
 
-MODE_TOLERANCE = (
-    1e-9  # decrement before a last Newton step; its square before one that is not quadratic
-)
+MODE_TOLERANCE = 1e-9  # decrement before a last step; its square before one that is not Newton's
 MAX_MODE_STEPS = 200
 MAX_HALVINGS = 30
+ROUNDING = 1e-9  # rise of a part's penalised deviance, as a share of it, that is rounding
+LEAST_ROUNDING = 1e-12
 REUSE = 0.05  # a factorisation is kept while it reduces the decrement to this share
 
 
 class Guess(NamedTuple):
-    """Where the search for the modes of a block starts."""
+    """Where the search for the modes of a block starts.
 
-    c: list  # T^-1 b per factor
-    elimination: Elimination | None = None  # a factorisation nearby, for the first steps
+    Attributes
+    ----------
+    c : T^-1 b per factor
+    elimination : a factorisation nearby, for the first steps
+    """
+
+    c: list
+    elimination: Elimination | None = None
 
     @classmethod
     def zero(cls, plan):
@@ -30,103 +45,139 @@ class Guess(NamedTuple):
         )
 
 
-class Mode:
-    """The conditional modes of one block of rows, and the rows there.
+@dataclass(frozen=True, eq=False)
+class Density:
+    """The conditional density of the effects of one block of rows, given T and beta.
 
-    The modes are kept as ``b`` and as ``c = T^-1 b``, which is finite for a singular T; the penalty
-    ``b'T^-1 b`` is ``b'c``.
+    Attributes
+    ----------
+    rows, plan, family : the block, its elimination, and the distribution of its responses
+    T, roots : covariances per factor, and roots of them
+    beta : coefficients
     """
 
-    def __init__(self, rows, plan, family, T, roots, beta, guess):
-        self.rows = rows
-        self.plan = plan
-        self.family = family
-        self.T = T
-        self.roots = roots
-        self.fixed = rows.x @ beta
-        self._move(guess.c)
-        self._climb(None if rows.is_separable else guess.elimination)
-        self.elimination = self._factored()
+    rows: RowBlock
+    plan: Plan
+    family: Family
+    T: list
+    roots: list
+    beta: np.ndarray
 
-    def _move(self, c):
-        self.c = c
-        self.b = [t @ part for t, part in zip(self.T, c, strict=True)]
-        self._evaluate()
+    @cached_property
+    def fixed(self):
+        """``X beta``."""
+        return self.rows.x @ self.beta
 
-    def _evaluate(self):
-        """The family at the current effects, and the penalised deviance of every part that is
-        maximised on its own.
-        """
-        self.point = self.at(self.b)
-        self.penalised = self.rows.by_part(
-            -2.0 * self.point.loglik, [b * c for b, c in zip(self.b, self.c, strict=True)]
-        )
-        self.scores = self.rows.level_sums(self.point.score)
-
-    def at(self, b):
+    def point(self, b) -> RowValues:
         """The family at some effects."""
         return self.family.at(self.fixed + self.rows.random_part(b), self.rows.y, self.rows.m)
 
-    def _factored(self):
-        w = self.point.weight
+    def at(self, c) -> Modes:
+        """The density at ``T^-1 b``."""
+        b = [t @ part for t, part in zip(self.T, c, strict=True)]
+        point = self.point(b)
+        penalties = [effect * part for effect, part in zip(b, c, strict=True)]
+        penalised = self.rows.by_part(-2.0 * point.loglik, penalties)
+        return Modes(self, c, b, point, penalised, self.rows.level_sums(point.score))
+
+    def curvature(self, point) -> Elimination:
+        """The factorisation of ``T^-1 + Z'WZ`` at some rows."""
+        w = point.weight
         plan = self.plan.reweighted(self.rows.level_blocks(w), self.rows.pair_values(w))
         return Elimination(plan, self.T, self.roots, once=True)
 
-    def _climb(self, elimination):
-        """Newton steps until the decrement is negligible, and one more: the log-determinant is
-        linear in the error.
 
-        Where factorising is expensive, a factorisation is used as long as it takes the decrement
-        down quickly.
-        """
-        last = np.inf
-        is_fresh = False
-        for _ in range(MAX_MODE_STEPS):
-            if elimination is None:
-                elimination = self._factored()
-                is_fresh = True
-            decrement, step = self._newton_step(elimination)
-            if not is_fresh and not decrement <= REUSE * last:
-                elimination = None
-                continue
-            if not self._step(step):
-                if is_fresh:
-                    raise np.linalg.LinAlgError("no step raises the conditional density")
-                elimination = None
-                continue
-            if decrement < (MODE_TOLERANCE if is_fresh else MODE_TOLERANCE**2):
-                return
-            last = decrement
-            is_fresh = False
-            if self.rows.is_separable:
-                elimination = None
-        raise np.linalg.LinAlgError("the conditional modes are out of reach")
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """A place in the density; the modes are where the search for them ended.
 
-    def _newton_step(self, elimination):
+    Attributes
+    ----------
+    density : of which
+    c, b : T^-1 b and b per factor, (q_f, m_f)
+    point : the family there
+    penalised : ``-2 l + b'T^-1 b`` of every part that is maximised on its own
+    scores : ``Z'r`` per factor, (q_f, m_f)
+    """
+
+    density: Density
+    c: list
+    b: list
+    point: RowValues
+    penalised: np.ndarray
+    scores: list
+
+    @property
+    def rows(self):
+        """The block of rows."""
+        return self.density.rows
+
+    @property
+    def roots(self):
+        """Roots of the covariances."""
+        return self.density.roots
+
+    @cached_property
+    def elimination(self):
+        """The curvature here."""
+        return self.density.curvature(self.point)
+
+    def newton_step(self, elimination):
         """The largest decrement of a level, and the step of c."""
         gradient = [(s - c)[:, None] for s, c in zip(self.scores, self.c, strict=True)]
-        _, steps, _ = elimination.solve(gradient)
-        steps = [step[:, 0] for step in steps]
-        decrements = [
-            np.max(np.sum((t @ step) * g[:, 0], axis=0))
-            for t, step, g in zip(self.T, steps, gradient, strict=True)
-        ]
+        _, found, _ = elimination.solve(gradient)
+        steps = [step[:, 0] for step in found]
+        parts = zip(self.density.T, steps, gradient, strict=True)
+        decrements = [np.max(np.sum((t @ step) * g[:, 0], axis=0)) for t, step, g in parts]
         return max(decrements), steps
 
-    def _step(self, steps):
-        """Take the step, halved where the penalised deviance of a part would rise.
+    def moved(self, steps) -> Modes | None:
+        """After a step, halved where the penalised deviance of a part would rise.
 
-        False if no fraction will do.
+        None if no fraction will do.
         """
-        start = self.c
         before = self.penalised
-        allowed = before + 1e-9 * np.abs(before) + 1e-12
+        allowed = before + ROUNDING * np.abs(before) + LEAST_ROUNDING
         length = np.ones_like(before)
         for _ in range(MAX_HALVINGS):
-            self._move([c + length * step for c, step in zip(start, steps, strict=True)])
-            rises = ~(self.penalised <= allowed)
+            there = self.density.at([c + length * s for c, s in zip(self.c, steps, strict=True)])
+            rises = ~(there.penalised <= allowed)
             if not np.any(rises):
-                return True
+                return there
             length[rises] *= 0.5
-        self._move(start)
-        return False
+        return None
+
+
+def climb(density: Density, guess: Guess) -> Modes:
+    """Newton steps until the decrement is negligible, and one more: the log-determinant is linear
+    in the error.
+
+    Where factorising is expensive, a factorisation is used as long as it takes the decrement down
+    quickly.
+    """
+    modes = density.at(guess.c)
+    is_cheap = density.rows.is_separable
+    elimination = None if is_cheap else guess.elimination
+    last = np.inf
+    for _ in range(MAX_MODE_STEPS):
+        is_fresh = elimination is None
+        elimination = density.curvature(modes.point) if is_fresh else elimination
+        decrement, steps = modes.newton_step(elimination)
+        is_slow = not (is_fresh or decrement <= REUSE * last)
+        there = None if is_slow else modes.moved(steps)
+        if there is None:
+            _check_another(is_fresh)
+            elimination = None
+            continue
+        modes = there
+        if decrement < (MODE_TOLERANCE if is_fresh else MODE_TOLERANCE**2):
+            return modes
+        last = decrement
+        elimination = None if is_cheap else elimination
+    raise np.linalg.LinAlgError("the conditional modes are out of reach")
+
+
+def _check_another(is_fresh):
+    """Whether another factorisation may help where a step did not."""
+    if is_fresh:
+        raise np.linalg.LinAlgError("no step raises the conditional density")

@@ -1,22 +1,22 @@
 """Starting values of a generalised linear mixed model by penalised quasi-likelihood.
 
-Around the current eta the rows look like those of a linear mixed model with response ``eta + r /
-w``, weights w and sigma^2 = 1 (Breslow and Clayton 1993).  A few rounds of that, each with a Newton
-step on T from the same cross-products and the same factorisation as a linear model, end near the
-maximum of the likelihood: the variances are biased towards zero, which a start may be.
+Around the current eta the rows look like those of a linear mixed model with response
+``eta + r / w``, weights w and sigma^2 = 1 (Breslow and Clayton 1993).  A few rounds of that, each
+with a Newton step on T from the same cross-products and the same factorisation as a linear model,
+end near the maximum of the likelihood: the variances are biased towards zero, which a start may be.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .._algebra.plan import Plan
+from .._model.covariances import Covariances
 from .._search.boundary import NothingAttainable
 from .._search.minimize import minimize
 from .._search.start import moment_start, typical_floors
-from .._sums.blocks import joined
-from .linear import WorkingDeviance
+from .glmm import GlmmDeviance
 from .modes import Guess
+from .working import working_deviance
 
 ROUNDS = 3
 STEPS = 1  # Newton steps on T per round
@@ -25,19 +25,16 @@ LARGEST_START = 25.0  # variance, on the scale of the linear predictor
 LARGEST_PREDICTOR = 20.0
 
 
-def pql_start(objective, model):
+def pql_start(objective: GlmmDeviance, covariances: Covariances):
     """A point near the optimum away from the boundary, per block a guess at the modes there, and
     the floors of T.
-
-    ``model`` is the :class:`~skmixed._covariance.CovarianceModel` of the terms.
     """
     eta = [objective.family.start(block.y) for block in objective.blocks]
     last = None
     for _ in range(ROUNDS):
         working = working_deviance(objective, eta)
-        found = minimize(
-            working, model, _start(working, model, last), tol=CLOSE_ENOUGH, max_iter=STEPS
-        )
+        start = _start(working, covariances, last)
+        found = minimize(working, covariances, start, tol=CLOSE_ENOUGH, max_iter=STEPS)
         if not np.isfinite(found.evaluation.value):
             break
         last = found
@@ -46,17 +43,19 @@ def pql_start(objective, model):
         raise NothingAttainable
     state = last.evaluation
     guesses = [Guess(c) for c in _by_block(state.scores, objective.blocks)]
-    return [*_start(working, model, last), state.fixed.beta], guesses, typical_floors(working.plan)
+    point = [*_start(working, covariances, last), state.fixed.beta]
+    return point, guesses, typical_floors(working.plan)
 
 
-def _start(working, model, last):
+def _start(working, covariances, last):
     """The point of the last round, or else the moment estimates, away from the boundary on both
     sides.
     """
     if last is None:
-        point = moment_start(working, model)
+        point = moment_start(working, covariances)
     else:
-        point = model.start(model.assemble(last.point), typical_floors(working.plan))
+        floors = typical_floors(working.plan)
+        point = covariances.start(covariances.assemble(last.point), floors)
     return [_bounded(T) for T in point]
 
 
@@ -70,28 +69,6 @@ def _predictors(state, blocks):
 def _bounded(T):
     """T scaled down to the largest variance a search may start with."""
     return T * min(1.0, LARGEST_START / max(np.max(np.diag(T)), np.finfo(float).tiny))
-
-
-def working_deviance(objective, eta, floor=0.0):
-    """The working linear model around ``eta``.
-
-    ``floor`` is the least weight, as a share of the largest.
-    """
-    parts = []
-    for block, current in zip(objective.blocks, eta, strict=True):
-        point = objective.family.at(current, block.y, block.m)
-        w = np.maximum(point.weight, floor * np.max(point.weight))
-        r = point.score
-        square = np.sum(w * current**2 + 2.0 * current * r + r**2 / np.maximum(w, 1e-8))
-        parts.append(block.cross_products(w, w * current + r, square))
-    cross = joined(parts)
-    if len(parts) > 1:
-        return WorkingDeviance(Plan(cross), cross)
-    blocks = [cross.level_blocks(f) for f in range(len(cross.sizes))]
-    plan = objective.plans[0].reweighted(
-        blocks, {key: pair.values for key, pair in cross.pairs.items()}
-    )
-    return WorkingDeviance(plan, cross)
 
 
 def _by_block(effects, blocks):

@@ -22,13 +22,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
-from .._algebra.levels import inverse_factors, sandwich
-from .._algebra.packed import lower_triangle, packed_index, unpack
+from .._algebra.levels import (
+    congruence,
+    inverse_factors,
+    lower_product,
+    multiply_levels,
+    solve_factored,
+    solve_lower_transposed,
+    upper_congruence,
+)
+from .._algebra.packed import (
+    lower_triangle,
+    packed_index,
+    packed_order,
+    packed_size,
+    triangle_entries,
+)
 from .._algebra.roots import semidefinite_cholesky
 from .laplace import LaplacePart
+from .modes import Modes
 
 MAX_DIMENSION = 3
 EVALUATIONS_PER_BATCH = 1 << 15  # rows times nodes that are computed at once
@@ -46,10 +62,8 @@ class Rule:
         """Gauss-Hermite rule for the standard normal distribution in q dimensions."""
         x, w = np.polynomial.hermite_e.hermegauss(points)
         logs = np.log(w) - 0.5 * np.log(2.0 * np.pi) + 0.5 * x**2
-        return cls(
-            np.array(list(product(x, repeat=q))),
-            np.array([sum(t) for t in product(logs, repeat=q)]),
-        )
+        nodes = np.array(list(product(x, repeat=q)))
+        return cls(nodes, np.array([sum(t) for t in product(logs, repeat=q)]))
 
 
 class AdaptiveQuadrature:
@@ -71,9 +85,9 @@ class AdaptiveQuadrature:
         """``Q chol(Q'TQ)``."""
         return self.axes @ semidefinite_cholesky(self.axes.T @ T @ self.axes)
 
-    def block(self, mode):
-        """Value and derivatives of a block of rows at its mode."""
-        return QuadraturePart(mode, self)
+    def part(self, modes):
+        """Value and derivatives of a block of rows at its modes."""
+        return QuadraturePart(modes, self)
 
 
 class QuadraturePart(LaplacePart):
@@ -82,40 +96,54 @@ class QuadraturePart(LaplacePart):
     Second derivatives are those of Laplace.
     """
 
-    def __init__(self, mode, integration):
-        super().__init__(mode)
+    def __init__(self, modes: Modes, integration: AdaptiveQuadrature):
+        super().__init__(modes)
         self.integration = integration
-        (self.L,) = mode.roots
-        (self.c,) = mode.c
-        self.q = len(self.L)
+        (self.L,) = modes.roots
+        (self.c,) = modes.c
         self.u = self.L.T @ self.c
-        (A,) = self.elimination.plan.blocks
-        self.half, self.log_determinants = inverse_factors(A, self.L)  # C^-1, nested lists
+        (self.A,) = self.elimination.plan.blocks
+        self.half, self.log_determinants = inverse_factors(self.A, self.L)  # C^-1, packed
 
     @property
     def value(self):
-        return float(
-            np.sum(self.log_determinants + self.mode.penalised - 2.0 * np.log(self.integral.total))
-        )
+        logarithms = np.log(self.integral.total)
+        return float(np.sum(self.log_determinants + self.modes.penalised - 2.0 * logarithms))
 
     @cached_property
     def integral(self):
         """Sums over the nodes, relative to the density at the mode."""
-        found = _Integral(self)
+        found = Integral(*self.u.shape, self.rows)
         rule = self.integration.rule
-        batch = max(1, EVALUATIONS_PER_BATCH // len(self.point.eta))
+        batch = max(1, EVALUATIONS_PER_BATCH // len(self.rows.y))
         for lo in range(0, len(rule.nodes), batch):
-            found.add(rule.nodes[lo : lo + batch], rule.log_weights[lo : lo + batch])
+            nodes = slice(lo, lo + batch)
+            found.add(self._visited(rule.nodes[nodes], rule.log_weights[nodes]))
         return found
+
+    def _visited(self, z, log_weights):
+        """Some nodes of every level."""
+        (group,) = self.rows.groups
+        shift = solve_lower_transposed(self.half, z)
+        u = self.u[:, None] + shift
+        b = self.modes.b[0][:, None] + np.einsum("rc,ckm->rkm", self.L, shift)
+        point = self.modes.density.point([b])
+        penalised = np.sum(u * u, axis=0) - 2.0 * group.sum_each(point.loglik)
+        share = np.exp(log_weights[:, None] - 0.5 * (penalised - self.modes.penalised))
+        s = self.rows.level_sums_each(point.score)
+        h = u - np.einsum("rc,rkm->ckm", self.L, s)
+        return Nodes(z, u, share, point.score, s, h, lower_product(self.half, h))
 
     @cached_property
     def _moved(self):
-        """G and ``H^-1 (L't + 2e)``, with kappa: the log-determinant's part of the gradient."""
-        G = _scaled_identity_less(self.half, self.integral.Y, self.q)
-        LGL = sandwich([list(row) for row in self.L], G, self.q)
-        wv = self.point.skew * self.rows.quadratic_forms([np.array(LGL)], {})
+        """G packed and ``H^-1 (L't + 2e)``, with kappa: the log-determinant's part of the
+        gradient.
+        """
+        G = upper_congruence(self.half, _identity_less(self.integral.Y))
+        LGL = congruence(self.L, G)
+        wv = self.point.skew * self.rows.quadratic_forms([LGL], {})
         (t,) = self.rows.level_sums(wv)
-        a = _solve(self.half, self.L.T @ t + 2.0 * self.integral.e, self.q)
+        a = solve_factored(self.half, self.L.T @ t + 2.0 * self.integral.e)
         kappa = wv - self.point.weight * self.rows.random_part([self.L @ a])
         return G, a, kappa
 
@@ -125,76 +153,72 @@ class QuadraturePart(LaplacePart):
     @cached_property
     def gradient(self):
         """That of Laplace, changed so that it agrees with ``dd / dL`` along every change of L."""
+        (laplace,) = self.laplace_gradient()
         wanted = np.sum(self._root_gradients, axis=2)
-        return [_agreeing(self._laplace_gradient()[0], self.L, wanted, self.integration.axes)]
+        return [_agreeing(laplace, self.L, wanted, self.integration.axes)]
 
     def level_gradients(self):
         (laplace,) = super().level_gradients()
         stacks = (table.transpose(2, 0, 1) for table in (laplace, self._root_gradients))
-        levels = [
-            _agreeing(D, self.L, wanted, self.integration.axes)
-            for D, wanted in zip(*stacks, strict=True)
-        ]
+        axes = self.integration.axes
+        levels = [_agreeing(D, self.L, wanted, axes) for D, wanted in zip(*stacks, strict=True)]
         return [np.stack(levels, axis=2)]
 
     @cached_property
     def _root_gradients(self):
         """``dd / dL`` for any change of L, of every level (q, q, m)."""
         G, a, kappa = self._moved
-        (A,) = self.elimination.plan.blocks
-        (s,) = self.mode.scores
+        (s,) = self.modes.scores
         (zk,) = self.rows.level_sums(kappa)
-        A = unpack(A, self.q)
-        LG = [
-            [sum(self.L[r, k] * G[k][c] for k in range(self.q)) for c in range(self.q)]
-            for r in range(self.q)
-        ]
-        ALG = [
-            [sum(A[r][k] * LG[k][c] for k in range(self.q)) for c in range(self.q)]
-            for r in range(self.q)
-        ]
-        return 2.0 * (np.array(ALG) - self.integral.outer) + zk[:, None] * self.u + s[:, None] * a
+        LG = np.einsum("rk,kcm->rcm", self.L, G[packed_index(len(self.L))])
+        ALG = multiply_levels(self.A, LG)
+        return 2.0 * (ALG - self.integral.outer) + zk[:, None] * self.u + s[:, None] * a
 
 
-class _Integral:
-    """What is summed over the nodes of every level."""
+class Nodes(NamedTuple):
+    """Some nodes of every level.
 
-    def __init__(self, block):
-        self.block = block
-        q = block.q
-        m = block.u.shape[1]
-        self._codes = block.rows.groups[0].codes
+    Attributes
+    ----------
+    z : (k, q) the nodes of the rule
+    u : (q, k, m) spherical effects
+    share : (k, m) weights, relative to the density at the mode
+    score : (k, n) of the rows
+    s : (q, k, m) of the levels, ``Z'r``
+    h : (q, k, m) ``u - L's``
+    v : (q, k, m) ``C^-1 h``
+    """
+
+    z: np.ndarray
+    u: np.ndarray
+    share: np.ndarray
+    score: np.ndarray
+    s: np.ndarray
+    h: np.ndarray
+    v: np.ndarray
+
+
+class Integral:
+    """What is summed over the nodes of every level; averages are those of the posterior weights."""
+
+    def __init__(self, q, m, rows):
+        self._codes = rows.groups[0].codes
         self.total = np.zeros(m)
         self._score = np.zeros(len(self._codes))
         self._e = np.zeros((q, m))
         self._outer = np.zeros((q, q, m))
-        self._Y = [[np.zeros(m) for _ in range(r + 1)] for r in range(q)]
+        self._Y = np.zeros((packed_size(q), m))
 
-    def add(self, z, log_weights):
-        """Some nodes (k, q) of every level."""
-        block = self.block
-        q = self.block.q
-        (group,) = self.block.rows.groups
-        shift = np.array(
-            [
-                sum(np.multiply.outer(z[:, r], block.half[r][c]) for r in range(c, q))
-                for c in range(q)
-            ]
-        )
-        u = block.u[:, None] + shift
-        point = block.mode.at([block.mode.b[0][:, None] + np.einsum("rc,ckm->rkm", block.L, shift)])
-        penalised = np.sum(u * u, axis=0) - 2.0 * group.sum_each(point.loglik)
-        share = np.exp(log_weights[:, None] - 0.5 * (penalised - block.mode.penalised))
-        s = block.rows.level_sums_each(point.score)
-        h = u - np.einsum("rc,rkm->ckm", block.L, s)
+    def add(self, nodes: Nodes):
+        """Some more nodes."""
+        share = nodes.share
         self.total += np.sum(share, axis=0)
-        self._score += np.einsum("kn,kn->n", share[:, self._codes], point.score)
-        self._e += np.einsum("km,qkm->qm", share, h)
-        self._outer += np.einsum("km,rkm,ckm->rcm", share, s, u)
-        for c in range(q):
-            scaled = share * sum(block.half[c][k] * h[k] for k in range(c + 1))
-            for r in range(c, q):
-                self._Y[r][c] += z[:, r] @ scaled
+        self._score += np.einsum("kn,kn->n", share[:, self._codes], nodes.score)
+        self._e += np.einsum("km,qkm->qm", share, nodes.h)
+        self._outer += np.einsum("km,rkm,ckm->rcm", share, nodes.s, nodes.u)
+        scaled = share * nodes.v
+        for k, (r, c) in enumerate(triangle_entries(len(nodes.u))):
+            self._Y[k] += nodes.z[:, r] @ scaled[c]
 
     @cached_property
     def score(self):
@@ -203,6 +227,7 @@ class _Integral:
 
     @cached_property
     def e(self):
+        """``sum_k pi_k h_k``."""
         return self._e / self.total
 
     @cached_property
@@ -212,23 +237,14 @@ class _Integral:
 
     @cached_property
     def Y(self):
-        """Full symmetric nested lists."""
-        q = self.block.q
-        return [[self._Y[max(r, c)][min(r, c)] / self.total for c in range(q)] for r in range(q)]
+        """Packed: the lower triangle of ``sum_k pi_k z_k (C^-1 h_k)'``."""
+        return self._Y / self.total
 
 
-def _scaled_identity_less(half, Y, q):
-    """``C'^-1 (I - Y) C^-1`` from nested lists."""
-    rest = [[(r == c) - Y[r][c] for c in range(q)] for r in range(q)]
-    upper = [[half[c][r] if c >= r else 0.0 for c in range(q)] for r in range(q)]
-    packed = sandwich(upper, rest, q)
-    return [[packed[packed_index(q)[r, c]] for c in range(q)] for r in range(q)]
-
-
-def _solve(half, rhs, q):
-    """``H^-1 rhs`` from C^-1."""
-    y = [sum(half[r][c] * rhs[c] for c in range(r + 1)) for r in range(q)]
-    return np.array([sum(half[r][c] * y[r] for r in range(c, q)) for c in range(q)])
+def _identity_less(Y):
+    """``I - Y``, packed."""
+    diagonal = np.array([r == c for r, c in triangle_entries(packed_order(len(Y)))])
+    return diagonal[:, None] - Y
 
 
 def _agreeing(D, L, root_gradient, axes):
@@ -239,7 +255,7 @@ def _agreeing(D, L, root_gradient, axes):
     nothing, so there D stays.
     """
     q = len(L)
-    (rows, cols) = lower_triangle(len(L))
+    rows, cols = lower_triangle(q)
     lower = axes.T @ L
     wanted = axes.T @ root_gradient
     D = axes.T @ D @ axes

@@ -9,19 +9,57 @@ deviation s it is ``(s)``; for a correlation r, or a covariance c,
     ( s2 r  s2 sqrt(1 - r^2) )    or   ( c / s1  d ).
 
 Structures with few variances, ``T = sum_k v_k P_k`` with projections P_k, have coordinates of these
-variances.  As in :mod:`skmixed._covariance` zero is an ordinary value of every coordinate that may
+variances.  As in the charts of a structure zero is an ordinary value of every coordinate that may
 vanish.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from .._algebra.packed import lower_triangle
 from .._algebra.roots import pivoted_root
-from .structures import Chart, Unstructured
+from .charts import Chart
+
+
+class Coordinates(Protocol):
+    """Coordinates of a covariance that begin with a profiled one; a *state* is a point in them."""
+
+    low: float
+    high: float
+
+    def state(self, T: np.ndarray) -> Any:
+        """The coordinates of T."""
+
+    def value(self, state: Any) -> float:
+        """The profiled coordinate."""
+
+    def parameter(self, x: float, scales: np.ndarray) -> float:
+        """The profiled parameter at a value of its coordinate, the two effects being scaled."""
+
+    def opened(self, T: np.ndarray, floor: float) -> np.ndarray:
+        """T, moved to where it has coordinates."""
+
+    def lifted(self, state: Any, floor: float) -> Any:
+        """A state away from the boundary in all but the profiled coordinate."""
+
+    def matrix(self, state: Any) -> np.ndarray:
+        """T."""
+
+    def chart(self, state: Any) -> Chart:
+        """All coordinates, the profiled one first."""
+
+
+def squared(x, scales):
+    """The variance of a scaled effect whose standard deviation is the coordinate."""
+    return (x * scales[0]) ** 2
+
+
+def product(x, scales):
+    """The covariance of scaled effects, itself the coordinate."""
+    return x * scales[0] * scales[1]
 
 
 class StandardDeviation:
@@ -30,6 +68,7 @@ class StandardDeviation:
     size = 1
     low = 0.0
     high = np.inf
+    parameter = staticmethod(squared)
 
     @staticmethod
     def start(U):
@@ -53,6 +92,10 @@ class Correlation:
     high = np.pi / 2
 
     @staticmethod
+    def parameter(x, scales):
+        return np.sin(x)
+
+    @staticmethod
     def start(U):
         sd = np.sqrt(np.diag(U))
         return np.append(np.arcsin(np.clip(U[0, 1] / (sd[0] * sd[1]), -1.0, 1.0)), np.log(sd))
@@ -60,7 +103,7 @@ class Correlation:
     @staticmethod
     def root(x):
         angle = x[0]
-        (first, second) = np.exp(x[1:])
+        first, second = np.exp(x[1:])
         row = np.array([[0.0, 0.0], [second * np.sin(angle), second * np.cos(angle)]])
         turned = np.array([[0.0, 0.0], [second * np.cos(angle), -second * np.sin(angle)]])
         top = np.array([[first, 0.0], [0.0, 0.0]])
@@ -77,13 +120,13 @@ class Covariance:
     size = 2
     low = -np.inf
     high = np.inf
+    parameter = staticmethod(product)
 
     @staticmethod
     def start(U):
         first = np.sqrt(U[0, 0])
-        return np.array(
-            [U[0, 1], np.log(first), np.sqrt(max(U[1, 1] - (U[0, 1] / first) ** 2, 0.0))]
-        )
+        left = U[1, 1] - (U[0, 1] / first) ** 2
+        return np.array([U[0, 1], np.log(first), np.sqrt(max(left, 0.0))])
 
     @staticmethod
     def root(x):
@@ -129,13 +172,19 @@ class RootCoordinates:
     """
 
     def __init__(self, rows, head):
-        h = head.size
         self.size = rows.shape[1]
         self.head = head
-        others = np.linalg.qr(rows.T, mode="complete")[0][:, h:].T
+        self.low = head.low
+        self.high = head.high
+        self.parameter = head.parameter
+        others = np.linalg.qr(rows.T, mode="complete")[0][:, head.size :].T
         self.inverse = np.vstack([rows, others])
         self.G = np.linalg.inv(self.inverse)
-        self.free = Unstructured(self.size - h) if self.size > h else None
+
+    def opened(self, T, floor):
+        """A covariance of effects without variance needs some to start with."""
+        needs = self.head is Covariance and np.min(np.diag(T)) <= 0
+        return T + floor * np.eye(len(T)) * needs
 
     def state(self, T):
         """The coordinates of T."""
@@ -242,11 +291,18 @@ class SpectralCoordinates:
     structure.
     """
 
-    def __init__(self, structure, variances):
-        self.size = structure.size
-        self.projections = structure.projections
-        self.head = variances
-        self._ranks = np.trace(self.projections, axis1=1, axis2=2)
+    def __init__(self, projections, head):
+        self.size = projections.shape[1]
+        self.projections = projections
+        self.head = head
+        self.low = head.low
+        self.high = head.high
+        self.parameter = head.parameter
+        self._ranks = np.trace(projections, axis1=1, axis2=2)
+
+    @staticmethod
+    def opened(T, floor):
+        return T
 
     def state(self, T):
         found = np.einsum("kij,ij->k", self.projections, T) / self._ranks
@@ -278,6 +334,7 @@ class Squares:
 
     low = 0.0
     high = np.inf
+    parameter = staticmethod(squared)
 
     def __init__(self, count, profiled):
         self.order = np.append(profiled, np.delete(np.arange(count), profiled))
@@ -295,15 +352,21 @@ class Polar:
     """An exchangeable covariance: the standard deviation s of the effects, and an angle that is
     their correlation.
 
-    ``v = s^2 (q cos^2 a / (q - 1), q sin^2 a)``, so that the correlation is ``(q sin^2 a - 1) / (q
-    - 1)``.
+    ``v = s^2 (q cos^2 a / (q - 1), q sin^2 a)``, so that the correlation is
+    ``(q sin^2 a - 1) / (q - 1)``.
     """
 
+    low = 0.0
+
     def __init__(self, size, angle_first):
+        self.size = size
         self.factors = size * np.array([1.0 / (size - 1), 1.0])
         self.turn = -1 if angle_first else 1
-        self.low = 0.0
         self.high = np.pi / 2 if angle_first else np.inf
+        self.parameter = self._correlation if angle_first else squared
+
+    def _correlation(self, x, scales):
+        return (self.size * np.sin(x) ** 2 - 1.0) / (self.size - 1.0)
 
     def start(self, v):
         parts = np.sqrt(v / self.factors)
@@ -330,6 +393,7 @@ class Shifted:
 
     low = -np.inf
     high = np.inf
+    parameter = staticmethod(product)
 
     def __init__(self, size):
         self.size = size

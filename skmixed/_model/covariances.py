@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
-from .._algebra.packed import lower_triangle
-from .structures import Chart
+from .._algebra.packed import lower_triangle, packed_size
+from .charts import Chart
+from .structures import Absent, Structure
 
 
-@dataclass(frozen=True)
-class PlacedTerm:
-    """Where the covariance of one term sits: its structure, its factor and its first column within
-    the factor.
+class PlacedTerm(NamedTuple):
+    """Where the covariance of one term sits.
+
+    Attributes
+    ----------
+    structure : the family of its covariance
+    factor : position of the grouping factor
+    offset : its first effect among those of the factor
     """
 
-    structure: object
+    structure: Structure
     factor: int
     offset: int
 
     @property
-    def window(self):
+    def window(self) -> slice:
+        """Its effects among those of the factor."""
         return slice(self.offset, self.offset + self.structure.size)
 
 
@@ -32,57 +39,89 @@ class Covariances:
     packed form, the lower triangles of the factors' matrices one after the other.
     """
 
-    def __init__(self, blocks, sizes):
-        self.blocks = tuple(blocks)
+    def __init__(self, terms: Iterable[PlacedTerm], sizes: Iterable[int]):
+        self.terms = tuple(terms)
         self.sizes = tuple(sizes)
-        self._starts = np.concatenate([[0], np.cumsum([q * (q + 1) // 2 for q in sizes])])
+        self._starts = np.concatenate([[0], np.cumsum([packed_size(q) for q in self.sizes])])
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters of all terms."""
+        return sum(term.structure.n_parameters for term in self.terms)
+
+    @property
+    def packed_size(self) -> int:
+        """Length of the packed form."""
+        return int(self._starts[-1])
 
     def assemble(self, point):
         """The q_f x q_f matrix of every factor from the matrices of the terms."""
         factors = [np.zeros((q, q)) for q in self.sizes]
-        for block, T in zip(self.blocks, point, strict=True):
-            factors[block.factor][block.window, block.window] = T
+        for term, T in zip(self.terms, point, strict=True):
+            factors[term.factor][term.window, term.window] = T
         return factors
 
-    def packed(self, block, matrices):
+    def packed(self, term, matrices):
         """Rows of packed derivatives from a stack of matrices of one term."""
-        q = self.sizes[block.factor]
+        q = self.sizes[term.factor]
         full = np.zeros((len(matrices), q, q))
-        full[:, block.window, block.window] = matrices
+        full[:, term.window, term.window] = matrices
         rows, cols = lower_triangle(q)
         out = np.zeros((len(matrices), self._starts[-1]))
-        out[:, self._starts[block.factor] : self._starts[block.factor + 1]] = full[:, rows, cols]
+        out[:, self._starts[term.factor] : self._starts[term.factor + 1]] = full[:, rows, cols]
         return out
+
+    def directions(self, changes):
+        """Changes (position of a term, matrix) of the covariances in packed form, (k, packed)."""
+        rows = [self.packed(self.terms[k], matrix[None]) for k, matrix in changes]
+        return np.vstack([np.zeros((0, self.packed_size)), *rows])
 
     def chart(self, point):
         """One chart for all terms; its derivatives are packed, (k, K)."""
-        charts = [b.structure.chart(T) for b, T in zip(self.blocks, point, strict=True)]
-        ends = np.cumsum([0] + [len(c.derivatives) for c in charts])
-        return Chart(
-            derivatives=np.vstack(
-                [self.packed(b, c.derivatives) for b, c in zip(self.blocks, charts, strict=True)]
-            ),
-            second=lambda D: block_diagonal(
-                [c.second(d) for c, d in zip(charts, self.split(D), strict=True)]
-            ),
-            move=lambda s: [
-                c.move(part) for c, part in zip(charts, np.split(s, ends[1:-1]), strict=True)
-            ],
-            radius=float(np.linalg.norm([c.radius for c in charts])),
-        )
+        charts = [t.structure.chart(T) for t, T in zip(self.terms, point, strict=True)]
+        ends = np.cumsum([0] + [len(chart.derivatives) for chart in charts])
+        derivatives = [
+            self.packed(term, chart.derivatives)
+            for term, chart in zip(self.terms, charts, strict=True)
+        ]
+
+        def second(D):
+            parts = zip(charts, self.split(D), strict=True)
+            return block_diagonal([chart.second(d) for chart, d in parts])
+
+        def move(s):
+            parts = zip(charts, np.split(s, ends[1:-1]), strict=True)
+            return [chart.move(part) for chart, part in parts]
+
+        radius = float(np.linalg.norm([chart.radius for chart in charts]))
+        return Chart(np.vstack(derivatives), second, move, radius)
 
     def split(self, factors):
         """The blocks of the terms within the factors' matrices."""
-        return [factors[b.factor][b.window, b.window] for b in self.blocks]
+        return [factors[term.factor][term.window, term.window] for term in self.terms]
 
     def start(self, factors, floors):
-        """A point near the given matrices, away from the boundary by the given floors (one vector
-        per factor).
+        """A point near the given matrices, away from the boundary by the given floors.
+
+        ``floors`` are one vector per factor.
         """
-        return [
-            b.structure.start(S, floors[b.factor][b.window])
-            for b, S in zip(self.blocks, self.split(factors), strict=True)
-        ]
+        parts = zip(self.terms, self.split(factors), self.split_floors(floors), strict=True)
+        return [term.structure.start(S, floor) for term, S, floor in parts]
+
+    def split_floors(self, floors):
+        """The parts of the terms of one vector per factor."""
+        return [floors[term.factor][term.window] for term in self.terms]
+
+    def is_interior(self, point):
+        """Per term, whether its covariance has parameters, no variance of zero and no correlation
+        of one.
+        """
+        parts = zip(self.terms, point, strict=False)
+        return [bool(t.structure.n_parameters) and t.structure.is_interior(T) for t, T in parts]
+
+
+#: of rows without random effects: one effect for all of them, without variance
+NO_EFFECTS = Covariances([PlacedTerm(Absent(1), 0, 0)], [1])
 
 
 class Parameters:
@@ -90,11 +129,18 @@ class Parameters:
     beta.
     """
 
-    def __init__(self, model, n_fixed):
-        self.covariances = model
+    def __init__(self, covariances: Covariances, n_fixed: int):
+        self.covariances = covariances
         self.n_fixed = n_fixed
-        self.blocks = model.blocks
-        self.split = model.split
+
+    @property
+    def terms(self):
+        """Those of the covariances."""
+        return self.covariances.terms
+
+    def split(self, factors):
+        """The blocks of the terms within the factors' matrices."""
+        return self.covariances.split(factors)
 
     def assemble(self, point):
         """The matrices of the factors, then beta."""
@@ -125,7 +171,8 @@ def flat(assembled):
 
 def block_diagonal(blocks):
     """One matrix of blocks; each may be without rows or columns."""
-    rows, cols = (np.cumsum([0] + [b.shape[axis] for b in blocks]) for axis in (0, 1))
+    rows = np.cumsum([0] + [len(block) for block in blocks])
+    cols = np.cumsum([0] + [block.shape[1] for block in blocks])
     out = np.zeros((rows[-1], cols[-1]))
     for k, block in enumerate(blocks):
         out[rows[k] : rows[k + 1], cols[k] : cols[k + 1]] = block

@@ -1,31 +1,127 @@
 """Response distributions: the log-likelihood of a row and its derivatives in the linear predictor.
 
-A family is asked for a :class:`LogitPoint`-like value at a linear predictor eta.  What it must
-offer, per row and times the row's weight m (the number of trials):
+A family of a generalised linear mixed model answers what :class:`Family` lists; a new one is a
+class of this size.  What it says of rows at a linear predictor eta (:class:`RowValues`) is per row
+and times the row's weight m, the number of trials:
 
     loglik      l(eta)
     score       r   =  l'
     weight      w   = -l''
     skew        w'  =  dw / deta
     curvature   w'' =  d2w / deta2
-
-``link`` and its inverse ``mean``, and ``start(y)``, a linear predictor near the data.  Another
-canonical family, such as Poisson with ``r = y - mu, w = w' = w'' = mu``, is one more class of this
-size.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
+from typing import ClassVar, Protocol
 
 import numpy as np
 from scipy.special import expit, logit
 
+from .averages import Averages, Certain, LogisticAverages
+from .separation import separating_columns
+
+
+class RowValues(Protocol):
+    """Rows at one linear predictor."""
+
+    loglik: np.ndarray
+    score: np.ndarray
+    weight: np.ndarray
+    skew: np.ndarray
+    curvature: np.ndarray
+
+
+class Response(Protocol):
+    """What predictions ask of a distribution."""
+
+    #: by which two likelihoods are told to be of one kind
+    name: ClassVar[str]
+    #: whether a residual variance is estimated
+    has_residual: ClassVar[bool]
+    #: whether the mean is no straight line, so that effects do not average out
+    is_curved: ClassVar[bool]
+
+    def mean(self, eta: np.ndarray) -> np.ndarray:
+        """The mean at a linear predictor."""
+
+    def averaged(self, eta: np.ndarray, sd: np.ndarray) -> Averages:
+        """The mean averaged over linear predictors that are normal around eta.
+
+        For a classifier these are :class:`~skmixed._model.averages.Probabilities`.
+        """
+
+    def has_estimates(self, y: np.ndarray) -> bool:
+        """Whether anything can be learned from these responses."""
+
+    def residual_variance(self, mean: float | None = None) -> float:
+        """In units of sigma^2, on the scale of the linear predictor: of the latent response, or, at
+        a mean, observed.
+        """
+
+    def draw(self, rng, eta: np.ndarray, scale: float = 1.0, weights=None) -> np.ndarray:
+        """Responses; one with a weight is the mean of that many."""
+
+
+class Family(Response, Protocol):
+    """What a generalised linear mixed model asks of the distribution of its response."""
+
+    #: what ``exp(coefficient)`` is called; None where nobody asks for it
+    exponentiated_name: ClassVar[str | None]
+    #: the model in a word, as in "Mixed-effects ... regression"
+    word: ClassVar[str]
+
+    def at(self, eta: np.ndarray, y: np.ndarray, m) -> RowValues:
+        """The rows at a linear predictor."""
+
+    def link(self, mean):
+        """Linear predictor of a mean."""
+
+    def start(self, y: np.ndarray) -> np.ndarray:
+        """A linear predictor near the data."""
+
+    def saturated(self, y: np.ndarray, m) -> float:
+        """The log-likelihood of rows that are predicted perfectly."""
+
+    def identified(self, n: float, levels: int) -> bool:
+        """Whether n observations tell the variance of an effect with as many levels."""
+
+    def separation(self, X: np.ndarray, y: np.ndarray, intercept: bool) -> list[int]:
+        """Columns that send the likelihood to its bound: their coefficients have no estimate."""
+
+    def is_homogeneous(self, codes: np.ndarray, y: np.ndarray, n: float) -> bool:
+        """Whether the levels predict the response perfectly, so that no variance is best."""
+
+
+class Gaussian:
+    """Normal responses with a residual variance."""
+
+    name = "normal"
+    has_residual = True
+    is_curved = False
+
+    def mean(self, eta):
+        return eta
+
+    def averaged(self, eta, sd):
+        return Certain(eta, sd)
+
+    def has_estimates(self, y):
+        return True
+
+    def residual_variance(self, mean=None):
+        """In units of sigma^2."""
+        return 1.0
+
+    def draw(self, rng, eta, scale=1.0, weights=None):
+        spread = np.sqrt(scale if weights is None else scale / weights)
+        return eta + spread * rng.standard_normal(eta.shape)
+
 
 class BernoulliRows:
-    """Bernoulli rows at one linear predictor.
-
-    Everything comes from ``t = exp(-|eta|)``, which cannot overflow.
+    """Bernoulli rows at one linear predictor; everything comes from ``t = exp(-|eta|)``, which
+    cannot overflow.
     """
 
     def __init__(self, eta, y, m):
@@ -47,8 +143,7 @@ class BernoulliRows:
 
     @cached_property
     def loglik(self):
-        """``m (y eta - log(1 + exp(eta)))``, with the logarithm as ``max(eta, 0) -
-        log(larger)``."""
+        """``m (y eta - log(1 + exp(eta)))``, the logarithm as ``max(eta, 0) - log(larger)``."""
         out = (self.y - 0.5) * self.eta
         out -= 0.5 * np.abs(self.eta)
         out += np.log(self._larger)
@@ -75,23 +170,65 @@ class BernoulliRows:
         return self.weight * (1.0 - 6.0 * self._t * self._larger * self._larger)
 
 
-class BernoulliLogit:
-    """Zeros and ones with ``log(mu / (1 - mu)) = eta``; m counts repetitions of a row."""
+class Bernoulli:
+    """Zeros and ones, whatever the link; m counts repetitions of a row."""
+
+    has_residual = False
+    is_curved = True
+
+    def draw(self, rng, eta, scale=1.0, weights=None):
+        """Outcomes; of w observations the share of ones, what is left of w being one more."""
+        mean = self.mean(eta)
+        if weights is None:
+            return (rng.random(mean.shape) < mean).astype(float)
+        whole = np.floor(weights)
+        ones = rng.binomial(whole.astype(np.int64), mean)
+        return (ones + (weights - whole) * (rng.random(len(mean)) < mean)) / weights
+
+    def has_estimates(self, y):
+        """Not from outcomes that are all the same."""
+        return bool(np.ptp(y) > 0 or 0.0 < y[0] < 1.0)
+
+    def saturated(self, y, m):
+        return 0.0
+
+    def identified(self, n, levels):
+        """With one trial per level only the mean of an outcome is known, whatever the variance."""
+        return levels >= 2 and n > levels
+
+    def separation(self, X, y, intercept):
+        return separating_columns(X, y, intercept)
+
+    def is_homogeneous(self, codes, y, n):
+        """Whether every level has one outcome only, and some level several of the observations."""
+        counts = np.bincount(codes)
+        ones = np.bincount(codes, y)
+        return bool(1 < len(counts) < n and np.all((ones == 0) | (ones == counts)))
+
+
+class BernoulliLogit(Bernoulli):
+    """With ``log(mu / (1 - mu)) = eta``."""
 
     name = "logit"
+    word = "logistic"
+    exponentiated_name = "odds ratio"
 
     def at(self, eta, y, m):
-        """The rows at a linear predictor."""
         return BernoulliRows(eta, y, m)
 
     def mean(self, eta):
-        """Probability of a one."""
         return expit(eta)
 
     def link(self, mean):
-        """Linear predictor of a mean."""
         return logit(mean)
 
     def start(self, y):
         """Log-odds of shrunken shares: half a success and half a failure are added to each row."""
         return np.log((y + 0.5) / (1.5 - y))
+
+    def averaged(self, eta, sd):
+        return LogisticAverages(eta, sd)
+
+    def residual_variance(self, mean=None):
+        """That of the logistic distribution, or of observed log-odds."""
+        return np.pi**2 / 3.0 if mean is None else 1.0 / (mean * (1.0 - mean))

@@ -1,68 +1,233 @@
 """Covariance structures of one random-effects term.
 
-A structure knows two things about the relative covariance ``T`` (q x q, in units of sigma^2).
+A structure is a family of covariance matrices ``T`` (q x q, in units of sigma^2).  It has *charts*:
+around any ``T`` a smooth map ``s -> T(s)`` with ``T(0) = T`` into the family, in which a variance
+at zero is an ordinary stationary point.  The optimiser moves in these.
 
-*Its natural parameters are linear*: ``T = sum_k a_k B_k`` with a fixed ``basis`` of symmetric
-matrices.  Standard errors are computed in these.
-
-*Its charts are not*: around any ``T`` a chart is a smooth map ``s -> T(s)`` with ``T(0) = T`` into
-the cone of the structure, in which a variance at zero is an ordinary stationary point.  The
-optimiser moves in these.
+Inside the family standard errors are computed along the *tangent* of ``T``.  Most families are
+linear, ``T = sum_k a_k B_k`` with a fixed ``basis`` of symmetric matrices: there the tangent is the
+basis, whatever ``T``, and nothing bends.
 
 For the unstructured case the chart is the Cholesky factor of ``T`` in the order of its largest
 pivots, made anew at every step: a fixed order would leave a flat direction where the leading
 variance vanishes.
+
+A new family is a subclass of :class:`Structure` and an entry of :data:`STRUCTURES`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from .._algebra.packed import lower_triangle
+from .._algebra.packed import lower_triangle, triangle_entries
 from .._algebra.roots import pivoted_root
+from .charts import Chart, Parameter, moving
+from .coordinates import (
+    HEADS,
+    Coordinates,
+    Polar,
+    RootCoordinates,
+    Shifted,
+    SpectralCoordinates,
+    Squares,
+)
 
 INTERIOR = 1e-9  # a pivot below this share of the largest is on the boundary
+ZERO = 1e-9  # share of the largest variance below which another counts as zero
+LARGEST_LIFT = 1e6  # times the floor, beyond which a start is too large
 
 
-@dataclass(frozen=True)
-class Chart:
-    """A local map ``s -> T(s)``: first derivatives, second derivatives contracted with a matrix,
-    and the map.
+class Cone(NamedTuple):
+    """Where a covariance may go from a point.
+
+    Attributes
+    ----------
+    free : (k, q, q) directions that are open either way
+    pointed : pairs (order, directions) of cones of semidefinite matrices of that order
     """
 
-    derivatives: np.ndarray  # (k, q, q): dT / ds_a at 0
-    second: object  # D -> (k, k): sum_ij D_ij d2T_ij / ds_a ds_b
-    move: object  # s -> T(s)
-    radius: float  # size of the current point in these coordinates
+    free: np.ndarray
+    pointed: list[tuple[int, np.ndarray]]
 
 
-def _floored(S, floor):
-    """Nearest matrix to ``S`` whose eigenvalues, after scaling rows and columns by ``floor``, are
-    at least one.
+class Structure(ABC):
+    """A family of covariance matrices of the effects of one level.
+
+    Attributes
+    ----------
+    size : q, the number of effects
+    n_parameters : number of parameters of the family
     """
-    usable = floor > 0
-    scale = np.sqrt(np.where(usable, floor, 1.0))
-    values, vectors = np.linalg.eigh(
-        np.where(np.outer(usable, usable), S / np.outer(scale, scale), 0.0)
-    )
-    lifted = (vectors * np.clip(values, 1.0, 1e6)) @ vectors.T
-    return np.where(np.outer(usable, usable), lifted * np.outer(scale, scale), 0.0)
+
+    size: int
+    n_parameters: int
+
+    #: shifts and scales of a term's columns that leave the family as it is
+    standardise: ClassVar[Callable]
+
+    @abstractmethod
+    def chart(self, T: np.ndarray) -> Chart:
+        """Coordinates around T."""
+
+    @abstractmethod
+    def start(self, S: np.ndarray, floor: np.ndarray) -> np.ndarray:
+        """A member near S, whose variances are at least those of ``floor``; none where it is 0."""
+
+    @abstractmethod
+    def snapped(self, T: np.ndarray, least: float) -> np.ndarray:
+        """T with variances below ``least`` set to exactly zero."""
+
+    @abstractmethod
+    def is_interior(self, T: np.ndarray) -> bool:
+        """Whether no variance of T is zero and no correlation one."""
+
+    def tangent(self, T: np.ndarray) -> np.ndarray:
+        """Directions (k, q, q) in which T, inside the family, may vary."""
+        return self.chart(T).derivatives
+
+    def bending(self, T: np.ndarray, D: np.ndarray) -> np.ndarray:
+        """Second derivatives of T along its tangent, contracted with D, (k, k)."""
+        return self.chart(T).second(D)
+
+    def parameters(self, T: np.ndarray) -> list[Parameter]:
+        """Coordinates in which T may vary; a singular one with its rank held, and not from zero."""
+        chart = self.chart(T)
+        units = np.eye(len(chart.derivatives))
+        return [
+            Parameter(chart.derivatives[a], _along(chart, units[a]), chart.radius)
+            for a in moving(chart)
+        ]
+
+    def curvature(self, T: np.ndarray, D: np.ndarray) -> np.ndarray:
+        """What D adds to second derivatives along :meth:`parameters`."""
+        chart = self.chart(T)
+        return chart.second(D)[np.ix_(moving(chart), moving(chart))]
+
+    @property
+    def hull(self) -> np.ndarray:
+        """Symmetric matrices (k, q, q) whose combinations hold the family."""
+        return symmetric_basis(self.size)
+
+    @property
+    def free_entries(self) -> list[tuple[int, int]]:
+        """Entries of the lower triangle that are not always zero, variances first."""
+        used = np.any(self.hull != 0, axis=0) | np.eye(self.size, dtype=bool)
+        rows, cols = np.nonzero(np.tril(used))
+        entries = zip(rows.tolist(), cols.tolist(), strict=True)
+        return sorted(entries, key=lambda entry: (entry[0] != entry[1], entry))
+
+    @abstractmethod
+    def cone_at(self, span: np.ndarray) -> Cone:
+        """Directions from a member that has the column space of ``span``."""
+
+    def coordinates(
+        self, kind: str, rows: np.ndarray, row: int, col: int
+    ) -> tuple[Coordinates, tuple] | None:
+        """Coordinates that begin with a parameter, and a key that those of one profile share.
+
+        None where the family has none.
+
+        Parameters
+        ----------
+        kind : "variance", "covariance" or "correlation" of the effects ``row`` and ``col``
+        rows : these effects in the units of the data as combinations of the effects here, of
+            length one
+        """
+        return None
+
+    #: of the correlation of two effects
+    correlation_range: tuple[float, float] = (-1.0, 1.0)
 
 
-class Unstructured:
+def _along(chart, unit):
+    return lambda step: chart.move(step * unit)
+
+
+def affine(term, moments):
+    """Any shift and scale of the slopes, for a term with an intercept."""
+    if not term.intercept:
+        return scaled(term, moments)
+    columns = list(term.columns)
+    shifts = np.append(0.0, moments.mean[columns])
+    return shifts, np.append(1.0, positive(moments.sd[columns]))
+
+
+def scaled(term, moments):
+    """Any scales."""
+    rms = moments.rms[list(term.columns)]
+    return np.zeros(term.size), positive(np.append([1.0] * term.intercept, rms))
+
+
+def commonly_scaled(term, moments):
+    """One scale for all."""
+    _, scales = scaled(term, moments)
+    return np.zeros(term.size), np.full(term.size, np.sqrt(np.mean(scales**2)))
+
+
+def positive(scales):
+    """Scales, one where there is none."""
+    return np.where(scales > 0, scales, 1.0)
+
+
+class LinearStructure(Structure):
+    """``T = sum_k a_k B_k`` with a fixed basis."""
+
+    basis: np.ndarray  # (k, q, q)
+
+    @property
+    def n_parameters(self):
+        return len(self.basis)
+
+    @property
+    def hull(self):
+        return self.basis
+
+    def tangent(self, T):
+        return self.basis
+
+    def bending(self, T, D):
+        return np.zeros((len(self.basis), len(self.basis)))
+
+    def parameters(self, T):
+        if not self.is_interior(T):
+            return super().parameters(T)
+        inverse = np.linalg.inv(pivoted_root(T)[0])
+        return [
+            Parameter(
+                B, _line(T, B), 1.0 / np.max(np.abs(np.linalg.eigvalsh(inverse @ B @ inverse.T)))
+            )
+            for B in self.basis
+        ]
+
+    def curvature(self, T, D):
+        return self.bending(T, D) if self.is_interior(T) else super().curvature(T, D)
+
+
+def _line(T, B):
+    return lambda step: T + step * B
+
+
+def symmetric_basis(size):
+    """``e_r e_c' + e_c e_r'``, or ``e_r e_r'`` on the diagonal, in packed order."""
+    rows, cols = lower_triangle(size)
+    basis = np.zeros((len(rows), size, size))
+    basis[np.arange(len(rows)), rows, cols] = 1.0
+    basis[np.arange(len(rows)), cols, rows] = 1.0
+    return basis
+
+
+class Unstructured(LinearStructure):
     """Any positive semidefinite matrix; ``q (q + 1) / 2`` parameters."""
 
-    #: which changes of basis of the columns leave the family of covariance matrices unchanged
-    invariance = "affine"
+    standardise = staticmethod(affine)
 
     def __init__(self, size):
-        rows, cols = lower_triangle(size)
         self.size = size
-        self.basis = np.zeros((len(rows), size, size))
-        self.basis[np.arange(len(rows)), rows, cols] = 1.0
-        self.basis[np.arange(len(rows)), cols, rows] = 1.0
+        self.basis = symmetric_basis(size)
 
     def chart(self, T):
         root, order = pivoted_root(T)
@@ -81,30 +246,56 @@ class Unstructured:
         return half + half.transpose(0, 2, 1)
 
     def start(self, S, floor):
-        return _floored(S, floor)
+        """The nearest matrix whose eigenvalues, rows and columns scaled by ``floor``, are at
+        least one.
+        """
+        usable = np.outer(floor > 0, floor > 0)
+        scale = np.sqrt(np.where(floor > 0, floor, 1.0))
+        units = np.outer(scale, scale)
+        values, vectors = np.linalg.eigh(np.where(usable, S / units, 0.0))
+        lifted = (vectors * np.clip(values, 1.0, LARGEST_LIFT)) @ vectors.T
+        return np.where(usable, lifted * units, 0.0)
 
-    def snapped(self, T, tol):
-        """``T`` with the pivots below ``tol`` set to exactly zero."""
+    def snapped(self, T, least):
         root, _ = pivoted_root(T)
         pivots = np.max(np.abs(root), axis=0) ** 2
-        return _gram(root * (pivots >= tol))
+        return _gram(root * (pivots >= least))
 
     def is_interior(self, T):
         root, _ = pivoted_root(T, tol=INTERIOR)
         return bool(np.all(np.any(root != 0, axis=0)))
 
+    def cone_at(self, span):
+        values, vectors = np.linalg.eigh(span)
+        zero = values <= ZERO * max(values[-1], np.finfo(float).tiny)
+        vectors = vectors[:, np.argsort(~zero, kind="stable")]
+        nulls = int(zero.sum())
+        pointed = [(nulls, _products(vectors, 0, nulls))] if nulls else []
+        return Cone(_products(vectors, nulls, self.size), pointed)
 
-class Spectral:
-    """``T = sum_k v_k B_k`` with orthogonal projections ``B_k`` and variances ``v_k >= 0``.
+    def coordinates(self, kind, rows, row, col):
+        head = HEADS[kind]
+        return RootCoordinates(rows[: head.size], head), (row, col)
+
+
+def _products(vectors, start, stop):
+    """``v_r v_c' + v_c v_r'`` (half of it for r = c) in packed order, r from ``start`` on."""
+    pairs = [(r, c) for r, c in triangle_entries(stop) if r >= start]
+    found = [np.outer(vectors[:, r], vectors[:, c]) for r, c in pairs]
+    stack = np.array([m if r == c else m + m.T for m, (r, c) in zip(found, pairs, strict=True)])
+    return stack.reshape(-1, len(vectors), len(vectors))
+
+
+class Spectral(LinearStructure):
+    """``T = sum_k v_k P_k`` with orthogonal projections ``P_k`` and variances ``v_k >= 0``.
 
     Diagonal, identity and exchangeable are three tables of projections.
     """
 
-    def __init__(self, projections, basis, invariance):
+    def __init__(self, projections, basis):
         self.size = projections.shape[1]
         self.projections = projections
         self.basis = basis
-        self.invariance = invariance
         self._ranks = np.trace(projections, axis1=1, axis2=2)
 
     def _variances(self, T):
@@ -126,47 +317,79 @@ class Spectral:
         lifted = np.where(floor > 0, np.maximum(np.diag(S), floor), 0.0)
         off_diagonal = S - np.diag(np.diag(S))
         least = self._variances(np.diag(floor))
-        return self._compose(
-            np.clip(self._variances(np.diag(lifted) + off_diagonal), least, 1e6 * least)
-        )
+        variances = self._variances(np.diag(lifted) + off_diagonal)
+        return self._compose(np.clip(variances, least, LARGEST_LIFT * least))
 
-    def snapped(self, T, tol):
+    def snapped(self, T, least):
         variances = self._variances(T)
-        return self._compose(np.where(variances >= tol, variances, 0.0))
+        return self._compose(np.where(variances >= least, variances, 0.0))
 
     def is_interior(self, T):
         variances = self._variances(T)
         return bool(np.all(variances > INTERIOR * np.max(variances)))
 
+    def cone_at(self, span):
+        sizes = np.einsum("kij,ij->k", self.projections, span)
+        zero = sizes <= ZERO * max(sizes.max(), np.finfo(float).tiny)
+        return Cone(self.projections[~zero], [(1, P[None]) for P in self.projections[zero]])
 
-def diagonal(size):
+    def coordinates(self, kind, rows, row, col):
+        owners = tuple(np.flatnonzero(self.projections[:, row, row]).tolist())
+        return SpectralCoordinates(self.projections, self._head(kind, owners)), owners
+
+    def _head(self, kind, owners):
+        if len(owners) == 1:
+            return Squares(len(self.projections), owners[0])
+        return (
+            Shifted(self.size) if kind == "covariance" else Polar(self.size, kind == "correlation")
+        )
+
+
+class Diagonal(Spectral):
     """Independent effects, each with its own variance."""
-    projections = np.zeros((size, size, size))
-    projections[np.arange(size), np.arange(size), np.arange(size)] = 1.0
-    return Spectral(projections, projections, "scale")
+
+    standardise = staticmethod(scaled)
+
+    def __init__(self, size):
+        projections = np.zeros((size, size, size))
+        projections[np.arange(size), np.arange(size), np.arange(size)] = 1.0
+        super().__init__(projections, projections)
 
 
-def identity(size):
+class Identity(Spectral):
     """Independent effects with one common variance."""
-    projections = np.eye(size)[None]
-    return Spectral(projections, projections, "common scale")
+
+    standardise = staticmethod(commonly_scaled)
+
+    def __init__(self, size):
+        super().__init__(np.eye(size)[None], np.eye(size)[None])
 
 
-def exchangeable(size):
+class Exchangeable(Spectral):
     """One common variance and one common covariance (compound symmetry)."""
-    if size == 1:
-        return identity(1)
-    mean = np.full((size, size), 1.0 / size)
-    basis = np.stack([np.eye(size), np.ones((size, size)) - np.eye(size)])
-    return Spectral(np.stack([np.eye(size) - mean, mean]), basis, "common scale")
+
+    standardise = staticmethod(commonly_scaled)
+
+    def __init__(self, size):
+        mean = np.full((size, size), 1.0 / size)
+        if size == 1:  # of a single effect there is a variance only
+            super().__init__(mean[None], mean[None])
+        else:
+            ones = np.ones((size, size))
+            basis = np.stack([np.eye(size), ones - np.eye(size)])
+            super().__init__(np.stack([np.eye(size) - mean, mean]), basis)
+
+    @property
+    def correlation_range(self):
+        return -1.0 / (self.size - 1), 1.0
 
 
-class Absent:
+class Absent(LinearStructure):
     """No random effect: the place holder of a term whose variance the data cannot tell from the
     residual.
     """
 
-    invariance = "common scale"
+    standardise = staticmethod(commonly_scaled)
 
     def __init__(self, size):
         self.size = size
@@ -178,19 +401,23 @@ class Absent:
     def start(self, S, floor):
         return np.zeros((self.size, self.size))
 
-    def snapped(self, T, tol):
+    def snapped(self, T, least):
         return T
 
     def is_interior(self, T):
         return False
 
+    def cone_at(self, span):
+        return Cone(self.basis, [])
 
-STRUCTURES = {
+
+#: by the names that a user may give
+STRUCTURES: dict[str, Callable[[int], Structure]] = {
     "unstructured": Unstructured,
-    "diagonal": diagonal,
-    "independent": diagonal,
-    "identity": identity,
-    "exchangeable": exchangeable,
+    "diagonal": Diagonal,
+    "independent": Diagonal,
+    "identity": Identity,
+    "exchangeable": Exchangeable,
 }
 
 

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 
-@dataclass(frozen=True)
+class TermNames(NamedTuple):
+    """Position of its factor, covariance structure, and names of its effects."""
+
+    factor: int
+    covariance: str
+    effects: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Names:
-    """Names for printing: response, fixed effects, and per factor its name, levels, effects and
-    sizes.
+    """What things are called.
+
+    Attributes
+    ----------
+    response : name of y
+    event : the class whose probability is modelled; empty for a regression
+    fixed : fixed effects, the intercept first if there is one
+    intercept : whether there is one
+    factors, levels, effects : per factor its name, levels and effects
+    sizes : per factor, observations per level
+    terms : random-effects terms
     """
 
     response: str
-    fixed: tuple
+    event: str
+    fixed: tuple[str, ...]
     intercept: bool
-    factors: tuple
-    levels: tuple
-    effects: tuple
-    sizes: tuple  # per factor, observations per level
-    terms: tuple  # per term: factor, covariance structure, effect names
+    factors: tuple[str, ...]
+    levels: tuple[Sequence, ...]
+    effects: tuple[tuple[str, ...], ...]
+    sizes: tuple[np.ndarray, ...]
+    terms: tuple[TermNames, ...]
 
-    def entry(self, term, row, col):
+    def entry(self, term: int, row: int, col: int) -> tuple[str, str, str]:
         """Factor and effects of one covariance entry."""
-        factor, _, effects = self.terms[term]
-        return self.factors[factor], effects[col], effects[row]
+        found = self.terms[term]
+        return self.factors[found.factor], found.effects[col], found.effects[row]

@@ -4,149 +4,170 @@ warning.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..exceptions import (
     ConvergenceWarning,
+    GroupsWarning,
     LaplaceWarning,
     RankDeficiencyWarning,
     SeparationWarning,
     SingularFitWarning,
 )
 
-ADVICE = {
-    "max_iter reached": "Raise max_iter, or simplify the random effects",
-    "degenerate": "All outcomes are predicted perfectly: drop columns or random effects",
-    None: "The likelihood is too flat to certify an optimum: simplify the random effects",
-}
 MATERIAL = 0.25  # shift of the estimates by Laplace, in standard errors, that is worth a warning
 
+Problems = Iterator[tuple[str, type[Warning]]]
 
-def linear_problems(fit, labels):
-    """What a user should look at after a linear fit: pairs of message and category."""
-    yield from _dropped(fit, labels)
+
+def linear_problems(model) -> Problems:
+    """Of a linear model."""
+    fit = model.fit
+    yield from _missing_groups(model)
+    yield from _dropped(model)
     if fit.n <= fit.rank:
         yield (
-            f"{fit.n:.3g} observations (the sum of sample_weight) for {fit.rank} coefficients: no variance is left.\n"
-            "Add rows or drop columns; weights count repetitions.",
+            f"{fit.n:.3g} observations (the sum of sample_weight) for {fit.rank} coefficients: no "
+            "variance is left.\nAdd rows or drop columns; weights count repetitions.",
             SingularFitWarning,
         )
     else:
-        yield from ((message, SingularFitWarning) for message in _confounded(fit, labels))
-        yield from ((message, SingularFitWarning) for message in _boundaries(fit, labels))
+        yield from _confounded(model)
+        yield from _flat(model)
+        yield from _boundaries(model)
     if not fit.optimum.converged:
-        yield _not_converged(fit, labels), ConvergenceWarning
+        yield _not_converged(model), ConvergenceWarning
 
 
-def logistic_problems(fit, labels, infinite):
-    """What a user should look at after a logistic fit; ``infinite`` is what has no finite
-    estimate."""
-    yield from _dropped(fit, labels)
-    for f in fit.absent:
-        yield _single_outcomes(fit, labels, f), SingularFitWarning
-    yield from ((message, SeparationWarning) for message in _separations(labels, infinite))
+def generalised_problems(model, infinite) -> Problems:
+    """Of a generalised linear model; ``infinite`` is what has no finite estimate."""
+    fit = model.fit
+    yield from _missing_groups(model)
+    yield from _dropped(model)
+    yield from _by_chance(model)
+    yield from _separations(model.names, infinite)
     if any(infinite):
         return
-    yield from (
-        (message, SingularFitWarning)
-        for message in (*_flat(fit, labels), *_boundaries(fit, labels))
-    )
+    yield from _flat(model)
+    yield from _boundaries(model)
     if not fit.optimum.converged:
-        yield _stopped_early(fit), ConvergenceWarning
+        yield _not_converged(model), ConvergenceWarning
     elif fit.laplace_shift > MATERIAL:
-        error = fit.laplace_error.loglik
+        yield _inaccurate(fit), LaplaceWarning
+
+
+def _missing_groups(model):
+    if not model.names.factors:
         yield (
-            f"The Laplace approximation puts the log-likelihood about {abs(error):.2g} too "
-            f"{'low' if error > 0 else 'high'}; seven quadrature points would move the estimates by about "
-            f"{fit.laplace_shift:.1f} standard errors.\n"
-            "Use n_quadrature=7, or more until the log-likelihood stays the same.",
-            LaplaceWarning,
+            f"{model.reader.owner} was fitted without groups: fixed effects only.\n"
+            "Pass groups= to fit, or name the column in the constructor (in cross-validation "
+            "without metadata routing, groups= goes to the splitter only).",
+            GroupsWarning,
         )
 
 
-def _single_outcomes(fit, labels, f):
-    """Why the variance of a factor cannot be estimated."""
-    levels = len(labels.levels[f])
-    source = (
-        "the intercept"
-        if levels < 2
-        else f"chance: {fit.n:g} observations (the sum of sample_weight)"
-    )
-    return (
-        f"{labels.factors[f]}: its {levels} level(s) cannot be told from {source}; its variance is set to 0.\n"
-        "Use a grouping factor with several levels and repeated rows."
-    )
-
-
-def _separations(labels, infinite):
-    """Estimates that are infinite."""
-    names = [labels.fixed[k + labels.intercept] for k in infinite.columns]
-    if names:
+def _dropped(model):
+    """Columns that depend on others."""
+    if model.dropped:
         yield (
-            f"X: {', '.join(map(repr, names))} predicts the outcome perfectly in some rows (separation); "
-            "no finite estimate is best.\nDrop the column, merge categories, or read its coefficient as very large."
+            f"X: {', '.join(map(repr, model.dropped))} depends linearly on the columns before and "
+            "was dropped.\nIts coefficient is set to 0; remove the column to silence this.",
+            RankDeficiencyWarning,
+        )
+
+
+def _confounded(model):
+    """Variances that are confounded with something else."""
+    for f in model.fit.absent:
+        levels = len(model.names.levels[f])
+        source = "the intercept" if levels < 2 else "the residual"
+        yield _unidentified(model, f, f"{levels} levels", source)
+
+
+def _by_chance(model):
+    """Variances of which outcomes say nothing."""
+    for f in model.fit.absent:
+        levels = len(model.names.levels[f])
+        chance = f"chance: {model.fit.n:g} observations (the sum of sample_weight)"
+        source = "the intercept" if levels < 2 else chance
+        yield _unidentified(model, f, f"{levels} level(s)", source)
+
+
+def _unidentified(model, f, levels, source):
+    return (
+        f"{model.names.factors[f]}: its {levels} cannot be told from {source}; its variance is set "
+        "to 0.\nUse a grouping factor with several levels and repeated rows.",
+        SingularFitWarning,
+    )
+
+
+def _separations(names, infinite):
+    """Estimates that are infinite."""
+    columns = [names.fixed[k + names.intercept] for k in infinite.columns]
+    if columns:
+        yield (
+            f"X: {', '.join(map(repr, columns))} predicts the outcome perfectly in some rows "
+            "(separation); no finite estimate is best.\n"
+            "Drop the column, merge categories, or read its coefficient as very large.",
+            SeparationWarning,
         )
     reasons = dict.fromkeys(infinite.homogeneous, "each of its levels has one outcome only")
     reasons |= dict.fromkeys(infinite.diverged, "its variance grows beyond all bounds")
     for f, reason in reasons.items():
         yield (
-            f"{labels.factors[f]}: {reason}; no finite variance is best.\n"
-            "Use a grouping factor whose levels have both outcomes, or drop columns that predict the outcome perfectly."
+            f"{names.factors[f]}: {reason}; no finite variance is best.\n"
+            "Use a grouping factor whose levels have both outcomes, or drop columns that predict "
+            "the outcome perfectly.",
+            SeparationWarning,
         )
 
 
-def _confounded(fit, labels):
-    """Variances that are confounded with something else, or not identified."""
-    for f in fit.absent:
-        source = "the intercept" if len(labels.levels[f]) < 2 else "the residual"
-        yield (
-            f"{labels.factors[f]}: its {len(labels.levels[f])} levels cannot be told from {source}; "
-            "its variance is set to 0.\nUse a grouping factor with several levels and repeated rows."
-        )
-    yield from _flat(fit, labels)
-
-
-def _flat(fit, labels):
+def _flat(model):
     """Variances that are not identified."""
-    if flat := {labels.factors[labels.terms[k][0]] for k in fit.flat_terms}:
+    names = model.names
+    if flat := {names.factors[names.terms[k].factor] for k in model.fit.flat_terms}:
         yield (
-            f"{', '.join(sorted(flat))}: some variances are not identified, the likelihood is flat along them.\n"
-            "Drop a term: two of them describe the same thing, or a factor has too few rows per level."
+            f"{', '.join(sorted(flat))}: some variances are not identified, the likelihood is flat "
+            "along them.\nDrop a term: two of them describe the same thing, or a factor has too "
+            "few rows per level.",
+            SingularFitWarning,
         )
 
 
-def _boundaries(fit, labels):
+def _boundaries(model):
     """Variances that are zero."""
-    for k, (block, T) in enumerate(zip(fit.model.blocks, fit.optimum.point, strict=False)):
-        if labels.terms and block.factor not in fit.absent and not block.structure.is_interior(T):
-            factor, _, effects = labels.terms[k]
-            which = f"{labels.factors[factor]}: a variance of ({', '.join(effects)})"
+    terms = zip(model.names.terms, model.fit.interior, strict=True)
+    for term, is_inside in terms:
+        if term.factor not in model.fit.absent and not is_inside:
             yield (
-                f"{which} is zero, or a correlation is 1 or -1.\n"
-                "That is an answer, not an error; a simpler random-effects term fits as well."
+                f"{model.names.factors[term.factor]}: a variance of ({', '.join(term.effects)}) is "
+                "zero, or a correlation is 1 or -1.\nThat is an answer, not an error; a simpler "
+                "random-effects term fits as well.",
+                SingularFitWarning,
             )
 
 
-def _dropped(fit, labels):
-    """Columns that depend on others."""
-    names = [n for k, n in enumerate(labels.fixed) if k not in set(fit.design.kept.tolist())]
-    if names:
-        yield (
-            f"X: {', '.join(map(repr, names))} depends linearly on the columns before and was dropped.\n"
-            "Its coefficient is set to 0; remove the column to silence this.",
-            RankDeficiencyWarning,
-        )
-
-
-def _not_converged(fit, labels):
+def _not_converged(model):
+    fit = model.fit
     if fit.is_degenerate:
+        factors = ", ".join(model.names.factors)
         return (
-            f"The residual variance goes to zero: {', '.join(labels.factors)} and the fixed effects reproduce y.\n"
+            f"The residual variance goes to zero: {factors} and the fixed effects reproduce y.\n"
             "Check that y varies within the levels, and that no column is a copy of y."
         )
-    return _stopped_early(fit)
-
-
-def _stopped_early(fit):
+    stop = fit.optimum.stop
     return (
-        f"The optimiser stopped early ({fit.optimum.message}, {fit.optimum.n_evaluations} evaluations).\n"
-        f"{ADVICE.get(fit.optimum.message, ADVICE[None])}; the estimates are those of the last step."
+        f"The optimiser stopped early ({stop.words}, {fit.optimum.n_evaluations} evaluations).\n"
+        f"{stop.advice}; the estimates are those of the last step."
+    )
+
+
+def _inaccurate(fit):
+    error = fit.laplace_error.loglik
+    side = "low" if error > 0 else "high"
+    return (
+        f"The Laplace approximation puts the log-likelihood about {abs(error):.2g} too {side}; "
+        "seven quadrature points would move the estimates by about "
+        f"{fit.laplace_shift:.1f} standard errors.\n"
+        "Use n_quadrature=7, or more until the log-likelihood stays the same."
     )

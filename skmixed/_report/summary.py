@@ -2,28 +2,101 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from typing import Any, NamedTuple
 
 import numpy as np
-from statsmodels.iolib.table import SimpleTable
-from statsmodels.iolib.tableformatting import fmt_params
+import pandas as pd
+
+from .names import Names
 
 WIDTH = 78  # of the printed tables, unless names need more
+DIGITS = 7
+SMALLEST = 1e-4  # numbers outside of these are printed with an exponent
+LARGEST = 1e7
 
 
-def number(value):
+class VarianceRow(NamedTuple):
+    """One variance or covariance; the residual variance has no term.
+
+    Attributes
+    ----------
+    term : position of the random-effects term
+    factor, effect, effect2 : names
+    estimate, sd_or_corr, std_error, ci_low, ci_high : NaN where nothing is known
+    """
+
+    term: int | None
+    factor: str
+    effect: str
+    effect2: str
+    estimate: float
+    sd_or_corr: float
+    std_error: float
+    ci_low: float
+    ci_high: float
+
+
+class JointLine(NamedTuple):
+    """A joint test as it is printed: title, name of the distribution, statistic and p-value."""
+
+    title: str
+    name: str
+    statistic: float
+    pvalue: float
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What a summary says.
+
+    Attributes
+    ----------
+    title : of the whole
+    names : of everything
+    nobs, converged : number of observations, and whether this is an optimum
+    criteria : pairs (name, value), the log-likelihood first
+    details : further pairs (name, words) for the header
+    joint : the test that all coefficients but the intercept are zero
+    coefficients : table of the fixed effects
+    coefficient_title : what they are
+    is_normal : whether they are tested by z rather than t
+    variances : rows of the variance components
+    level : of the confidence limits
+    notes : sentences below
+    """
+
+    title: str
+    names: Names
+    nobs: float
+    converged: bool
+    criteria: Sequence[tuple[str, float]]
+    details: Sequence[tuple[str, str]]
+    joint: JointLine | None
+    coefficients: pd.DataFrame
+    coefficient_title: str
+    is_normal: bool
+    variances: Sequence[VarianceRow]
+    level: float
+    notes: Sequence[str]
+
+
+def number(value: float | None) -> str:
     """Seven digits as Stata prints them: seven decimals below one, then one fewer for every digit
     before the point.
     """
-    if value is None or not np.isfinite(value):
-        return "" if value is None or np.isnan(value) else f"{value}"
+    if value is None or np.isnan(value):
+        return ""
+    if not np.isfinite(value):
+        return f"{value}"
     size = abs(value)
     if value == 0:
         return "0"
-    if size < 1e-4 or size >= 1e7:
+    if size < SMALLEST or size >= LARGEST:
         return f"{value:.6e}"
-    return f"{value:.{max(0, 7 - len(str(int(size))) * (size >= 1))}f}"
+    before = len(str(int(size))) if size >= 1 else 0
+    return f"{value:.{max(0, DIGITS - before)}f}"
 
 
 def _count(value):
@@ -31,55 +104,8 @@ def _count(value):
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
 
 
-@dataclass(frozen=True)
-class Heading:
-    """What the printed tables call things."""
-
-    title: str
-    likelihood: str
-    plain: str  # the model without random effects
-    details: tuple = ()  # further pairs (name, value)
-
-
-def linear_summary(results, fit, labels, level, coefficients):
-    """Header, groups, fixed effects, variance components and the test against the model without
-    random effects.
-    """
-    method = "REML" if fit.reml else "ML"
-    title = (
-        f"Mixed-effects {method} regression" if labels.factors else f"Linear regression by {method}"
-    )
-    heading = Heading(
-        title, "Log restricted-likelihood:" if fit.reml else "Log-likelihood:", "linear model"
-    )
-    table = _coefficient_table(coefficients.table(level), "coef", level, coefficients)
-    return _summary(results, fit, labels, level, heading, coefficients, table)
-
-
-def logistic_summary(results, fit, labels, level, coefficients, odds_ratios):
-    """The same for a logistic model, whose coefficients may be printed as odds ratios."""
-    title = "Mixed-effects logistic regression" if labels.factors else "Logistic regression"
-    integration = "Laplace" if fit.points == 1 else f"{fit.points}-point quadrature"
-    details = (
-        ("Odds of:", results.event),
-        *([("Integration:", integration)] if labels.factors else []),
-    )
-    table = coefficients.table(level)
-    if odds_ratios:
-        table = exponentiated(table)
-    notes = [
-        "The odds ratio of the intercept is the odds where all columns and random effects are zero."
-    ]
-    notes = notes * (odds_ratios and labels.intercept)
-    heading = Heading(title, "Log-likelihood:", "logistic model", details)
-    printed = _coefficient_table(
-        table, "odds ratio" if odds_ratios else "coef", level, coefficients
-    )
-    return _summary(results, fit, labels, level, heading, coefficients, printed, notes)
-
-
-def exponentiated(table):
-    """A table of coefficients as odds ratios: standard errors by the delta method, limits as
+def exponentiated(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of coefficients as ratios: standard errors by the delta method, limits as
     exponentials.
     """
     with np.errstate(over="ignore"):
@@ -92,30 +118,19 @@ def exponentiated(table):
         )
 
 
-def _summary(results, fit, labels, level, heading, coefficients, fixed_table, notes=()):
+def print_report(report: Report) -> Any:
+    """A statsmodels Summary: text, HTML and LaTeX."""
     # only printing needs statsmodels: importing it here keeps `import skmixed` short
     from .printed import PrintedSummary
 
-    tests = _joint_rows(results, coefficients)
-    blocks = [_header(results, labels, heading, tests)]
-    if len(labels.factors) > 1:
-        blocks.append(_group_table(labels))
-    if len(results.params):
-        blocks.append(fixed_table)
-    if len(results._variances.estimates):
-        blocks.append(_variance_table(results, labels, level))
-    methods = _methods(coefficients, has_test=bool(tests) or not results._slopes)
-    return PrintedSummary(blocks, [*methods, *_notes(results, fit, labels, heading), *notes], WIDTH)
-
-
-def _methods(coefficients, has_test):
-    """How the fixed effects were tested, where that is not the default."""
-    lines = [coefficients.method] if coefficients.method else []
-    if lines and not has_test:
-        lines.append(
-            "No joint test: it needs more clusters, or degrees of freedom, than coefficients."
-        )
-    return lines
+    tables = [_header(report)]
+    if len(report.names.factors) > 1:
+        tables.append(_group_table(report.names))
+    if len(report.coefficients):
+        tables.append(_coefficient_table(report))
+    if report.variances:
+        tables.append(_variance_table(report))
+    return PrintedSummary(tables, list(report.notes), WIDTH)
 
 
 @dataclass(frozen=True)
@@ -128,8 +143,10 @@ class Table:
     headers: list | None = None
     title: str | None = None
 
-    def table(self, first_column=0):
+    def table(self, first_column: int = 0) -> Any:
         """A statsmodels table whose printed first column is at least that wide."""
+        from statsmodels.iolib.table import SimpleTable
+        from statsmodels.iolib.tableformatting import fmt_params
 
         widths = [first_column] + [fmt_params["colwidths"]] * len(self.data[0])
         layout = dict(fmt_params, data_aligns=self.aligns, colwidths=widths)
@@ -138,142 +155,109 @@ class Table:
         )
 
     @property
-    def width(self):
+    def width(self) -> int:
+        """Of the printed table."""
         return max(map(len, self.table().as_text().splitlines()))
 
-    def as_wide_as(self, width):
+    def as_wide_as(self, width: int) -> Any:
+        """A statsmodels table of a width."""
         return self.table(max(map(len, self.stubs)) + width - self.width)
 
 
-def _header(results, labels, heading, tests):
-    left, right = _data_rows(results, labels)
-    left += heading.details
-    for row in _fit_rows(results, heading.likelihood, tests):
-        (left if len(left) <= len(right) else right).append(row)
+def _header(report):
+    """Two columns of names and values, filled up in turns."""
+    left, right = _data_lines(report)
+    left += report.details
+    for line in _fit_lines(report):
+        (left if len(left) <= len(right) else right).append(line)
     right += [("", "")] * (len(left) - len(right))
     left += [("", "")] * (len(right) - len(left))
-    data = [
-        (value, f"   {name}", other) for (_, value), (name, other) in zip(left, right, strict=True)
-    ]
-    return Table(data, [name for name, _ in left], title=heading.title, aligns="rlr")
+    pairs = zip(left, right, strict=True)
+    data = [(value, f"   {name}", other) for (_, value), (name, other) in pairs]
+    return Table(data, [name for name, _ in left], title=report.title, aligns="rlr")
 
 
-def _data_rows(results, labels):
-    left = [("Response:", labels.response), ("Converged:", "yes" if results.converged else "no")]
-    right = [("No. of observations:", _count(results.nobs))]
-    if len(labels.factors) == 1:
-        left += [
-            ("Group variable:", labels.factors[0]),
-            ("No. of groups:", f"{len(labels.sizes[0])}"),
+def _data_lines(report):
+    names = report.names
+    converged = "yes" if report.converged else "no"
+    left = [("Response:", names.response), ("Converged:", converged)]
+    right = [("No. of observations:", _count(report.nobs))]
+    if len(names.factors) == 1:
+        (sizes,) = names.sizes
+        left += [("Group variable:", names.factors[0]), ("No. of groups:", f"{len(sizes)}")]
+        right += [
+            ("Obs per group, min:", _count(np.min(sizes))),
+            ("Obs per group, avg:", f"{np.mean(sizes):.1f}"),
+            ("Obs per group, max:", _count(np.max(sizes))),
         ]
-        return left, right + _size_rows(labels.sizes[0])
-    return left, right + [("No. of grouping factors:", f"{len(labels.factors)}")] * bool(
-        labels.factors
-    )
+    elif names.factors:
+        right += [("No. of grouping factors:", f"{len(names.factors)}")]
+    return left, right
 
 
-def _fit_rows(results, likelihood, tests):
+def _fit_lines(report):
     """Criteria and the test of all slopes, if there is one, to be dealt out left and right."""
-    criteria = [(likelihood, results.llf), ("AIC:", results.aic), ("BIC:", results.bic)]
-    criteria = [(name, f"{value:.3f}") for name, value in criteria]
-    return [criteria[0], tests[0], criteria[1], tests[1], criteria[2]] if tests else criteria
+    criteria = [(name, f"{value:.3f}") for name, value in report.criteria]
+    if report.joint is None:
+        return criteria
+    title, name, statistic, pvalue = report.joint
+    tests = [(title, f"{statistic:.2f}"), (f"Prob > {name}:", f"{pvalue:.4f}")]
+    return [criteria[0], tests[0], criteria[1], tests[1], *criteria[2:]]
 
 
-def _joint_rows(results, coefficients):
-    """The test that all coefficients but the intercept are zero."""
-    if not coefficients.method:
-        wald = results.wald_chi2
-        return (
-            _test_rows(f"Wald chi2({wald.df}):", "chi2", wald.statistic, wald.pvalue)
-            if wald.df
-            else []
-        )
-    if not results._slopes:
-        return []
-    test = coefficients.joint_test(results._slopes)
-    if np.isnan(test.statistic):
-        return []
-    name = "Wald chi2" if coefficients.is_normal else "F"
-    degrees = f"{test.df}" if coefficients.is_normal else f"{test.df}, {test.df_denom:.1f}"
-    return _test_rows(f"{name}({degrees}):", name.split()[-1], test.statistic, test.pvalue)
-
-
-def _test_rows(title, name, statistic, pvalue):
-    return [(title, f"{statistic:.2f}"), (f"Prob > {name}:", f"{pvalue:.4f}")]
-
-
-def _size_rows(sizes):
-    return [
-        ("Obs per group, min:", _count(np.min(sizes))),
-        ("Obs per group, avg:", f"{np.mean(sizes):.1f}"),
-        ("Obs per group, max:", _count(np.max(sizes))),
-    ]
-
-
-def _group_table(labels):
+def _group_table(names):
     """Factors with few levels first: outermost on top."""
-    order = sorted(range(len(labels.factors)), key=lambda f: len(labels.sizes[f]))
-    sizes = [labels.sizes[f] for f in order]
+    order = sorted(range(len(names.factors)), key=lambda f: len(names.sizes[f]))
+    sizes = [names.sizes[f] for f in order]
     data = [[f"{len(s)}", _count(np.min(s)), f"{np.mean(s):.1f}", _count(np.max(s))] for s in sizes]
     header = ["No. of groups", "Obs per group: min", "avg", "max"]
-    return Table(data, [labels.factors[f] for f in order], headers=header)
+    return Table(data, [names.factors[f] for f in order], headers=header)
 
 
 def _limits(level):
     return [f"[{100 * level:g}% conf.", "interval]"]
 
 
-def _coefficient_table(table, title, level, coefficients):
-    data = [_coefficient_cells(row, coefficients) for row in table.itertuples(index=False)]
-    names = ["z", "P>|z|"] if coefficients.is_normal else ["df", "t", "P>|t|"]
-    return Table(data, list(table.index), headers=[title, "std err", *names, *_limits(level)])
+def _coefficient_table(report):
+    rows = report.coefficients.itertuples(index=False)
+    data = [_coefficient_cells(row, report.is_normal) for row in rows]
+    tests = ["z", "P>|z|"] if report.is_normal else ["df", "t", "P>|t|"]
+    headers = [report.coefficient_title, "std err", *tests, *_limits(report.level)]
+    return Table(data, list(report.coefficients.index), headers=headers)
 
 
-def _coefficient_cells(row, coefficients):
-    degrees = [] if coefficients.is_normal else [f"{row.df:.1f}"]
+def _coefficient_cells(row, is_normal):
+    degrees = [] if is_normal else [f"{row.df:.1f}"]
     tests = [*degrees, f"{row.t:.2f}", f"{row.p_value:.3f}"]
     return [number(row.coef), number(row.std_err), *tests, number(row.ci_low), number(row.ci_high)]
 
 
-def _variance_table(results, labels, level):
-    table = results.variance_table(level=level)
+def _variance_table(report):
     stubs = []
     data = []
-    entries = results._variances.entries
     previous = None
-    for row, term in zip_longest(table.itertuples(), [k for k, _, _ in entries]):
-        if term is not None and term != previous:
-            factor, covariance, effects = labels.terms[term]
-            name = labels.factors[factor]
-            stubs.append(name if len(effects) == 1 else f"{name}: {covariance}")
+    for row in report.variances:
+        is_residual = row.term is None
+        if not is_residual and row.term != previous:
+            stubs.append(_term_title(report.names, row.term))
             data.append([""] * 4)
-        previous = term
-        stubs.append("  " + _entry_label(row))
-        data.append([number(v) for v in (row.estimate, row.std_error, row.ci_low, row.ci_high)])
-    if results._has_residual:
-        stubs[-1] = stubs[-1].strip()
-    header = ["estimate", "std err", *_limits(level)]
-    return Table(data, stubs, headers=header)
+        previous = row.term
+        stubs.append(entry_name(row) if is_residual else f"  {entry_name(row)}")
+        cells = (row.estimate, row.std_error, row.ci_low, row.ci_high)
+        data.append([number(value) for value in cells])
+    return Table(data, stubs, headers=["estimate", "std err", *_limits(report.level)])
 
 
-def _entry_label(row):
-    if row.factor == "Residual" and not row.effect:
+def _term_title(names, term):
+    found = names.terms[term]
+    factor = names.factors[found.factor]
+    return factor if len(found.effects) == 1 else f"{factor}: {found.covariance}"
+
+
+def entry_name(row: VarianceRow) -> str:
+    """A variance or covariance as it is printed."""
+    if row.term is None:
         return "var(Residual)"
-    return f"var({row.effect})" if row.effect == row.effect2 else f"cov({row.effect},{row.effect2})"
-
-
-def _notes(results, fit, labels, heading):
-    lines = []
-    test = results.random_effects_test()
-    if test.df:
-        name = test.distribution.split("(")[0]
-        found = f"{test.distribution} = {test.statistic:.2f}   Prob >= {name} = {test.pvalue:.4f}"
-        lines.append(f"LR test vs. {heading.plain}: {found}")
-    if np.any(np.isnan(results._variances.std_errors)):
-        lines.append(
-            "A variance is zero, a correlation one, or the likelihood flat: no standard errors there."
-        )
-    dropped = [n for k, n in enumerate(labels.fixed) if k not in set(fit.design.kept.tolist())]
-    if dropped:
-        lines.append(f"Dropped because they depend on other columns: {', '.join(dropped)}.")
-    return lines
+    if row.effect == row.effect2:
+        return f"var({row.effect})"
+    return f"cov({row.effect},{row.effect2})"

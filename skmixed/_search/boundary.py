@@ -1,6 +1,6 @@
 """The search for an optimum of the covariances: zeros are made exact and saddles left.
 
-The minimiser of :mod:`skmixed._optimize` stops where nothing is to be gained nearby.  On the
+The minimiser of :mod:`skmixed._search.minimize` stops where nothing is to be gained nearby.  On the
 boundary of the covariances two things remain: a variance that is zero but for rounding becomes
 exactly zero, and where the deviance would fall along a variance that is zero now, the search goes
 on from beyond it.
@@ -10,186 +10,193 @@ A point is the list of the terms' matrices; other parameters may follow, and sta
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from .minimize import minimize
+from .minimize import Optimum, minimize
 from .start import SHRINKAGE_FLOOR
 
 SNAP = (1e-3, 1e-8)  # pivots below this share of a typical one are tried at exactly zero
 MAX_RESTARTS = 3  # attempts to leave a saddle
 NEGLIGIBLE_RISE = 1e-8  # rise of the deviance that an exact zero may cost
+NEGLIGIBLE_CHANGE = 1e-6  # of the deviance, along a covariance that it says nothing of
+NEGLIGIBLE_DESCENT = 1e-5  # of the deviance, per unit of a variance at zero
+NULL = 1e-12  # eigenvalues below this share of the largest are zero
 LARGE = 10.0  # of a second start, in units of one over the information of a typical level
+NUDGE = 1e-3  # of a typical variance, for those that are zero where a saddle is left
 FLAT = 1e-6  # curvature below this share of the largest is none
+MOVED = 0.1  # part of a term in a direction that counts
 
 
 class NothingAttainable(ArithmeticError):
     """The deviance is infinite at every start."""
 
 
-def search(objective, model, start, floors, **options):
+def search(objective, manifold, start, floors, **options) -> Optimum:
     """The optimum from ``start``.
 
     ``floors`` are the variances, per factor and effect, that count as close to zero.
     """
-
-    def minimum_from(point):
-        return minimize(objective, model, point, **options)
-
-    optimum = _settled(minimum_from, model, _first_minimum(minimum_from, model, start), floors)
-    if not optimum.converged or _is_interior(model, optimum.point):
+    minimum_from = partial(minimize, objective, manifold, **options)
+    boundary = Boundary(manifold, [floors[t.factor][t.window] for t in manifold.terms])
+    optimum = boundary.settled(boundary.first_minimum(minimum_from, start), minimum_from)
+    if not optimum.converged or boundary.is_far(optimum.point):
         return optimum
-    return _or_beyond(optimum, minimum_from, model, floors)
+    return boundary.or_beyond(optimum, minimum_from)
 
 
-def _or_beyond(optimum, minimum_from, model, floors):
-    """The lower of the minimum found and the one from large variances, if that is one."""
-    again = minimum_from(_large(model, optimum, floors))
-    if np.isfinite(again.evaluation.value):
-        again = _settled(minimum_from, model, again, floors)
-    evaluations = optimum.n_evaluations + again.n_evaluations
-    is_lower = (
-        again.converged and again.evaluation.value < optimum.evaluation.value - NEGLIGIBLE_RISE
-    )
-    return replace(again if is_lower else optimum, n_evaluations=evaluations)
+@dataclass(frozen=True)
+class Boundary:
+    """What is done where variances are zero.
 
-
-def _settled(minimum_from, model, optimum, floors):
-    """The minimum with zeros made exact and saddles left."""
-    for _ in range(MAX_RESTARTS):
-        optimum = _snapped(model, optimum, floors)
-        escape = _escape(model, optimum, floors)
-        if escape is None or not optimum.converged:
-            return optimum
-        again = minimum_from(escape)
-        if again.evaluation.value > optimum.evaluation.value - NEGLIGIBLE_RISE:
-            return optimum
-        optimum = again
-    return optimum
-
-
-def _large(model, optimum, floors):
-    """A second start with large variances: with few rows a deviance can have a lower minimum far
-    from zero.
+    Attributes
+    ----------
+    manifold : where the points live
+    floors : per term and effect, the variances that count as close to zero
     """
-    terms = len(model.blocks)
-    large = [
-        b.structure.start(
-            np.diag(LARGE / SHRINKAGE_FLOOR * floors[b.factor][b.window]),
-            floors[b.factor][b.window],
-        )
-        for b in model.blocks
-    ]
-    return large + list(optimum.point[terms:])
 
+    manifold: Any
+    floors: list[np.ndarray]
 
-def _is_interior(model, point):
-    """Whether no variance is zero and no correlation one, of the terms that have any."""
-    blocks = zip(model.blocks, point, strict=False)
-    return all(block.structure.is_interior(T) for block, T in blocks if len(block.structure.basis))
+    @property
+    def structures(self):
+        return [term.structure for term in self.manifold.terms]
 
+    def is_far(self, point):
+        """Whether no variance is zero and no correlation one, of the terms that have any."""
+        terms = zip(self.structures, point, strict=False)
+        return all(structure.is_interior(T) for structure, T in terms if structure.n_parameters)
 
-def _first_minimum(minimum_from, model, start):
-    """From the given start, or from no variance at all where that is out of reach."""
-    terms = len(model.blocks)
-    for point in (start, [np.zeros_like(T) for T in start[:terms]] + start[terms:]):
-        optimum = minimum_from(point)
-        if np.isfinite(optimum.evaluation.value):
-            return optimum
-    raise NothingAttainable
+    def first_minimum(self, minimum_from, start):
+        """From the given start, or from no variance at all where that is out of reach."""
+        k = len(self.floors)
+        for point in (start, [np.zeros_like(T) for T in start[:k]] + start[k:]):
+            optimum = minimum_from(point)
+            if np.isfinite(optimum.evaluation.value):
+                return optimum
+        raise NothingAttainable
 
+    def settled(self, optimum, minimum_from):
+        """The minimum with zeros made exact and saddles left."""
+        for _ in range(MAX_RESTARTS):
+            optimum = self._snapped(optimum)
+            escape = self._escape(optimum)
+            if escape is None or not optimum.converged:
+                return optimum
+            again = minimum_from(escape)
+            if again.evaluation.value > optimum.evaluation.value - NEGLIGIBLE_RISE:
+                return optimum
+            optimum = again
+        return optimum
 
-def _snapped(model, optimum, floors):
-    """Move variances that are zero but for rounding to exactly zero, where the deviance allows
-    it."""
-    point = list(optimum.point)
-    current = optimum.evaluation
-    evaluations = 0
-    for k, block in enumerate(model.blocks):
-        typical = np.max(floors[block.factor][block.window], initial=0.0) / SHRINKAGE_FLOOR
-        for candidate in _candidates(block, point[k], typical, _is_flat(model, optimum, k)):
-            trial_point = point[:k] + [candidate] + point[k + 1 :]
-            trial = current.at(model.assemble(trial_point))
-            evaluations += 1
-            if trial.value <= current.value + NEGLIGIBLE_RISE + current.noise:
-                point = trial_point
-                current = trial
-                break
-    return replace(
-        optimum, point=point, evaluation=current, n_evaluations=optimum.n_evaluations + evaluations
-    )
+    def or_beyond(self, optimum, minimum_from):
+        """The lower of the minimum found and the one from large variances, if that is one."""
+        again = minimum_from(self._large(optimum))
+        if np.isfinite(again.evaluation.value):
+            again = self.settled(again, minimum_from)
+        evaluations = optimum.n_evaluations + again.n_evaluations
+        gain = optimum.evaluation.value - again.evaluation.value
+        best = again if again.converged and gain > NEGLIGIBLE_RISE else optimum
+        return replace(best, n_evaluations=evaluations)
 
+    def _large(self, optimum):
+        """A second start: with few rows a deviance can have a lower minimum far from zero."""
+        terms = zip(self.structures, self.floors, strict=True)
+        large = [s.start(np.diag(LARGE / SHRINKAGE_FLOOR * floor), floor) for s, floor in terms]
+        return large + list(optimum.point[len(large) :])
 
-def _candidates(block, T, typical, is_flat):
-    """Simpler covariances of one term worth trying: all zero if the likelihood is flat, else small
-    pivots at zero.
-    """
-    if not np.any(T):
-        return
-    if is_flat:
-        yield np.zeros_like(T)
-    for share in SNAP:
-        candidate = block.structure.snapped(T, share * max(typical, np.max(np.diag(T))))
-        if not np.allclose(candidate, T, rtol=1e-14, atol=0.0):
-            yield candidate
+    def _snapped(self, optimum):
+        """Variances that are zero but for rounding at exactly zero, where the deviance allows
+        it.
+        """
+        evaluations = 0
+        for k in range(len(self.floors)):
+            for candidate in self._simpler(optimum, k):
+                point = [*optimum.point[:k], candidate, *optimum.point[k + 1 :]]
+                current = optimum.evaluation
+                trial = current.at(self.manifold.assemble(point))
+                evaluations += 1
+                if trial.value <= current.value + NEGLIGIBLE_RISE + current.noise:
+                    optimum = replace(optimum, point=point, evaluation=trial)
+                    break
+        return replace(optimum, n_evaluations=optimum.n_evaluations + evaluations)
 
+    def _simpler(self, optimum, k):
+        """Covariances of a term worth trying: none if the likelihood is flat, else small pivots
+        at zero.
+        """
+        T = optimum.point[k]
+        if not np.any(T):
+            return
+        if self._is_flat(optimum, k):
+            yield np.zeros_like(T)
+        typical = max(np.max(self.floors[k], initial=0.0) / SHRINKAGE_FLOOR, np.max(np.diag(T)))
+        for share in SNAP:
+            candidate = self.structures[k].snapped(T, share * typical)
+            if not np.allclose(candidate, T, rtol=1e-14, atol=0.0):
+                yield candidate
 
-def _is_flat(model, optimum, k):
-    """Whether taking term k to zero would change the last quadratic model of the deviance by next
-    to nothing.
-    """
-    if optimum.model is None:
-        return False
-    radius, gradient, hessian = optimum.model
-    counts = [len(b.structure.basis) for b in model.blocks]
-    own = slice(sum(counts[:k]), sum(counts[: k + 1]))
-    change = radius**2 * (np.abs(gradient[own]).sum() + np.abs(hessian[own, own]).sum())
-    return bool(counts[k] and change < 1e-6)
+    def _is_flat(self, optimum, k):
+        """Whether taking term k to zero would change the last quadratic model of the deviance by
+        next to nothing.
+        """
+        if optimum.quadratic is None:
+            return False
+        radius, gradient, hessian = optimum.quadratic
+        start, stop = list(pairwise(_ends(self.structures)))[k]
+        own = slice(start, stop)
+        change = radius**2 * (np.abs(gradient[own]).sum() + np.abs(hessian[own, own]).sum())
+        return bool(stop > start and change < NEGLIGIBLE_CHANGE)
 
-
-def _escape(model, optimum, floors):
-    """A point beyond a saddle: a direction without variance in which the deviance would fall, or
-    None.
-    """
-    point = list(optimum.point)
-    if _is_interior(model, point):
+    def _escape(self, optimum):
+        """A point beyond a saddle: a direction without variance in which the deviance would fall,
+        or None.
+        """
+        point = list(optimum.point)
+        if self.is_far(point):
+            return None
+        gradient = self.manifold.split(optimum.evaluation.gradient)
+        terms = zip(self.structures, self.floors, gradient, strict=True)
+        for k, (structure, floor, D) in enumerate(terms):
+            bump = _descent_at_zero(point[k], D, floor)
+            if bump is not None and structure.n_parameters:
+                point[k] = structure.start(point[k] + bump, NUDGE * floor)
+                return point
         return None
-    for k, (block, D) in enumerate(
-        zip(model.blocks, model.split(optimum.evaluation.gradient), strict=True)
-    ):
-        bump = _descent_at_zero(point[k], D, floors[block.factor][block.window])
-        if bump is not None and len(block.structure.basis):
-            point[k] = block.structure.start(
-                point[k] + bump, 1e-3 * floors[block.factor][block.window]
-            )
-            return point
-    return None
+
+
+def _ends(structures):
+    """Where the coordinates of each term begin, and where the last ends."""
+    return np.cumsum([0] + [structure.n_parameters for structure in structures])
 
 
 def _descent_at_zero(T, D, floor):
     """Small covariance along the null direction of T with the steepest descent of the deviance."""
     scale = np.sqrt(floor)
-    values, vectors = np.linalg.eigh(
-        T / np.where(np.outer(scale, scale) > 0, np.outer(scale, scale), np.inf)
-    )
-    null = scale[:, None] * vectors[:, values <= 1e-12 * max(1.0, values[-1])]
+    units = np.outer(scale, scale)
+    values, vectors = np.linalg.eigh(T / np.where(units > 0, units, np.inf))
+    null = scale[:, None] * vectors[:, values <= NULL * max(1.0, values[-1])]
     if null.shape[1] == 0:
         return None
     slopes, directions = np.linalg.eigh(null.T @ D @ null)
-    if slopes[0] >= -1e-5:
+    if slopes[0] >= -NEGLIGIBLE_DESCENT:
         return None
     direction = null @ directions[:, 0]
     return np.outer(direction, direction)
 
 
-def flat_terms(model, optimum):
+def flat_terms(manifold, optimum: Optimum) -> list[int]:
     """Terms along whose covariances the deviance does not change."""
-    if optimum.model is None:
+    if optimum.quadratic is None:
         return []
-    _, _, hessian = optimum.model
-    owners = np.array([k for k, b in enumerate(model.blocks) for _ in b.structure.basis], dtype=int)
+    hessian = optimum.quadratic.hessian
+    counts = [term.structure.n_parameters for term in manifold.terms]
+    owners = np.repeat(np.arange(len(counts)), counts)
     values, vectors = np.linalg.eigh(hessian)
     flat = np.abs(values) <= FLAT * np.max(np.abs(values), initial=np.finfo(float).tiny)
-    moved = np.any(np.abs(vectors[: len(owners), flat]) > 0.1, axis=1)
+    moved = np.any(np.abs(vectors[: len(owners), flat]) > MOVED, axis=1)
     return sorted(set(owners[moved].tolist()))

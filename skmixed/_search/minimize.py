@@ -9,30 +9,108 @@ interior optimum and is the exact curvature at a boundary.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+
+from .._model.charts import Chart
 
 SHRINK = 0.3
 GROW = 3.0
 ACCEPT = 1e-3
-LAST_STEP = (
-    1e-3  # the step that met the tolerance is taken if it promises more than this share of it
+LAST_STEP = 1e-3  # the step that met the tolerance is taken if it promises more than this share
+MAX_SHRINKS = 40
+MAX_SECANTS = 10
+ROUNDED = 1e-8  # curvature below this share of the largest may be rounding
+FLAT = 1e-11  # curvature below this share of the largest is rounding, where the slope is small too
+FLAT_SLOPE = 1e-7
+
+
+class Stop(NamedTuple):
+    """Why a search ended, and what to do about it."""
+
+    words: str
+    advice: str = ""
+
+
+CONVERGED = Stop("predicted decrease below tol")
+NO_EFFECTS = Stop("no random effects")
+STUCK = Stop(
+    "no further decrease found",
+    "The likelihood is too flat to certify an optimum: simplify the random effects",
 )
+MAX_ITER = Stop("max_iter reached", "Raise max_iter, or simplify the random effects")
+DEGENERATE = Stop(
+    "degenerate", "All outcomes are predicted perfectly: drop columns or random effects"
+)
+OUT_OF_REACH = Stop("start out of reach", STUCK.advice)
+UNBOUNDED = Stop("the likelihood has no maximum", STUCK.advice)
 
 
-@dataclass(frozen=True)
+class Evaluation(Protocol):
+    """What an objective says of a point; derivatives are computed when asked for."""
+
+    value: float
+    gradient: tuple[np.ndarray, ...]  # one symmetric matrix per factor
+    slope: np.ndarray  # in flat coordinates
+    hessian: np.ndarray  # in flat coordinates
+    exact: bool  # whether the Hessian is exact
+    noise: float  # rounding error to expect in the value
+    degenerate: bool  # whether there is nothing left to search for
+
+    def at(self, point: list) -> Evaluation:
+        """The same objective at another point."""
+
+
+class Manifold(Protocol):
+    """Where the points of a search live."""
+
+    def chart(self, point: list) -> Chart: ...
+
+    def assemble(self, point: list) -> list: ...
+
+
+class Quadratic(NamedTuple):
+    """The last local model of an objective: radius of its point, gradient, Hessian."""
+
+    radius: float
+    gradient: np.ndarray
+    hessian: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Optimum:
-    """Where the minimiser stopped and why."""
+    """Where the minimiser stopped and why.
+
+    Attributes
+    ----------
+    point : the terms' matrices, and other parameters
+    evaluation : what the objective returned there
+    n_evaluations : of the objective
+    stop : why it ended
+    quadratic : the last local model
+    """
 
     point: list
-    evaluation: object  # what the objective returned there
+    evaluation: Any
     n_evaluations: int
-    converged: bool
-    message: str
-    model: tuple | None = field(
-        default=None, repr=False
-    )  # the last local model: radius of its point, gradient, Hessian
+    stop: Stop
+    quadratic: Quadratic | None = field(default=None, repr=False)
+
+    @property
+    def converged(self) -> bool:
+        """Whether this is an optimum."""
+        return self.stop in (CONVERGED, NO_EFFECTS)
+
+    def without_evaluation(self) -> Optimum:
+        """The same without what the objective returned."""
+        return replace(self, evaluation=None)
+
+
+def nothing_to_search(evaluation=None, n_evaluations=1) -> Optimum:
+    """The optimum of a model without covariances."""
+    return Optimum([], evaluation, n_evaluations, NO_EFFECTS)
 
 
 def trust_region_step(gradient, hessian, radius):
@@ -46,7 +124,7 @@ def trust_region_step(gradient, hessian, radius):
     values, vectors = np.linalg.eigh(hessian)
     slope = vectors.T @ gradient
     largest = max(np.max(np.abs(values)), np.finfo(float).tiny)
-    flat = (np.abs(values) <= 1e-11 * largest) & (np.abs(slope) <= 1e-7 * np.sqrt(largest))
+    flat = (np.abs(values) <= FLAT * largest) & (np.abs(slope) <= FLAT_SLOPE * np.sqrt(largest))
     values = np.where(flat, largest, values)
     slope = np.where(flat, 0.0, slope)
     lowest = np.min(values)
@@ -125,16 +203,9 @@ def minimize(objective, manifold, start, *, tol, max_iter, report=None, secants=
     """
     search = _Search(objective, manifold, start, tol, report, [] if secants else None)
     for _ in range(max_iter):
-        if message := search.iterate():
-            return search.optimum(message)
-    return search.optimum("max_iter reached")
-
-
-CONVERGED = "predicted decrease below tol"
-STUCK = "no further decrease found"
-MAX_SHRINKS = 40
-MAX_SECANTS = 10
-ROUNDED = 1e-8  # curvature below this share of the largest may be rounding
+        if stop := search.iterate():
+            return search.optimum(stop)
+    return search.optimum(MAX_ITER)
 
 
 class _Search:
@@ -149,46 +220,49 @@ class _Search:
         self.current = objective(manifold.assemble(start))
         self.radius = max(1.0, manifold.chart(start).radius)
         self.n_evaluations = 1
-        self.model = None
-        self.secants = (
-            secants  # pairs (step, change of the gradient); None where they are not wanted
-        )
+        self.quadratic = None
+        self.secants = secants  # pairs (step, change of the gradient); None where not wanted
 
-    def optimum(self, message):
-        return Optimum(
-            self.point, self.current, self.n_evaluations, message == CONVERGED, message, self.model
-        )
+    def optimum(self, stop):
+        return Optimum(self.point, self.current, self.n_evaluations, stop, self.quadratic)
 
-    def iterate(self):
-        """One accepted step; a message where there is none."""
+    def iterate(self) -> Stop | None:
+        """One accepted step; why there is none, if so."""
         if not np.isfinite(self.current.value):
-            return "start out of reach"
+            return OUT_OF_REACH
         if self.current.degenerate:
-            return "degenerate"
-        chart, gradient, hessian = local_model(
-            self.manifold, self.point, self.current, self.secants or ()
-        )
-        self.model = chart.radius, gradient, hessian
+            return DEGENERATE
+        chart, *local = local_model(self.manifold, self.point, self.current, self.secants or ())
+        self.quadratic = Quadratic(chart.radius, *local)
         for _ in range(MAX_SHRINKS):
-            step = trust_region_step(gradient, hessian, self.radius)
-            predicted = -(gradient @ step + 0.5 * step @ hessian @ step)
+            step = trust_region_step(*local, self.radius)
+            predicted = self._predicted(step)
             if self.report is not None:
                 self.report(self.current.value, predicted, self.radius)
             if predicted < max(self.tol, self.current.noise):
-                if self._is_hemmed_in(step, gradient, hessian):
-                    return STUCK
-                if predicted > LAST_STEP * self.tol:
-                    self._try(chart.move(step), predicted, 0.0)
-                return CONVERGED
+                return self._last(chart, step, predicted)
             if self._try(chart.move(step), predicted, float(np.linalg.norm(step))):
                 return None
         return STUCK
 
-    def _is_hemmed_in(self, step, gradient, hessian):
-        """Whether only the radius keeps the promise small, where the deviance is not flat
-        anyway."""
+    def _predicted(self, step):
+        """The decrease that the local model promises."""
+        _, gradient, hessian = self.quadratic
+        return -(gradient @ step + 0.5 * step @ hessian @ step)
+
+    def _last(self, chart, step, predicted):
+        """Whether this is an optimum; a step that is worth it is taken all the same."""
+        if self._is_hemmed_in(step):
+            return STUCK
+        if predicted > LAST_STEP * self.tol:
+            self._try(chart.move(step), predicted, 0.0)
+        return CONVERGED
+
+    def _is_hemmed_in(self, step):
+        """Whether only the radius keeps the promise small, where the deviance is not flat."""
         if np.linalg.norm(step) < (1.0 - 1e-6) * self.radius:
             return False
+        _, gradient, hessian = self.quadratic
         values, vectors = np.linalg.eigh(hessian)
         curved = np.abs(values) > ROUNDED * np.max(np.abs(values))
         gain = 0.5 * np.sum((vectors.T @ gradient)[curved] ** 2 / np.abs(values[curved]))
@@ -206,10 +280,8 @@ class _Search:
         if rho > ACCEPT:
             if self.secants is not None and length > 0:
                 step = self.manifold.flat(candidate) - self.manifold.flat(self.point)
-                self.secants = [
-                    *self.secants[1 - MAX_SECANTS :],
-                    (step, trial.slope - self.current.slope),
-                ]
+                pair = (step, trial.slope - self.current.slope)
+                self.secants = [*self.secants[1 - MAX_SECANTS :], pair]
             self.point = candidate
             self.current = trial
         return rho > ACCEPT

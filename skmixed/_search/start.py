@@ -3,13 +3,15 @@
 With e the residual of ordinary least squares and V_a the derivative of V in entry a of the
 covariances,
 
-    e'V_a e = sum_b tr(V_a V_b) tau_b + sigma^2 tr(V_a W^-1),        e'We = sum_b tr(V_b) tau_b + sigma^2 (n - p)
+    e'V_a e = sum_b tr(V_a V_b) tau_b + sigma^2 tr(V_a W^-1),
+    e'We    = sum_b tr(V_b) tau_b     + sigma^2 (n - p)
 
 is linear in the covariances tau and sigma^2.  Large groups dominate it, which a start may accept.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -25,19 +27,18 @@ from .._algebra.packed import (
 )
 
 LARGEST = 1e30  # moment estimates beyond are overflow
-SHRINKAGE_FLOOR = (
-    0.05  # start no closer to zero than a variance that shrinks a typical level by 5 %
-)
+SHRINKAGE_FLOOR = 0.05  # no start is closer to zero than what shrinks a typical level by 5 %
+LEAST_RESIDUAL = 0.05  # share of the variance around ordinary least squares
 
 
-def moment_start(objective, model):
-    """A point of ``model`` near the moment estimates, away from the boundary."""
-    blocks = objective.plan.blocks
-    tau, sigma2 = _moment_estimates(objective)
-    ends = np.cumsum([0] + [len(A) for A in blocks])
+def moment_start(objective, covariances):
+    """A point near the moment estimates, away from the boundary."""
+    tau, sigma2 = MomentEquations.of(objective).solution()
+    sigma2 = max(sigma2, objective.least_r2 / objective.n)
+    ends = np.cumsum([0] + [len(A) for A in objective.plan.blocks])
     relative = np.clip(np.nan_to_num(tau / sigma2), -LARGEST, LARGEST)
     T = [_unpacked(relative[lo:hi]) for lo, hi in pairwise(ends)]
-    return model.start(T, typical_floors(objective.plan))
+    return covariances.start(T, typical_floors(objective.plan))
 
 
 def typical_floors(plan):
@@ -53,29 +54,53 @@ def _floors(means):
     return np.where(diagonal > 1e-12, SHRINKAGE_FLOOR / np.maximum(diagonal, 1e-12), 0.0)
 
 
-def _moment_estimates(objective):
-    G = objective.gram
-    p = len(objective.gram) - 1
-    beta = np.linalg.lstsq(G[:p, :p], G[:p, p], rcond=None)[0]
-    contrast = np.append(-beta, 1.0)
-    rss = float(contrast @ G @ contrast)
-    residual_sums = [np.einsum("qpm,p->qm", U, contrast) for U in objective.U]
-    left = np.concatenate([symmetric_directions(e @ e.T) for e in residual_sums])
-    traces = np.concatenate(
-        [direction_traces(A.sum(axis=1)) for A in objective.plan.counted_blocks]
-    )
-    table = _trace_table(objective.plan)
-    system = np.block([[table, traces[:, None]], [traces, np.array([[max(objective.n - p, 1.0)]])]])
-    scale = 1.0 / np.sqrt(np.maximum(np.diag(system), np.finfo(float).tiny))
-    solution = (
-        scale
-        * np.linalg.lstsq(
-            system * np.outer(scale, scale), scale * np.append(left, rss), rcond=1e-12
-        )[0]
-    )
-    return solution[:-1], max(
-        solution[-1], 0.05 * rss / objective.n, objective.least_r2 / objective.n
-    )
+@dataclass(frozen=True)
+class MomentEquations:
+    """The equations above.
+
+    Attributes
+    ----------
+    squares : ``e'V_a e`` for all packed directions of all factors
+    rss : ``e'We``
+    table : ``tr(V_a V_b)``
+    traces : ``tr(V_a W^-1)``
+    n, df : number of observations, and that less the number of fixed effects
+    """
+
+    squares: np.ndarray
+    rss: float
+    table: np.ndarray
+    traces: np.ndarray
+    n: float
+    df: float
+
+    @classmethod
+    def of(cls, objective):
+        """From the sums of a linear model."""
+        G = objective.gram
+        p = len(G) - 1
+        beta = np.linalg.lstsq(G[:p, :p], G[:p, p], rcond=None)[0]
+        contrast = np.append(-beta, 1.0)
+        residuals = [np.einsum("qpm,p->qm", U, contrast) for U in objective.U]
+        totals = [A.sum(axis=1) for A in objective.plan.counted_blocks]
+        return cls(
+            squares=np.concatenate([symmetric_directions(e @ e.T) for e in residuals]),
+            rss=float(contrast @ G @ contrast),
+            table=_trace_table(objective.plan),
+            traces=np.concatenate([direction_traces(A) for A in totals]),
+            n=objective.n,
+            df=max(objective.n - p, 1.0),
+        )
+
+    def solution(self):
+        """The covariances tau, packed, and sigma^2."""
+        traces = self.traces
+        system = np.block([[self.table, traces[:, None]], [traces, np.array([[self.df]])]])
+        scale = 1.0 / np.sqrt(np.maximum(np.diag(system), np.finfo(float).tiny))
+        standardised = system * np.outer(scale, scale)
+        right = scale * np.append(self.squares, self.rss)
+        found = scale * np.linalg.lstsq(standardised, right, rcond=1e-12)[0]
+        return found[:-1], max(found[-1], LEAST_RESIDUAL * self.rss / self.n)
 
 
 def _unpacked(packed):
@@ -84,13 +109,13 @@ def _unpacked(packed):
 
 def _trace_table(plan):
     """``tr(V_a V_b)`` at V = W^-1 for all packed directions of all factors."""
-    counts = [len(A) for A in plan.blocks]
-    starts = np.cumsum([0, *counts])
-    table = np.zeros((starts[-1], starts[-1]))
-    for f, (A, counted) in enumerate(zip(plan.blocks, plan.counted_blocks, strict=True)):
-        table[starts[f] : starts[f + 1], starts[f] : starts[f + 1]] = pair_traces(counted @ A.T)
+    ends = np.cumsum([0] + [len(A) for A in plan.blocks])
+    windows = [slice(lo, hi) for lo, hi in pairwise(ends)]
+    table = np.zeros((ends[-1], ends[-1]))
+    for own, A, counted in zip(windows, plan.blocks, plan.counted_blocks, strict=True):
+        table[own, own] = pair_traces(counted @ A.T)
     for (f, g), pair in plan.cross.pairs.items():
-        block = cross_traces(pair.values, pair.values)
-        table[starts[f] : starts[f + 1], starts[g] : starts[g + 1]] = block
-        table[starts[g] : starts[g + 1], starts[f] : starts[f + 1]] = block.T
+        shared = cross_traces(pair.values, pair.values)
+        table[windows[f], windows[g]] = shared
+        table[windows[g], windows[f]] = shared.T
     return table

@@ -67,7 +67,7 @@ def _columns(z):
     return tuple(None if np.all(column == 1.0) else column for column in z)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RowBlock:
     """Some rows with all rows of their levels.
 
@@ -150,7 +150,7 @@ class RowBlock:
             for z, group in zip(self.z, self.groups, strict=True)
         ]
 
-    def fixed_sums(self, values):
+    def x_sums(self, values):
         """``X'values``."""
         return values @ self.x
 
@@ -190,10 +190,9 @@ class RowBlock:
     def pair_sums(self, weights):
         """:class:`PairSums` of every pair of factors."""
         values = self.pair_values(weights)
+        levels = [group.n_levels for group in self.groups]
         return {
-            (f, g): PairSums(
-                rows, cols, values[f, g], (self.groups[f].n_levels, self.groups[g].n_levels)
-            )
+            (f, g): PairSums(rows, cols, values[f, g], (levels[f], levels[g]))
             for (f, g), (_, rows, cols) in self.pairs.items()
         }
 
@@ -242,32 +241,34 @@ class RowBlock:
 
         The pool is the columns of all Z_f, those of X, and the response.
         """
-        sizes = [len(z) for z in self.z]
-        p = self.x.shape[1]
-        starts = np.cumsum([0, *sizes])
-        width = starts[-1] + p + 1
+        starts = np.cumsum([0] + [len(z) for z in self.z])
+        windows = [slice(lo, hi) for lo, hi in pairwise(starts)]
+        fixed = starts[-1] + np.arange(self.x.shape[1])
+        width = len(fixed) + int(starts[-1]) + 1
         gram = np.zeros((width, width))
-        fixed = starts[-1] + np.arange(p)
         gram[np.ix_(fixed, fixed)] = self.fixed_gram(weights)
-        gram[fixed, -1] = gram[-1, fixed] = self.fixed_sums(response)
+        gram[fixed, -1] = gram[-1, fixed] = self.x_sums(response)
         gram[-1, -1] = response_square
         parts = zip(
+            windows,
             self.level_blocks(weights),
             self.level_fixed(weights),
             self.level_sums(response),
             strict=True,
         )
-        sums = []
-        for f, (A, U, s) in enumerate(parts):
-            table = np.zeros((sizes[f], width, A.shape[1]))
-            table[:, starts[f] : starts[f + 1]] = A[packed_index(sizes[f])]
-            table[:, fixed] = U
-            table[:, -1] = s
-            sums.append(table)
-        effects = tuple(tuple(range(lo, hi)) for lo, hi in pairwise(starts))
-        return CrossProducts(
-            self.n, gram, tuple(sums), self.pair_sums(weights), fixed, width - 1, effects
-        )
+        sums = [_pool_sums(width, fixed, *part) for part in parts]
+        effects = tuple(tuple(range(w.start, w.stop)) for w in windows)
+        pairs = self.pair_sums(weights)
+        return CrossProducts(self.n, gram, tuple(sums), pairs, fixed, width - 1, effects)
+
+
+def _pool_sums(width, fixed, window, A, U, s):
+    """``Z'W pool`` of one factor from ``A = Z'WZ``, packed, ``U = Z'WX`` and ``s = Z'Wy``."""
+    table = np.zeros((len(s), width, A.shape[1]))
+    table[:, window] = A[packed_index(len(s))]
+    table[:, fixed] = U
+    table[:, -1] = s
+    return table
 
 
 def joined(parts):
@@ -309,9 +310,8 @@ def make_blocks(x, z, y, m, codes, n_levels):
     codes = [c.take(order) for c in codes]
     if len(codes) > 1:
         groups = tuple(Grouping(c, levels) for c, levels in zip(codes, n_levels, strict=True))
-        return [
-            RowBlock(x, tuple(map(_columns, z)), y, m, groups, _pairs(codes, n_levels), slice(0, 0))
-        ]
+        pairs = _pairs(codes, n_levels)
+        return [RowBlock(x, tuple(map(_columns, z)), y, m, groups, pairs, slice(0, 0))]
     return _cut(x, z[0], y, m, codes[0], n_levels[0])
 
 

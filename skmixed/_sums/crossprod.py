@@ -22,16 +22,21 @@ from scipy import sparse
 from .._algebra.packed import packed_size, triangle_entries
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PairSums:
-    """``Z_f' W Z_g`` on the co-occurring pairs: ``values[:, :, i]`` belongs to levels ``(rows[i],
-    cols[i])``.
+    """``Z_f' W Z_g`` on the pairs that meet: ``values[:, :, i]`` of levels ``rows[i], cols[i]``.
+
+    Attributes
+    ----------
+    rows, cols : (pairs,) levels of f and g
+    values : (q_f, q_g, pairs)
+    shape : numbers of levels
     """
 
     rows: np.ndarray
     cols: np.ndarray
-    values: np.ndarray  # (q_f, q_g, pairs)
-    shape: tuple
+    values: np.ndarray
+    shape: tuple[int, int]
 
     @classmethod
     def from_entries(cls, rows, cols, values, shape):
@@ -39,7 +44,7 @@ class PairSums:
         flat = values.reshape(-1, values.shape[2])
         merged = [sparse.csr_matrix((v, (rows, cols)), shape=shape) for v in flat]
         table = merged[0]
-        out_rows = np.repeat(np.arange(shape[0]), np.diff(table.indptr))
+        out_rows = np.repeat(np.arange(shape[0], dtype=np.int32), np.diff(table.indptr))
         data = np.array([m.data for m in merged]).reshape(*values.shape[:2], -1)
         return cls(out_rows, table.indices, data, shape)
 
@@ -52,18 +57,36 @@ class PairSums:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CrossProducts:
-    """Sums over rows, with the roles of the pool's columns."""
+    """Sums over rows, with the roles of the pool's columns.
 
-    n: float  # sum of the weights: the number of observations
+    Attributes
+    ----------
+    n : sum of the weights: the number of observations
+    gram : (P, P)
+    sums : per factor (q_f, P, m_f)
+    pairs : (f, g) -> sums of their levels that meet, f < g
+    fixed, response : pool columns of the fixed effects and of the response
+    effects : per factor the pool columns of Z_f
+    counts : levels that each level of a condensed factor stands for
+    """
+
+    n: float
     gram: np.ndarray
-    sums: tuple  # of (q_f, P, m_f)
-    pairs: dict  # (f, g) -> PairSums, f < g
-    fixed: np.ndarray  # pool columns of the fixed effects
-    response: int  # pool column of the response
-    effects: tuple  # per factor: pool columns of Z_f
-    counts: np.ndarray | None = None  # levels that each level of a condensed factor stands for
+    sums: tuple[np.ndarray, ...]
+    pairs: dict[tuple[int, int], PairSums]
+    fixed: np.ndarray
+    response: int
+    effects: tuple[tuple[int, ...], ...]
+    counts: np.ndarray | None = None
+
+    def __getstate__(self):
+        pairs = [(*key, pair) for key, pair in self.pairs.items()]  # keys that any reader knows
+        return vars(self) | {"pairs": pairs}
+
+    def __setstate__(self, state):
+        vars(self).update(state, pairs={(f, g): pair for f, g, pair in state["pairs"]})
 
     def __add__(self, other):
         return replace(
@@ -97,7 +120,7 @@ class CrossProducts:
         columns = np.append(self.fixed, self.response)
         return self.gram[np.ix_(columns, columns)]
 
-    def fixed_sums(self, f):
+    def x_sums(self, f):
         """``U_f = Z_f' W [X y]``, (q_f, p + 1, m_f)."""
         return np.ascontiguousarray(self.sums[f][:, np.append(self.fixed, self.response)])
 
@@ -123,7 +146,7 @@ def condensed(cross):
     if cross.sizes != [1]:
         return None
     A = cross.level_blocks(0)[0]
-    U = cross.fixed_sums(0)[0]
+    U = cross.x_sums(0)[0]
     if A.max() > MOST_ROWS_PER_LEVEL or not np.array_equal(A, np.rint(A)):
         return None
     kinds = A.astype(np.int64)
@@ -136,9 +159,8 @@ def condensed(cross):
 
 def _class_roots(kinds, present, U):
     """Per class the columns of a root of ``sum U_l'U_l``, (classes, columns, columns)."""
-    order = np.argsort(
-        kinds.astype(np.uint16 if kinds.max() < 1 << 16 else np.int64), kind="stable"
-    )
+    small = kinds.max() < 1 << 16
+    order = np.argsort(kinds.astype(np.uint16 if small else np.int64), kind="stable")
     ends = np.searchsorted(kinds[order], present, side="right")
     U = U[:, order]
     roots = []

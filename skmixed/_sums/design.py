@@ -3,118 +3,132 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from scipy.linalg import block_diag
 
 from .._algebra.threads import blas_threads
 from .._model.covariances import Covariances, PlacedTerm
-from .._model.structures import STRUCTURES, Absent
-from .blocks import make_blocks
+from .._model.structures import Absent
+from .._model.terms import Term
+from .blocks import RowBlock, make_blocks
 from .crossprod import CrossProducts
-from .frame import (
-    ROWS_PER_CHUNK,
-    Frame,
-    kept_columns,
-    make_frame,
-    row_chunks,
-    with_mixing,
-    with_pilot,
-)
+from .frame import Frame, make_frame
 from .onepass import cross_products
+from .source import ROWS_PER_CHUNK, Source
+
+PILOT_ROWS = 4096
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DesignBase:
-    """The frame of a data set and the random-effects terms in it."""
+    """The frame of a data set and the random-effects terms in it.
+
+    Attributes
+    ----------
+    frame : units of the columns
+    terms : random-effects terms
+    independent : positions of the fixed effects that are not aliased, among the candidates
+    """
 
     frame: Frame
-    terms: tuple
-    kept: np.ndarray  # positions of the fixed effects that are not aliased, among the candidates
+    terms: tuple[Term, ...]
+    independent: np.ndarray
 
-    def covariance_model(self, absent=()):
+    def covariances(self, absent=()) -> Covariances:
         """Structures of the terms and their places in the factors.
 
         Terms of ``absent`` factors get none.
         """
         used = [0] * len(self.frame.effects)
-        blocks = []
+        placed = []
         for term in self.terms:
-            structure = Absent if term.factor in absent else STRUCTURES[term.covariance]
-            blocks.append(PlacedTerm(structure(term.size), term.factor, used[term.factor]))
+            structure = Absent(term.size) if term.factor in absent else term.structure
+            placed.append(PlacedTerm(structure, term.factor, used[term.factor]))
             used[term.factor] += term.size
-        return Covariances(blocks, used)
+        return Covariances(placed, used)
 
     def factor_basis(self, f):
         """R of a factor: effects in the user's units are R times those in the pool's."""
-        bases = [
-            R for R, term in zip(self.frame.bases, self.terms, strict=True) if term.factor == f
-        ]
-        return block_diag(*bases)
+        parts = zip(self.frame.bases, self.terms, strict=True)
+        return block_diag(*(R for R, term in parts if term.factor == f))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Design(DesignBase):
-    """The cross-products of a data set with the frame they were made in: all a linear model
-    needs."""
+    """The cross-products of a data set: all a linear model needs."""
 
     cross: CrossProducts
 
     @classmethod
-    def from_rows(cls, X, y, weights, codes, n_levels, terms, fit_intercept, n_fixed=None):
-        """``X`` (n, k) floats, ``codes`` per factor integers below ``n_levels``, ``weights`` None
-        or positive.
+    def of(cls, source: Source, terms, *, n_fixed: int, fit_intercept: bool) -> Self:
+        """From one pass over the rows.
 
-        The first ``n_fixed`` columns of X (default all) are fixed effects; terms may name any.
+        The first ``n_fixed`` columns of X are fixed effects; terms may name any.
         """
-        frame = make_frame(
-            X, weights, terms, len(codes), fit_intercept, X.shape[1] if n_fixed is None else n_fixed
-        )
         with blas_threads():
-            frame = with_pilot(frame, X, y, weights)
-            cross = cross_products(frame, X, y, weights, codes, n_levels)
-        kept = kept_columns(frame, cross.gram[np.ix_(frame.fixed, frame.fixed)], cross.n)
-        return cls(frame, tuple(terms), kept, cross.with_fixed(frame.fixed[kept]))
+            frame = _frame(source, terms, n_fixed, fit_intercept, response=True)
+            cross = cross_products(frame, source)
+        gram = cross.gram[np.ix_(frame.fixed, frame.fixed)]
+        independent = frame.independent(gram, cross.n)
+        return cls(frame, tuple(terms), independent, cross.with_fixed(frame.fixed[independent]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RowDesign(DesignBase):
     """The rows of a data set in the frame's columns, ordered by level: what a generalised linear
     model needs.
     """
 
-    blocks: list
+    blocks: list[RowBlock]
 
     @classmethod
-    def from_rows(cls, X, y, weights, codes, n_levels, terms, fit_intercept, n_fixed=None):
-        """As :meth:`Design.from_rows`."""
-        frame = make_frame(
-            X, weights, terms, len(codes), fit_intercept, X.shape[1] if n_fixed is None else n_fixed
-        )
+    def of(cls, source: Source, terms, *, n_fixed: int, fit_intercept: bool) -> Self:
+        """As :meth:`Design.of`."""
         with blas_threads():
-            frame = with_mixing(frame, X, weights)
-            pool, gram = _pooled(frame, X, weights)
-        kept = kept_columns(frame, gram, len(X) if weights is None else np.sum(weights))
+            frame = _frame(source, terms, n_fixed, fit_intercept, response=False)
+            pool, gram, y, weights, codes = _pooled(frame, source)
+        independent = frame.independent(gram, source.n)
+        x = pool[:, frame.fixed[independent]]
         z = [np.ascontiguousarray(pool[:, list(effects)].T) for effects in frame.effects]
         m = 1.0 if weights is None else weights
-        return cls(
-            frame,
-            tuple(terms),
-            kept,
-            make_blocks(pool[:, frame.fixed[kept]], z, y, m, codes, n_levels),
-        )
+        blocks = make_blocks(x, z, y, m, codes, list(source.n_levels))
+        return cls(frame, tuple(terms), independent, blocks)
 
     def without_rows(self):
         """The design without its data."""
         return replace(self, blocks=[])
 
 
-def _pooled(frame, X, weights):
-    """Pool columns of all rows, and the cross-products of the fixed effects."""
-    pool = np.empty((len(X), frame.response))
+def _frame(source, terms, n_fixed, fit_intercept, *, response):
+    return make_frame(
+        source.moments(),
+        source.sample(PILOT_ROWS, response=response),
+        terms,
+        len(source.n_levels),
+        n_fixed=n_fixed,
+        fit_intercept=fit_intercept,
+    )
+
+
+def _pooled(frame, source):
+    """Pool columns of all rows, cross-products of the fixed effects, responses, weights, codes."""
+    pool = np.empty((source.n_rows, frame.response))
     gram = 0.0
-    for rows in row_chunks(len(X), ROWS_PER_CHUNK):
-        pool[rows] = frame.pool(X[rows])
+    chunks = []
+    stop = 0
+    for chunk in source.chunks(ROWS_PER_CHUNK):
+        rows = slice(stop, stop := stop + len(chunk.X))
+        pool[rows] = frame.pool(chunk.X)
         fixed = pool[rows, len(frame.varying) :]
-        gram = gram + fixed.T @ (fixed if weights is None else weights[rows, None] * fixed)
-    return pool, gram
+        gram = gram + fixed.T @ chunk.weighted(fixed)
+        chunks.append(chunk)
+    has_weights = chunks[0].weights is not None
+    return (
+        pool,
+        gram,
+        np.concatenate([chunk.y for chunk in chunks]),
+        np.concatenate([chunk.weights for chunk in chunks]) if has_weights else None,
+        [np.concatenate(codes) for codes in zip(*(chunk.codes for chunk in chunks), strict=True)],
+    )

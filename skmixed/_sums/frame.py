@@ -8,49 +8,29 @@ of the data.  Fitted values are transformed back exactly; the frame also knows t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from .._algebra.columns import ALIASED, independent_columns, orthogonalised
-from .._model.structures import STRUCTURES
+from .._model.structures import positive
 from .._model.terms import ONES
+from .source import Moments, Sample
 
-ROWS_PER_CHUNK = 1 << 13
-PILOT_ROWS = 4096
-CONSTANT = 1e-12
 ROUNDING = 1e-13  # residuals below this share of the response are nothing but rounding
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Weighted means, standard deviations and root mean squares of the columns of X."""
-
-    mean: np.ndarray
-    sd: np.ndarray
-    rms: np.ndarray
-
-    @classmethod
-    def of(cls, X, weights):
-        total = len(X) if weights is None else np.sum(weights)
-        mean = (np.sum(X, axis=0) if weights is None else weights @ X) / total
-        squares = np.zeros(X.shape[1])
-        for rows in row_chunks(len(X), ROWS_PER_CHUNK):
-            centred = X[rows] - mean
-            np.multiply(centred, centred, out=centred)
-            squares += centred.sum(axis=0) if weights is None else weights[rows] @ centred
-        variance = squares / total
-        sd = np.sqrt(variance)
-        return cls(
-            mean, np.where(sd <= CONSTANT * np.abs(mean), 0.0, sd), np.sqrt(variance + mean**2)
-        )
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Columns:
-    """Shifted and scaled columns of the rows."""
+    """Shifted and scaled columns of the rows.
 
-    sources: np.ndarray  # raw column of each; ONES for the constant
+    Attributes
+    ----------
+    sources : raw column of each; ONES for the constant
+    shifts, scales : of each
+    """
+
+    sources: np.ndarray
     shifts: np.ndarray
     scales: np.ndarray
 
@@ -59,9 +39,8 @@ class Columns:
 
     def of(self, X, out):
         """Fill ``out`` (rows, columns)."""
-        for k, (source, shift, scale) in enumerate(
-            zip(self.sources, self.shifts, self.scales, strict=True)
-        ):
+        columns = zip(self.sources, self.shifts, self.scales, strict=True)
+        for k, (source, shift, scale) in enumerate(columns):
             if source == ONES:
                 out[:, k] = 1.0 / scale
             else:
@@ -69,23 +48,33 @@ class Columns:
                 out[:, k] /= scale
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
-    """How raw rows become pool columns, and how estimates in the pool's units become estimates in
-    the user's.
+    """How raw rows become pool columns, and estimates in the pool's units those of the user.
 
     The pool holds the columns that vary between levels, the fixed effects, and the response.  Fixed
     effects are standardised and then made orthogonal by an upper triangular ``mixing``, so that
     nearly dependent columns lose no digits in the cross-products.
+
+    Attributes
+    ----------
+    varying : columns that vary between levels
+    candidates : the fixed effects before mixing, the intercept first if there is one
+    effects : per factor, pool columns of its effects
+    bases : per term R, effects in the user's units being R times effects in the pool's
+    fit_intercept : whether there is an intercept
+    mixing : (p, p) upper triangular
+    pilot : (p,) coefficients of the pilot regression, zero where there is none
+    y_scale : what the response is divided by
     """
 
     varying: Columns
-    candidates: Columns  # the fixed effects before mixing, the intercept first if there is one
-    effects: tuple  # per factor, pool columns of its effects
-    bases: tuple  # per term R: effects in the user's units are R times effects in the pool's
+    candidates: Columns
+    effects: tuple[tuple[int, ...], ...]
+    bases: tuple[np.ndarray, ...]
     fit_intercept: bool
-    mixing: np.ndarray | None = None
-    pilot: np.ndarray | None = None  # coefficients of the pilot regression
+    mixing: np.ndarray
+    pilot: np.ndarray
     y_scale: float = 1.0
 
     @property
@@ -119,13 +108,12 @@ class Frame:
             table[0] -= self.candidates.shifts / self.candidates.scales
         return table @ self.mixing
 
-    def log_scale(self, kept):
-        """What the units of X add to ``log|X'V^-1X| / 2``."""
-        return -float(np.sum(np.log(np.diag(self.coefficient_map)[kept])))
+    def independent(self, gram, n):
+        """Positions of the fixed effects that are not aliased, from their cross-products.
 
-
-def row_chunks(n, size):
-    return [slice(lo, min(lo + size, n)) for lo in range(0, n, size)]
+        R's rule: a share of the norm of the column before mixing.
+        """
+        return independent_columns(gram, ALIASED**2 * n * np.diag(self.mixing) ** 2)
 
 
 class _Pool:
@@ -134,45 +122,50 @@ class _Pool:
     def __init__(self):
         self._positions = {}
 
-    def __call__(self, source, shift=0.0, scale=1.0):
-        return self._positions.setdefault(
-            (int(source), float(shift), float(scale)), len(self._positions)
-        )
+    def __call__(self, source, shift, scale):
+        key = (int(source), float(shift), float(scale))
+        return self._positions.setdefault(key, len(self._positions))
 
     def columns(self):
         table = np.array(list(self._positions), dtype=float).reshape(-1, 3)
         return Columns(table[:, 0].astype(int), table[:, 1], table[:, 2])
 
 
-def make_frame(X, weights, terms, n_factors, fit_intercept, n_fixed):
-    """Choose shifts and scales that the model allows.
+def make_frame(
+    moments: Moments, sample: Sample, terms, n_factors: int, *, n_fixed: int, fit_intercept: bool
+) -> Frame:
+    """Choose the shifts and scales that the model allows, and orthogonalise the fixed effects.
 
     Fixed effects are centred when there is an intercept to absorb the shift.  A term with an
     unstructured covariance and an intercept is unchanged by any shift and scale of its slopes, one
     with a diagonal covariance by any scales, the others by one common scale.
     """
-    moments = Moments.of(X, weights)
     pool = _Pool()
     effects = [[] for _ in range(n_factors)]
     bases = []
     for term in terms:
-        shifts, scales = _STANDARDISED[STRUCTURES[term.covariance](term.size).invariance](
-            term, moments
-        )
-        effects[term.factor] += [
-            pool(s, a, b) for s, a, b in zip(term.sources, shifts, scales, strict=True)
-        ]
+        shifts, scales = term.structure.standardise(term, moments)
+        columns = zip(term.sources, shifts, scales, strict=True)
+        effects[term.factor] += [pool(*column) for column in columns]
         bases.append(_basis(term, shifts, scales))
     candidates = _candidates(moments, fit_intercept, n_fixed)
-    return Frame(pool.columns(), candidates, tuple(effects), tuple(bases), fit_intercept)
+    return Frame(
+        pool.columns(),
+        candidates,
+        tuple(map(tuple, effects)),
+        tuple(bases),
+        fit_intercept,
+        *_mixed(candidates, sample),
+    )
 
 
 def _candidates(moments, fit_intercept, n_fixed):
-    shifts = moments.mean[:n_fixed] if fit_intercept else np.zeros(n_fixed)
-    scales = _positive((moments.sd if fit_intercept else moments.rms)[:n_fixed])
     if not fit_intercept:
-        return Columns(np.arange(n_fixed), shifts, scales)
-    return Columns(np.arange(-1, n_fixed), np.append(0.0, shifts), np.append(1.0, scales))
+        scales = positive(moments.rms[:n_fixed])
+        return Columns(np.arange(n_fixed), np.zeros(n_fixed), scales)
+    shifts = np.append(0.0, moments.mean[:n_fixed])
+    scales = np.append(1.0, positive(moments.sd[:n_fixed]))
+    return Columns(np.arange(ONES, n_fixed), shifts, scales)
 
 
 def _basis(term, shifts, scales):
@@ -182,60 +175,19 @@ def _basis(term, shifts, scales):
     return R
 
 
-def _affine(term, moments):
-    if not term.intercept:
-        return _scaled(term, moments)
-    columns = list(term.columns)
-    return np.append(0.0, moments.mean[columns]), np.append(1.0, _positive(moments.sd[columns]))
-
-
-def _scaled(term, moments):
-    rms = moments.rms[list(term.columns)]
-    return np.zeros(term.size), _positive(np.append([1.0] * term.intercept, rms))
-
-
-def _commonly_scaled(term, moments):
-    _, scales = _scaled(term, moments)
-    return np.zeros(term.size), np.full(term.size, np.sqrt(np.mean(scales**2)))
-
-
-_STANDARDISED = {"affine": _affine, "scale": _scaled, "common scale": _commonly_scaled}
-
-
-def _positive(scales):
-    return np.where(scales > 0, scales, 1.0)
-
-
-def with_mixing(frame, X, weights):
-    """Orthogonalise the fixed effects on a sample of the rows."""
-    return replace(frame, mixing=_sampled(frame, X, weights)[0])
-
-
-def _sampled(frame, X, weights):
-    """The mixing, the orthonormal columns it makes on the sample, the sample, and the roots of its
-    weights.
+def _mixed(candidates, sample):
+    """The mixing that makes the columns orthonormal on the sample, and the pilot regression there:
+    its coefficients, and the scale of what it leaves.
     """
-    rows = slice(None, None, -(-len(X) // PILOT_ROWS))
-    root = np.sqrt(np.ones(len(X[rows])) if weights is None else weights[rows])
-    P = np.empty((len(root), len(frame.candidates)))
-    frame.candidates.of(X[rows], P)
-    P *= root[:, None] / np.linalg.norm(root)
-    return *orthogonalised(P), rows, root
-
-
-def with_pilot(frame, X, y, weights):
-    """Orthogonalise the fixed effects and regress y on them, on a sample of the rows."""
-    mixing, Q, rows, root = _sampled(frame, X, weights)
-    target = root * y[rows] / np.linalg.norm(root)
+    norm = np.linalg.norm(sample.root)
+    P = np.empty((len(sample.root), len(candidates)))
+    candidates.of(sample.X, P)
+    P *= sample.root[:, None] / norm
+    mixing, Q = orthogonalised(P)
+    if sample.y is None:
+        return mixing, np.zeros(len(candidates)), 1.0
+    target = sample.root * sample.y / norm
     pilot = Q.T @ target
     scale = np.linalg.norm(target - Q @ pilot)
-    largest = np.max(np.abs(y[rows]))
-    y_scale = (scale if scale > ROUNDING * largest else largest) or 1.0
-    return replace(frame, mixing=mixing, pilot=pilot, y_scale=y_scale)
-
-
-def kept_columns(frame, gram, n):
-    """Fixed effects that are not aliased: R's rule, a share of the norm of the column before
-    mixing.
-    """
-    return independent_columns(gram, ALIASED**2 * n * np.diag(frame.mixing) ** 2)
+    largest = np.max(np.abs(sample.y))
+    return mixing, pilot, (scale if scale > ROUNDING * largest else largest) or 1.0

@@ -1,111 +1,154 @@
-"""One pass over the rows: everything a linear model asks of them."""
+"""One pass over the rows: everything a linear model asks of them.
+
+What is summed is a list of accumulators; each sees every chunk of rows as pool columns.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Protocol
 
 import numpy as np
 
 from .._algebra.levels import level_sums
 from .crossprod import CrossProducts, PairSums
-from .frame import ROWS_PER_CHUNK, row_chunks
+from .frame import Frame
+from .source import Chunk, Source
 
 
-def cross_products(frame, X, y, weights, codes, n_levels):
-    """One pass over the rows."""
-    width = frame.response + 1
-    sums = [np.zeros((len(e), m, width)) for e, m in zip(frame.effects, n_levels, strict=True)]
-    gram = np.zeros((width, width))
-    crossed = {}
-    parents = _parents(codes, n_levels)
-    for rows in row_chunks(len(X), _chunk_length(codes, n_levels)):
-        pool = frame.pool(X[rows], y[rows])
-        w = None if weights is None else weights[rows]
-        gram += pool.T @ (pool if w is None else w[:, None] * pool)
-        for f, effects in enumerate(frame.effects):
-            for r, column in enumerate(effects):
-                values = pool[:, column] if w is None else w * pool[:, column]
-                level_sums(codes[f][rows], np.ascontiguousarray(values), pool, sums[f][r])
-        for f, g in parents.crossed:
-            values = _pair_values(pool, frame.effects[f], frame.effects[g], w)
-            crossed.setdefault((f, g), []).append((codes[f][rows], codes[g][rows], values))
-    n = float(len(X)) if weights is None else float(np.sum(weights))
-    sums = tuple(np.ascontiguousarray(s.transpose(0, 2, 1)) for s in sums)
-    pairs = {
-        key: _merged(parts, n_levels[key[0]], n_levels[key[1]]) for key, parts in crossed.items()
-    }
-    pairs |= {key: parents.pair_sums(key, sums, frame.effects, n_levels) for key in parents.nested}
-    return CrossProducts(
-        n, gram, sums, pairs, frame.fixed, frame.response, tuple(map(tuple, frame.effects))
-    )
+class Accumulator(Protocol):
+    """A sum over the rows."""
+
+    def add(self, pool: np.ndarray, chunk: Chunk) -> None:
+        """Some rows, in pool columns."""
 
 
-def _pair_values(pool, left, right, weights):
-    first = pool[:, left].T if weights is None else pool[:, left].T * weights
-    return first[:, None, :] * pool[:, right].T[None]
+class Gram:
+    """``pool' W pool`` and the number of observations."""
+
+    def __init__(self, width):
+        self.value = np.zeros((width, width))
+        self.n = 0.0
+
+    def add(self, pool, chunk):
+        self.value += pool.T @ chunk.weighted(pool)
+        self.n += chunk.n
 
 
-def _merged(parts, rows, cols):
-    own, other, values = zip(*parts, strict=True)
-    return PairSums.from_entries(
-        np.concatenate(own), np.concatenate(other), np.concatenate(values, axis=2), (rows, cols)
-    )
+class LevelSums:
+    """``columns' W pool`` of every level of factor f, for some pool columns."""
+
+    def __init__(self, f: int, columns: Sequence[int], n_levels: int, width: int):
+        self.f = f
+        self.columns = columns
+        self._sums = np.zeros((len(columns), n_levels, width))
+
+    def add(self, pool, chunk):
+        for r, column in enumerate(self.columns):
+            values = np.ascontiguousarray(chunk.weighted(pool[:, column]))
+            level_sums(chunk.codes[self.f], values, pool, self._sums[r])
+
+    @property
+    def value(self):
+        """(columns, width, levels)."""
+        return np.ascontiguousarray(self._sums.transpose(0, 2, 1))
+
+    def of_levels(self, levels, columns):
+        """Sums of some levels with some pool columns, (own columns, columns, levels)."""
+        return self._sums[:, levels][:, :, columns].transpose(0, 2, 1)
 
 
-@dataclass(frozen=True)
-class _Parents:
-    """Which factors are nested in which: (f, g) -> the level of g that holds every level of f."""
+class Pairs:
+    """``Z_f' W Z_g`` on the pairs of levels that meet, f before g.
 
-    crossed: list
-    nested: dict  # (f, g) with f < g -> (is f the inner one, parent levels)
-
-    def pair_sums(self, key, sums, effects, n_levels):
-        """The sums shared by a nested pair are among the sums of the inner factor."""
-        f, g = key
-        first_is_inner, parent = self.nested[key]
-        inner, outer = (f, g) if first_is_inner else (g, f)
-        values = np.array([[s[c] for c in effects[outer]] for s in sums[inner]])
-        levels = np.arange(n_levels[inner])
-        shape = (n_levels[f], n_levels[g])
-        if first_is_inner:
-            return PairSums(levels, parent, values, shape)
-        return PairSums(parent, levels, values.transpose(1, 0, 2), shape)
-
-
-def _parents(codes, n_levels):
-    crossed = []
-    nested = {}
-    for f in range(len(codes)):
-        for g in range(f + 1, len(codes)):
-            first_is_inner = n_levels[f] >= n_levels[g]
-            inner, outer = (f, g) if first_is_inner else (g, f)
-            parent = _parent(codes[inner], codes[outer], n_levels[inner])
-            if parent is None:
-                crossed.append((f, g))
-            else:
-                nested[f, g] = (first_is_inner, parent)
-    return _Parents(crossed, nested)
-
-
-def _parent(inner, outer, n_inner):
-    """The outer level of every inner level if there is only one each, else None."""
-    parent = np.zeros(n_inner, dtype=outer.dtype)
-    for rows in (slice(0, 4096), slice(None)):
-        parent[inner[rows]] = outer[rows]
-        if not np.array_equal(parent[inner[rows]], outer[rows]):
-            return None
-    return parent
-
-
-def _chunk_length(codes, n_levels):
-    """Rows per chunk: few enough for the cache, many enough to pay for touching the levels they
-    span.
+    As long as every level of the factor with more levels has been met in one level of the other
+    only, its sums hold those of the pairs.  From the first level that is met in two, pairs are
+    collected row by row.
     """
-    spans = [int(np.ptp(c[:ROWS_PER_CHUNK])) if len(c) else 0 for c in codes]
-    return int(
-        np.clip(
-            2 * max([min(s, m) for s, m in zip(spans, n_levels, strict=True)], default=0),
-            ROWS_PER_CHUNK,
-            1 << 22,
+
+    def __init__(self, f: LevelSums, g: LevelSums, n_levels: Sequence[int]):
+        self.key = (f.f, g.f)
+        self.left = list(f.columns)
+        self.right = list(g.columns)
+        self.shape = (n_levels[f.f], n_levels[g.f])
+        self.first_is_inner = self.shape[0] >= self.shape[1]
+        self.inner, self.outer = (f, g) if self.first_is_inner else (g, f)
+        self.parent = np.full(n_levels[self.inner.f], -1, dtype=np.int32)
+        self.parts: list | None = None  # of (levels, levels, values), once levels cross
+
+    def add(self, pool, chunk):
+        """Before the sums of the levels see these rows."""
+        if self.parts is None and not self._follows(chunk):
+            self.parts = [self._so_far()]
+        if self.parts is not None:
+            f, g = self.key
+            left = chunk.weighted(pool[:, self.left]).T
+            values = left[:, None, :] * pool[:, self.right].T[None]
+            self.parts.append((chunk.codes[f], chunk.codes[g], values))
+
+    def _follows(self, chunk):
+        """Whether these rows leave every inner level in one outer level; if so, which is noted."""
+        inner = chunk.codes[self.inner.f]
+        outer = chunk.codes[self.outer.f]
+        known = self.parent[inner]
+        is_new = known < 0
+        if np.any(known[~is_new] != outer[~is_new]):
+            return False
+        self.parent[inner[is_new]] = outer[is_new]
+        if np.array_equal(self.parent[inner], outer):
+            return True
+        self.parent[inner[is_new]] = -1
+        return False
+
+    def _so_far(self):
+        """The pairs while levels were nested, from the sums of the inner factor."""
+        levels = np.flatnonzero(self.parent >= 0).astype(np.int32)
+        parents = self.parent[levels]
+        values = self.inner.of_levels(levels, list(self.outer.columns))
+        if self.first_is_inner:
+            return levels, parents, np.ascontiguousarray(values)
+        return parents, levels, np.ascontiguousarray(values.transpose(1, 0, 2))
+
+    @property
+    def value(self):
+        if self.parts is None:
+            return PairSums(*self._so_far(), self.shape)
+        rows, cols, values = zip(*self.parts, strict=True)
+        return PairSums.from_entries(
+            np.concatenate(rows), np.concatenate(cols), np.concatenate(values, axis=2), self.shape
         )
+
+
+def accumulate(frame: Frame, source: Source, sums: Sequence[Accumulator]) -> None:
+    """The pass itself."""
+    for chunk in source.chunks():
+        pool = frame.pool(chunk.X, chunk.y)
+        for each in sums:
+            each.add(pool, chunk)
+
+
+def cross_products(frame: Frame, source: Source) -> CrossProducts:
+    """All sums of a linear model; the fixed effects are all candidates of the frame."""
+    width = frame.response + 1
+    n_levels = source.n_levels
+    gram = Gram(width)
+    levels = [LevelSums(f, columns, n_levels[f], width) for f, columns in enumerate(frame.effects)]
+    pairs = [Pairs(f, g, n_levels) for f, g in combinations(levels, 2)]
+    accumulate(frame, source, [gram, *pairs, *levels])
+    return CrossProducts(
+        gram.n,
+        gram.value,
+        tuple(each.value for each in levels),
+        {each.key: each.value for each in pairs},
+        frame.fixed,
+        frame.response,
+        frame.effects,
     )
+
+
+def level_products(frame: Frame, source: Source, f: int, columns: Sequence[int]) -> np.ndarray:
+    """``columns' W pool`` of every level of a factor, (columns, width, levels)."""
+    found = LevelSums(f, columns, source.n_levels[f], frame.response + 1)
+    accumulate(frame, source, [found])
+    return found.value

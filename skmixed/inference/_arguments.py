@@ -1,16 +1,21 @@
-"""What the functions of this package may be given: checks of the arguments that they share."""
+"""What the functions of this package may be given."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from sklearn.utils.validation import check_is_fitted
 
+from .._fit.model import FittedModel
 
-def check_estimator(est, role="est"):
-    """A fitted mixed model, or an error that says what was passed instead."""
-    if not hasattr(est, "_linearised"):
+
+def fitted_model(est: Any, role: str = "est") -> FittedModel:
+    """What a fitted mixed model found, or an error that says what was passed instead."""
+    if not hasattr(type(est), "random_effects_"):
         raise TypeError(
             f"{role}: expected a mixed model, got {type(est).__name__}.\n"
-            "Pass the fitted model itself: not its results, and of a pipeline the last step (X as it arrives there)."
+            "Pass the fitted model itself: not its results, and of a pipeline the last step (X as "
+            "it arrives there)."
         )
     check_is_fitted(est, "results_")
-    return est
+    return est.results_.fitted

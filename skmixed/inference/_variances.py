@@ -6,27 +6,45 @@ Deviances are -2 log-likelihoods throughout.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy import stats
 
 from .._data.checks import check_level
-from .._fit.information import joint_covariance, linear_covariance, variance_entries
+from .._fit.base import Fit
+from .._fit.joint import Joint, joint
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VarianceEstimates:
     """Entries of the covariance matrices with the covariance of their estimates.
 
-    ``entries`` are (term, row, column) with row >= column; a residual variance comes last, without
-    an entry. ``covariance`` is that of ``estimates / unit``, which does not overflow; what has no
-    standard error has NaN in its row and column.
+    Attributes
+    ----------
+    entries : (term, row, column) with row >= column; a residual variance, which comes last, has
+        none
+    estimates : their values
+    covariance : of ``estimates / unit``, which does not overflow; what has no standard error has
+        NaN in its row and column
+    unit : of the estimates
     """
 
-    entries: list
+    entries: tuple[tuple[int, int, int], ...]
     estimates: np.ndarray
     covariance: np.ndarray
     unit: float = 1.0
+
+    @classmethod
+    def of(cls, fit: Fit) -> Self:
+        """With Wald standard errors, from the observed information of all parameters.
+
+        For a linear model that is the information of (covariances, sigma) with the fixed effects
+        profiled out, which is the same.  At the boundary (a variance at zero, a correlation at plus
+        or minus one) there is no standard error and it is NaN.
+        """
+        found: Joint = joint(fit)
+        return cls(found.entries, found.variances, found.of_variances, found.unit)
 
     @property
     def std_errors(self):
@@ -35,10 +53,9 @@ class VarianceEstimates:
     @property
     def on_diagonal(self):
         """Which are variances rather than covariances."""
-        residual = len(self.estimates) - len(self.entries)
-        return np.array(
-            [row == col for _, row, col in self.entries] + [True] * residual, dtype=bool
-        )
+        found = np.ones(len(self.estimates), dtype=bool)
+        found[: len(self.entries)] = [row == col for _, row, col in self.entries]
+        return found
 
     def intervals(self, level=0.95):
         """Confidence limits: on the log scale for variances, symmetric for covariances."""
@@ -56,10 +73,7 @@ class VarianceEstimates:
             values = np.where(self.on_diagonal, np.sqrt(v), np.nan)
             for e, (term, row, col) in enumerate(self.entries):
                 if row != col:
-                    pair = [
-                        self.entries.index((term, row, row)),
-                        self.entries.index((term, col, col)),
-                    ]
+                    pair = [self.entries.index((term, k, k)) for k in (row, col)]
                     scale = np.sqrt(np.prod(v[pair]))
                     values[e] = v[e] / scale
                     J[e, e] = 1.0 / scale
@@ -68,8 +82,7 @@ class VarianceEstimates:
             return units * values, units * _roots(_delta_variances(J, self.covariance))
 
     def deviation_intervals(self, level=0.95):
-        """Confidence limits: on the log scale for standard deviations, Fisher's z for
-        correlations."""
+        """The same limits: on the log scale for deviations, by Fisher's z for correlations."""
         values, std_errors = self.deviations()
         half = _normal_quantile(level) * std_errors
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
@@ -93,21 +106,4 @@ def _delta_variances(J, covariance):
     """``diag(J Cov J')``, where entries that a row does not involve may be NaN."""
     return np.array(
         [row[row != 0] @ covariance[np.ix_(row != 0, row != 0)] @ row[row != 0] for row in J]
-    )
-
-
-def variance_estimates(fit):
-    """Variances, covariances and the residual variance with Wald standard errors.
-
-    The standard errors come from the observed information of all parameters; for a linear model
-    that of (covariances, sigma) with the fixed effects profiled out, which is the same.  At the
-    boundary (a variance at zero, a correlation at plus or minus one) there is no standard error and
-    it is NaN.
-    """
-    entries = variance_entries(fit)
-    estimates = [fit.covariances[k][r, c] for k, r, c in entries]
-    if fit.sigma2 is None:
-        return VarianceEstimates(entries, np.array(estimates), joint_covariance(fit, entries))
-    return VarianceEstimates(
-        entries, np.array([*estimates, fit.sigma2]), linear_covariance(fit, entries), fit.y_scale**2
     )

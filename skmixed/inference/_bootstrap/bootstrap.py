@@ -18,13 +18,13 @@ from scipy import stats
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from ..._algebra.threads import blas_threads
-from ..._data.checks import check_level, check_n_samples
-from ..._fit.information import variance_entries
+from ..._algebra.threads import computing
+from ..._data.checks import check_choice, check_level, check_n_samples, warn
+from ..._fit.model import FittedModel
 from ...exceptions import ConvergenceWarning
-from .._arguments import check_estimator
-from .resampling import resampler
-from .statistics import AllParameters, OfEstimator, VarianceEntries
+from .._arguments import fitted_model
+from .resampling import Resampler
+from .statistics import AllParameters, OfEstimator, Statistic, VarianceEntries
 
 SAMPLES_PER_TASK = 25
 METHODS = ("percentile", "basic", "normal")
@@ -55,9 +55,11 @@ def bootstrap(
         Takes a fitted estimator and returns a number, a 1-D array, a dict or a Series, whose names
         are kept.  None: all fixed effects, variances, covariances, and the residual variance.
     n_samples : int, default=1000
+        Number of refits.
     n_jobs : int, default=None
         Number of processes, as in scikit-learn; the samples do not depend on it.
     random_state : int, RandomState or None, default=None
+        Seed of the draws.
     progress : bool, default=False
         Print the number of samples so far to stderr.
     level : float, default=0.95
@@ -91,21 +93,21 @@ def bootstrap(
     >>> from skmixed.inference import bootstrap
     >>> X, y = make_mixed_regression(n_groups=40, random_state=0)
     >>> model = MixedLinearRegressor(groups="group").fit(X, y)
-    >>> found = bootstrap(model, lambda m: {"ratio": m.coef_[1] / m.coef_[0]}, n_samples=100, random_state=0)
+    >>> ratio = lambda m: {"ratio": m.coef_[1] / m.coef_[0]}
+    >>> found = bootstrap(model, ratio, n_samples=100, random_state=0)
     >>> found.table().columns.to_list()
     ['name', 'estimate', 'bias', 'std_error', 'ci_low', 'ci_high']
     """
-    check_estimator(est)
+    model = fitted_model(est)
     check_level(level)
     n_samples = check_n_samples(n_samples)
-    training = est.results_._training()
-    fit = est._fit
-    function = AllParameters.of(est) if statistic is None else OfEstimator(est, training, statistic)
-    estimate = function(fit, training.y)
-    source = resampler(fit, training, tol=est.tol, max_iter=est.max_iter)
-    found = replicates(
-        source, function, n_samples, n_jobs=n_jobs, random_state=random_state, progress=progress
-    )
+    y = model.training.y
+    every = statistic is None
+    function = AllParameters.of(model) if every else OfEstimator(est, model, statistic)
+    estimate = function(model.fit, y)
+    source = Resampler(model, tol=est.tol, max_iter=est.max_iter)
+    options = {"n_jobs": n_jobs, "random_state": random_state, "progress": progress}
+    found = replicates(source, function, n_samples, **options)
     return _result(found, function.names, estimate, level)
 
 
@@ -136,8 +138,8 @@ class BootstrapResult:
     def __repr__(self):
         return (
             f"{self.table().to_string(index=False, max_rows=40)}\n"
-            f"Bootstrap: {len(self.samples):,} samples, {self.n_failed} failed, {self.n_unconverged} not converged; "
-            f"{100.0 * self.level:g} % limits"
+            f"Bootstrap: {len(self.samples):,} samples, {self.n_failed} failed, "
+            f"{self.n_unconverged} not converged; {100.0 * self.level:g} % limits"
         )
 
     @property
@@ -170,12 +172,19 @@ class BootstrapResult:
         -------
         DataFrame
             ``ci_low, ci_high`` by statistic.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> from skmixed.inference import bootstrap
+        >>> X, y = make_mixed_regression(n_groups=40, random_state=0)
+        >>> found = bootstrap(MixedLinearRegressor("group").fit(X, y), n_samples=50, random_state=0)
+        >>> found.conf_int(0.9).shape
+        (5, 2)
         """
         tail = (1.0 - check_level(self.level if level is None else level)) / 2.0
-        if method not in METHODS:
-            raise ValueError(
-                f"method={method!r} is not known.\nUse {', '.join(map(repr, METHODS))}."
-            )
+        check_choice("method", method, METHODS)
         low, high = (self.samples.quantile(share) for share in (tail, 1.0 - tail))
         if method == "basic":
             low, high = 2.0 * self.estimate - high, 2.0 * self.estimate - low
@@ -191,8 +200,29 @@ class BootstrapResult:
         level: float | None = None,
         method: Literal["percentile", "basic", "normal"] = "percentile",
     ) -> pd.DataFrame:
-        """Everything in one table: ``name, estimate, bias, std_error, ci_low, ci_high``, a row per
-        statistic.
+        """Everything in one table.
+
+        Parameters
+        ----------
+        level : float, default=None
+            Confidence level; that of the bootstrap if None.
+        method : {"percentile", "basic", "normal"}, default="percentile"
+            As in :meth:`conf_int`.
+
+        Returns
+        -------
+        DataFrame
+            ``name, estimate, bias, std_error, ci_low, ci_high``, a row per statistic.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> from skmixed.inference import bootstrap
+        >>> X, y = make_mixed_regression(n_groups=40, random_state=0)
+        >>> found = bootstrap(MixedLinearRegressor("group").fit(X, y), n_samples=50, random_state=0)
+        >>> found.table()["name"].to_list()
+        ['Intercept', 'x0', 'x1', 'group: var(Intercept)', 'var(Residual)']
         """
         columns = {"estimate": self.estimate, "bias": self.bias, "std_error": self.std_error}
         table = pd.concat([pd.DataFrame(columns), self.conf_int(level, method)], axis=1)
@@ -200,58 +230,69 @@ class BootstrapResult:
 
 
 def bootstrap_limits(
-    fit, training, level=0.95, *, n_samples=1000, n_jobs=None, random_state=None, **options
-):
+    model: FittedModel,
+    level: float = 0.95,
+    *,
+    n_samples: int = 1000,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    **options: Any,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Percentile limits and standard errors of the entries of
-    :func:`skmixed.inference._variances.variance_estimates`.
+    :class:`skmixed.inference._variances.VarianceEstimates`.
 
     Returns (low, high, std_errors); ``options`` are ``tol`` and ``max_iter`` of the refits.
     """
     n_samples = check_n_samples(n_samples)
-    statistic = VarianceEntries(variance_entries(fit))
-    estimate = statistic(fit)
-    source = resampler(fit, training, **options)
+    statistic = VarianceEntries(model.fit)
+    estimate = statistic(model.fit)
+    source = Resampler(model, **options)
     found = replicates(source, statistic, n_samples, n_jobs=n_jobs, random_state=random_state)
-    names = list(range(len(estimate)))
-    result = _result(
-        found, names, estimate, check_level(level), stacklevel=6
-    )  # the caller of variance_table
+    result = _result(found, statistic.names, estimate, check_level(level))
     limits = result.conf_int()
     return limits["ci_low"].to_numpy(), limits["ci_high"].to_numpy(), result.std_error.to_numpy()
 
 
-def _result(found, names, estimate, level, stacklevel=4):
+def _result(found, names, estimate, level):
     failed = int(np.sum(found.failed))
     unconverged = int(np.sum(~found.failed & ~found.converged))
     if failed or unconverged:
-        _warn(failed, unconverged, len(found.failed), stacklevel)
-    values = (
-        found.values if found.values.shape[1] else np.full((len(found.values), len(names)), np.nan)
-    )
+        warn(
+            f"bootstrap: of {len(found.failed)} refits {failed} failed and count as missing; "
+            f"{unconverged} did not converge, or have no finite estimate, and are kept.\n"
+            "Look at the distribution of the samples; a simpler model may do.",
+            ConvergenceWarning,
+        )
+    is_empty = not found.values.shape[1]
+    values = np.full((len(found.values), len(names)), np.nan) if is_empty else found.values
     samples = pd.DataFrame(values, columns=names)
-    return BootstrapResult(
-        samples, pd.Series(estimate, names, name="estimate"), level, failed, unconverged
-    )
-
-
-def _warn(failed, unconverged, n_samples, stacklevel):
-    warnings.warn(
-        f"bootstrap: of {n_samples} refits {failed} failed and count as missing; {unconverged} did not converge, or "
-        "have no finite estimate, and are kept.\nLook at the distribution of the samples; a simpler model may do.",
-        ConvergenceWarning,
-        stacklevel=stacklevel,
-    )
+    series = pd.Series(estimate, names, name="estimate")
+    return BootstrapResult(samples, series, level, failed, unconverged)
 
 
 class Replicates(NamedTuple):
-    """Values of a statistic, one row per sample, and what became of the fits."""
+    """Values of a statistic, one row per sample, and what became of the fits.
 
-    values: np.ndarray  # NaN where the fit failed
+    Attributes
+    ----------
+    values : NaN where the fit failed
+    failed, converged : of every sample
+    """
+
+    values: np.ndarray
     failed: np.ndarray
     converged: np.ndarray
 
 
-def replicates(source, statistic, n_samples, *, n_jobs=None, random_state=None, progress=False):
+def replicates(
+    source: Resampler,
+    statistic: Statistic,
+    n_samples: int,
+    *,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    progress: bool = False,
+) -> Replicates:
     """Values of ``statistic(fit, y)`` for refits to responses of ``source``."""
     seeds = np.random.SeedSequence(_entropy(random_state)).spawn(n_samples)
     tasks = [seeds[lo : lo + SAMPLES_PER_TASK] for lo in range(0, n_samples, SAMPLES_PER_TASK)]
@@ -259,20 +300,18 @@ def replicates(source, statistic, n_samples, *, n_jobs=None, random_state=None, 
     found = []
     with Parallel(n_jobs=n_jobs) as parallel:
         for lo in range(0, len(tasks), at_once):
-            parts = parallel(
-                delayed(_run)(source, statistic, task) for task in tasks[lo : lo + at_once]
-            )
+            batch = tasks[lo : lo + at_once]
+            parts = parallel(delayed(_run)(source, statistic, task) for task in batch)
             found += [value for part in parts for value in part]
             if progress:
-                print(
-                    f"\rbootstrap: {len(found)} of {n_samples} samples",
-                    end="",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                _show(f"\rbootstrap: {len(found)} of {n_samples} samples")
     if progress:
-        print(file=sys.stderr)
+        _show("\n")
     return _collected(found)
+
+
+def _show(text):
+    print(text, end="", file=sys.stderr, flush=True)
 
 
 def _collected(found):
@@ -280,9 +319,8 @@ def _collected(found):
     width = next((len(sample[0]) for sample in found if sample), 0)
     values = [sample[0] if sample else np.full(width, np.nan) for sample in found]
     failed = np.array([sample is None for sample in found])
-    return Replicates(
-        np.array(values), failed, np.array([bool(sample and sample[1]) for sample in found])
-    )
+    converged = np.array([bool(sample and sample[1]) for sample in found])
+    return Replicates(np.array(values), failed, converged)
 
 
 def _entropy(random_state):
@@ -294,7 +332,7 @@ def _run(source, statistic, seeds):
 
     Warnings are silenced: what they say about samples is summed up by the caller.
     """
-    with blas_threads(source.dense_order), np.errstate(all="ignore"), warnings.catch_warnings():
+    with computing(source.dense_order), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return [_replicate(source, statistic, seed) for seed in seeds]
 

@@ -2,50 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
-from ..._fit.information import variance_entries
+from ..._fit.base import Fit
+from ..._fit.joint import entries_of, estimates_of
+from ..._fit.model import FittedModel
 
 
-@dataclass(frozen=True)
+class Statistic(Protocol):
+    """A function of a fit and its response."""
+
+    names: list | None
+
+    def __call__(self, fit: Fit, y: np.ndarray) -> np.ndarray: ...
+
+
 class VarianceEntries:
     """The statistic whose values are those of
-    :func:`skmixed.inference._variances.variance_estimates`.
+    :class:`skmixed.inference._variances.VarianceEstimates`.
     """
 
-    entries: list
+    def __init__(self, fit: Fit):
+        self.entries = entries_of(fit)
+        self.names = list(range(len(estimates_of(fit, self.entries))))
 
     def __call__(self, fit, y=None):
-        found = [fit.covariances[k][r, c] for k, r, c in self.entries]
-        return np.array(found if fit.sigma2 is None else [*found, fit.sigma2])
+        return estimates_of(fit, self.entries)
 
 
 @dataclass(frozen=True)
 class AllParameters:
     """The statistic of all fixed effects, then all variances and covariances."""
 
-    names: list
-    kept: np.ndarray
+    names: list[str]
+    independent: np.ndarray
     variances: VarianceEntries
 
     @classmethod
-    def of(cls, est):
+    def of(cls, model: FittedModel) -> AllParameters:
         """Coefficients by name, entries as the summary calls them, with their factor."""
-        fit = est._fit
-        labels = est.results_._labels
-        entries = variance_entries(est._fit)
-        names = [labels.fixed[k] for k in fit.design.kept] + [
-            _entry_name(*labels.entry(*entry)) for entry in entries
-        ]
-        names += ["var(Residual)"] * (fit.sigma2 is not None)
-        return cls(names, fit.design.kept, VarianceEntries(entries))
+        variances = VarianceEntries(model.fit)
+        entries = [_entry_name(*model.names.entry(*entry)) for entry in variances.entries]
+        residual = ["var(Residual)"] * model.fit.family.has_residual
+        names = [*model.coefficient_names, *entries, *residual]
+        return cls(names, model.fit.units.independent, variances)
 
     def __call__(self, fit, y):
-        return np.concatenate([fit.coefficients[self.kept], self.variances(fit)])
+        return np.concatenate([fit.coefficients[self.independent], self.variances(fit)])
 
 
 def _entry_name(factor, first, second):
@@ -55,11 +64,11 @@ def _entry_name(factor, first, second):
 class OfEstimator:
     """A statistic of a fitted estimator: what a refit gives is put into a copy of it."""
 
-    def __init__(self, est, training, statistic):
+    def __init__(self, est: Any, model: FittedModel, statistic: Callable):
         self.statistic = statistic
-        self.training = training
-        self.labels = est.results_._labels
-        self.est = est._with_fit(None)
+        self.est = est
+        self.model = model
+        self.training = model.training  # which a pickled model leaves behind
         self.names = None  # known once it was called for the original fit
 
     def __call__(self, fit, y):
@@ -71,10 +80,12 @@ class OfEstimator:
         self.names = names
         return values
 
-    def estimator(self, fit, y):
+    def estimator(self, fit: Fit, y: np.ndarray) -> Any:
         """The estimator as it would be after a fit to y."""
-        est = self.est._with_fit(fit)
-        est._store(fit, self.labels, replace(self.training, y=y))
+        model = replace(self.model, fit=fit, rows=self.training.with_response(y))
+        est = copy(self.est)
+        results = type(self.est.results_)(model)
+        vars(est).update(model.attributes(), results_=results)
         return est
 
 
@@ -89,7 +100,8 @@ def _named(value):
     numbers = _numbers(values)
     if value is None or numbers is None:
         raise TypeError(
-            f"statistic: its value is no number, nor a list of them (it is of type {type(value).__name__}).\n"
+            "statistic: its value is no number, nor a list of them (it is of type "
+            f"{type(value).__name__}).\n"
             "Return a number, a 1-D array, a dict or a Series of numbers."
         )
     return names, numbers

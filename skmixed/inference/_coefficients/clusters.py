@@ -2,44 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..._data import tables
 from ..._data.factors import encode
+from ..._fit.training import Training
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """Which cluster every row of the fit belongs to."""
+    """Which cluster every row of the fit belongs to.
+
+    Attributes
+    ----------
+    codes : (rows,)
+    n : number of clusters
+    factor : the grouping factor whose levels they are; None for others
+    name : what they are called
+    """
 
     codes: np.ndarray
     n: int
-    factor: int | None = None  # the grouping factor whose levels the clusters are
+    factor: int | None = None
     name: str = "clusters"
 
 
-def find_clusters(training, clusters, names):
+def find_clusters(training: Training, clusters: Any, names: Sequence[str]) -> Clusters:
     """The clusters by name or labels.
 
     By default the outermost factor.  Every level must lie within one cluster.
     """
+    _, factors = training.read()
     if clusters is None:
-        found = _outermost(training.codes, names)
+        found = _outermost(factors, names)
     elif isinstance(clusters, str) and clusters in names:
-        found = _of_factor(training.codes, names.index(clusters), names)
+        found = _of_factor(factors, names.index(clusters), names)
     else:
         found = _of_labels(training, clusters)
-    for codes, name in zip(training.codes, names, strict=True):
+    for codes, name in zip(factors, names, strict=True):
         if not _is_within(codes, found.codes):
             raise ValueError(
-                f"clusters: levels of {name!r} have rows in several clusters, which are then not independent.\n"
-                "Use clusters that hold every level of every grouping factor."
+                f"clusters: levels of {name!r} have rows in several clusters, which are then not "
+                "independent.\nUse clusters that hold every level of every grouping factor."
             )
     if found.n < 2:
         raise ValueError(
-            f"clusters: {found.name!r} has a single level.\nRobust covariances need several clusters."
+            f"clusters: {found.name!r} has a single level.\n"
+            "Robust covariances need several clusters."
         )
     return found
 
@@ -54,8 +67,8 @@ def _outermost(codes, names):
     f = int(np.argmin(sizes))
     if not all(_is_within(c, codes[f]) for c in codes):
         raise ValueError(
-            f"clusters: {', '.join(names)} are crossed, so that no factor divides the rows into independent clusters.\n"
-            "Pass labels of clusters that hold every level of every factor."
+            f"clusters: {', '.join(names)} are crossed, so that no factor divides the rows into "
+            "independent clusters.\nPass labels of clusters that hold every level of every factor."
         )
     return _of_factor(codes, f, names)
 
@@ -66,13 +79,13 @@ def _of_factor(codes, f, names):
 
 def _of_labels(training, clusters):
     """Clusters from a column of X or from labels, without the rows of weight zero."""
-    name = clusters if isinstance(clusters, str) else getattr(clusters, "name", None)
-    labels = tables.labels(
-        _column(training.given.X, clusters) if isinstance(clusters, str) else clusters
-    )
-    weights = training.given.sample_weight
-    _check_labels(labels, len(training.y) if weights is None else len(weights))
-    codes, levels = encode(labels if weights is None else labels[np.asarray(weights) > 0])
+    is_name = isinstance(clusters, str)
+    name = clusters if is_name else getattr(clusters, "name", None)
+    given = _column(training.given.X, clusters) if is_name else clusters
+    labels = tables.labels(given)
+    keep = training.keep
+    _check_labels(labels, len(training.y) if keep is None else len(keep))
+    codes, levels = encode(labels if keep is None else labels[keep])
     return Clusters(codes, len(levels), None, str(name) if name else "clusters")
 
 
@@ -91,7 +104,8 @@ def _check_labels(labels, n):
         )
     if np.any(missing := tables.is_missing(labels)):
         raise ValueError(
-            f"clusters: {int(np.sum(missing))} labels are missing.\nGive these rows a cluster of their own."
+            f"clusters: {int(np.sum(missing))} labels are missing.\n"
+            "Give these rows a cluster of their own."
         )
 
 

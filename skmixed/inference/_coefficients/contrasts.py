@@ -1,4 +1,4 @@
-"""Linear hypotheses about the fixed effects: coefficients, contrasts, joint tests.
+"""Contrasts and joint tests of the fixed effects.
 
 A hypothesis is ``L b = c``.  How its statistics are distributed is for a *rule* to say.
 """
@@ -6,24 +6,31 @@ A hypothesis is ``L b = c``.  How its statistics are distributed is for a *rule*
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from patsy import DesignInfo
 from scipy import stats
-from statsmodels.stats.contrast import ContrastResults
 
 from ..._data.checks import check_level
+from .dof import Rule
+from .hypotheses import read_hypothesis
 
 ROUNDING = 1e-20  # share of the variance it is compared with, below which a variance is rounding
-RANK = (
-    1e-10  # share of the largest eigenvalue, or of a row's length, below which a direction is lost
-)
+RANK = 1e-10  # share of the largest eigenvalue, or of a row, below which a direction is lost
 
 
 class WaldTest(NamedTuple):
-    """A joint test that some coefficients are zero."""
+    """A joint test that some coefficients are zero.
+
+    Attributes
+    ----------
+    statistic : float
+        Chi-squared.
+    df : int
+        Number of coefficients.
+    pvalue : float
+    """
 
     statistic: float
     df: int
@@ -50,66 +57,8 @@ def wald_chi2(coefficients, covariance):
     scale = 1.0 / np.sqrt(np.diag(covariance))
     z = coefficients * scale
     statistic = float(z @ np.linalg.lstsq(scale[:, None] * covariance * scale, z, rcond=1e-13)[0])
-    return WaldTest(
-        statistic, len(coefficients), float(stats.chi2.sf(statistic, len(coefficients)))
-    )
-
-
-class Hypothesis(NamedTuple):
-    """``L b = c``."""
-
-    L: np.ndarray  # (rows, coefficients)
-    c: np.ndarray  # (rows,)
-
-
-def read_hypothesis(spec, names):
-    """A hypothesis from a string ("black = other"), a dict (name -> value), a matrix, or a pair
-    (matrix, values).
-
-    Strings are read as statsmodels reads them.
-    """
-
-    readable = _by_name(spec, names) if isinstance(spec, pd.DataFrame | pd.Series) else spec
-    try:
-        found = DesignInfo(names).linear_constraint(readable)
-        L = np.asarray(found.coefs, dtype=float)
-        c = np.ravel(np.asarray(found.constants, dtype=float))
-    except Exception as error:  # patsy raises several kinds, with messages of several lines
-        raise _no_hypothesis(spec, names) from error
-    if (
-        L.shape != (len(c), len(names))
-        or not len(L)
-        or not (np.all(np.isfinite(L)) and np.all(np.isfinite(c)))
-    ):
-        raise _no_hypothesis(spec, names)
-    if not np.all(np.any(L, axis=1)):
-        raise ValueError(
-            "a row of the hypothesis names no coefficient.\nGive every row a number that is not zero."
-        )
-    return Hypothesis(L, c)
-
-
-def _no_hypothesis(spec, names):
-    given = (
-        repr(spec)
-        if isinstance(spec, str | dict | list) and len(repr(spec)) < 80
-        else f"a {type(spec).__name__}"
-    )
-    return ValueError(
-        f"{given} is no linear hypothesis about the fixed effects.\n"
-        f"Write 'a = b', 'a - 2 * b = 1' or give a matrix with one column for each of {', '.join(map(str, names))}."
-    )
-
-
-def _by_name(spec, names):
-    """A matrix whose columns are named, in the order of the coefficients."""
-    table = spec.to_frame().T if isinstance(spec, pd.Series) else spec
-    unknown = [str(c) for c in table.columns if c not in names]
-    if unknown:
-        raise ValueError(
-            f"{', '.join(unknown)}: no such coefficient.\nThe fixed effects are {', '.join(map(str, names))}."
-        )
-    return table.reindex(columns=names, fill_value=0.0).to_numpy(dtype=float)
+    pvalue = float(stats.chi2.sf(statistic, len(coefficients)))
+    return WaldTest(statistic, len(coefficients), pvalue)
 
 
 @dataclass(frozen=True)
@@ -119,22 +68,30 @@ class Coefficients:
     The rule works in other units: there a contrast L is ``L transform``.  A variance that is
     nothing beside that of ``scale`` is rounding, as where clusters determine a coefficient, and
     counts as unknown.
+
+    Attributes
+    ----------
+    names, estimates : (p,)
+    transform : (p, p)
+    rule : for the distribution of contrasts
+    is_normal : whether tests are z and chi-squared rather than t and F
+    method : how it was done, in a sentence, where that is not the default
+    scale : a covariance to compare with; None: whatever the rule says is believed
     """
 
-    names: list
+    names: list[str]
     estimates: np.ndarray
     transform: np.ndarray
-    rule: Any
-    is_normal: bool = True  # z and chi-squared rather than t and F
-    method: str = ""  # how it was done, in a sentence, where that is not the default
-    scale: Any = None  # a covariance to compare with; None: whatever the rule says is believed
+    rule: Rule
+    is_normal: bool = True
+    method: str = ""
+    scale: np.ndarray | None = None
 
     @property
     def covariance(self):
         """Covariance matrix of the estimates."""
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # infinite where the units leave the range of floats
+        # infinite where the units leave the range of floats
+        with np.errstate(over="ignore", invalid="ignore"):
             return self.transform @ self.rule.covariance @ self.transform.T
 
     def std_errors(self, L):
@@ -174,6 +131,7 @@ class Coefficients:
 
     def t_test(self, spec):
         """Every row of a hypothesis on its own: statsmodels' ContrastResults."""
+        from statsmodels.stats.contrast import ContrastResults  # takes long to import
 
         L, c = read_hypothesis(spec, self.names)
         effect = L @ self.estimates
@@ -186,13 +144,15 @@ class Coefficients:
 
     def wald_test(self, spec):
         """All rows of a hypothesis together: statsmodels' ContrastResults."""
+        from statsmodels.stats.contrast import ContrastResults  # takes long to import
 
         L, c = read_hypothesis(spec, self.names)
         F, df_num, df_denom = self.joint(L, c)
         if np.isnan(F):
             raise ValueError(
-                f"the covariance of these {df_num} rows is singular, or has no degrees of freedom.\n"
-                "Test fewer rows, or use another cov or df (a robust covariance needs more clusters than rows)."
+                f"the covariance of these {df_num} rows is singular, or has no degrees of "
+                "freedom.\nTest fewer rows, or use another cov or df (a robust covariance needs "
+                "more clusters than rows)."
             )
         if self.is_normal:
             return ContrastResults(
@@ -217,23 +177,25 @@ class Coefficients:
         L, c = _independent(L, c, self.std_errors(np.eye(L.shape[1])))
         if np.any(np.isnan(self.std_errors(L))):
             return np.nan, len(L), np.nan
-        rest = L @ self.estimates - c
-        covariance = L @ self.covariance @ L.T
-        with np.errstate(all="ignore"):
-            sd = np.sqrt(np.diag(covariance))
-            correlations = covariance / sd / sd[:, None]
-        if not np.all(np.isfinite(correlations)):
-            return np.nan, len(L), np.nan
-        values, vectors = np.linalg.eigh(correlations)
-        if not values[0] > RANK * values[-1]:
+        quadratic = _quadratic_form(L @ self.estimates - c, L @ self.covariance @ L.T)
+        if np.isnan(quadratic):
             return np.nan, len(L), np.nan
         scale, df = self.rule.joint(L @ self.transform)
-        quadratic = np.sum((vectors.T @ (rest / sd)) ** 2 / values)
-        return (
-            (float(scale * quadratic / len(L)) if df > 0 else np.nan),
-            len(L),
-            df,
-        )  # NaN is not above zero
+        F = float(scale * quadratic / len(L)) if df > 0 else np.nan  # NaN is not above zero
+        return F, len(L), df
+
+
+def _quadratic_form(d, covariance):
+    """``d' V^-1 d`` in units of the standard errors; NaN where V is singular."""
+    with np.errstate(all="ignore"):
+        sd = np.sqrt(np.diag(covariance))
+        correlations = covariance / sd / sd[:, None]
+    if not np.all(np.isfinite(correlations)):
+        return np.nan
+    values, vectors = np.linalg.eigh(correlations)
+    if not values[0] > RANK * values[-1]:
+        return np.nan
+    return np.sum((vectors.T @ (d / sd)) ** 2 / values)
 
 
 def _forms(rows, covariance):
@@ -257,6 +219,7 @@ def _independent(L, c, std_errors):
     shares = np.linalg.lstsq(L[kept].T, L.T, rcond=None)[0].T
     if not np.allclose(shares @ c[kept], c, rtol=1e-8, atol=1e-8 * np.max(np.abs(c), initial=0.0)):
         raise ValueError(
-            "the rows of the hypothesis contradict each other.\nDrop one of those that say the same."
+            "the rows of the hypothesis contradict each other.\n"
+            "Drop one of those that say the same."
         )
     return L[kept], c[kept]

@@ -14,28 +14,36 @@ identity, so a cluster is reduced to as many rows as that has columns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 
-from ..._sums.onepass import cross_products
+from ..._fit.linear import LinearFit
+from ..._sums.onepass import level_products
+from ..._sums.source import InMemory
+from .clusters import Clusters
 
 RANK = 1e-10  # eigenvalues below this share of the largest count as zero
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Clusters of equal size in the rows they were reduced to, in units of sigma^2."""
+    """Clusters of equal size in the rows they were reduced to, in units of sigma^2.
 
-    V: np.ndarray  # (m, r, r)
-    X: np.ndarray  # (m, r, p)
-    e: np.ndarray  # (m, r)
+    Attributes
+    ----------
+    V, X, e : (m, r, r) covariances, (m, r, p) columns, (m, r) residuals
+    """
+
+    V: np.ndarray
+    X: np.ndarray
+    e: np.ndarray
 
 
 class ClusterRobust:
-    """A rule as in :mod:`._dof`: a cluster-robust covariance with degrees of freedom after Bell and
+    """A rule as in :mod:`.dof`: a cluster-robust covariance with degrees of freedom after Bell and
     McCaffrey.
 
     ``correct`` is one of the functions :data:`CORRECTIONS`.  In the frame's units.
@@ -93,14 +101,14 @@ class ClusterRobust:
         """``sum_st Var(D_st)`` for contrasts ``LC`` of the scores."""
         own, shared = self._moments
         v = np.einsum("sp,mpr,tr->mst", LC, own, LC)
-        h = shared @ LC.T  # (m, p, q)
+        h = shared @ LC.T
         hh = np.einsum("mps,pr,mrt->mst", h, self.C, h)
         G = np.einsum("mps,mrt->stpr", h, h)
-        return sum(
-            self._product(v, hh, G, (s, s), (t, t)) + self._product(v, hh, G, (s, t), (t, s))
-            for s in range(len(LC))
-            for t in range(len(LC))
-        )
+        total = 0.0
+        for s, t in product(range(len(LC)), repeat=2):
+            total += self._product(v, hh, G, (s, s), (t, t))
+            total += self._product(v, hh, G, (s, t), (t, s))
+        return total
 
     def _overlap(self, h):
         """``sum_c h_c'C h_c``, (q, q)."""
@@ -109,8 +117,8 @@ class ClusterRobust:
     def _product(self, v, hh, G, left, right):
         """``sum_cd K_cd K'_cd`` with ``K_cd = [c = d] v_c - h_c'C h_d`` for two pairs of
         contrasts."""
-        (a, b) = left
-        (c, d) = right
+        a, b = left
+        c, d = right
         own = v[:, a, b] * v[:, c, d] - v[:, a, b] * hh[:, c, d] - v[:, c, d] * hh[:, a, b]
         return np.sum(own) + np.trace(self.C @ G[a, c] @ self.C @ G[d, b])
 
@@ -150,75 +158,71 @@ def _root(S, power):
 CORRECTIONS = {"CR0": _uncorrected, "CR1": _scaled, "CR2": _bias_reduced, "CR3": _jackknife}
 
 
-def cluster_robust(fit, training, clusters, kind):
-    """The robust rule of a linear fit."""
-    single = len(training.codes) == 1 and clusters.factor == 0
-    batches = _from_sums(fit, training, clusters) if single else _from_rows(fit, training, clusters)
-    return ClusterRobust(fit, batches, clusters.n, CORRECTIONS[kind])
+def cluster_robust(
+    fit: LinearFit, source: InMemory, clusters: Clusters, kind: str
+) -> ClusterRobust:
+    """The robust rule of a linear fit, from its rows."""
+    is_only_factor = len(source.codes) == 1 and clusters.factor == 0
+    batches = levels_as_clusters if is_only_factor else one_by_one
+    return ClusterRobust(fit, batches(fit, source, clusters), clusters.n, CORRECTIONS[kind])
 
 
-def _columns(fit):
-    """Pool columns of Z (factor after factor) and of X."""
-    frame = fit.design.frame
-    return [list(effects) for effects in frame.effects], list(frame.fixed[fit.design.kept])
-
-
-def _from_sums(fit, training, clusters):
+def levels_as_clusters(fit, source, clusters):
     """Clusters that are the levels of the only factor, from their cross-products: all in one
-    batch."""
+    batch.
+    """
     frame = fit.design.frame
-    ((z,), x) = _columns(fit)
-    wide = replace(frame, effects=((*z, *x),))
-    rows = training.rows
-    q = len(z)
-    sums = cross_products(
-        wide, rows.X, training.y, training.weights, [clusters.codes], [clusters.n]
-    ).sums[0]
+    (z,) = ([*effects] for effects in frame.effects)
+    x = [*frame.fixed[fit.units.independent]]
+    sums = level_products(frame, source, 0, [*z, *x])
     gram = sums[:, z + x].transpose(2, 0, 1)
-    residual = (
-        sums[:, frame.response] - np.einsum("cpm,p->cm", sums[:, x], fit.state.fixed.beta)
-    ).T
+    fitted = np.einsum("cpm,p->cm", sums[:, x], fit.state.fixed.beta)
+    ZX, e = _reduced_sums(gram, (sums[:, frame.response] - fitted).T)
+    Z = ZX[:, :, : len(z)]
+    (T,) = fit.state.elimination.T
+    yield Batch(np.eye(len(z + x)) + Z @ T @ Z.transpose(0, 2, 1), ZX[:, :, len(z) :], e)
+
+
+def _reduced_sums(gram, residual):
+    """As many rows as columns that have these cross-products, and their residuals."""
     values, vectors = np.linalg.eigh(gram)
     root = np.sqrt(np.where(values > RANK * np.max(values, axis=1, keepdims=True), values, 0.0))
-    ZX = root[:, :, None] * vectors.transpose(0, 2, 1)
     inverse = np.where(root > 0, 1.0 / np.where(root > 0, root, 1.0), 0.0)
     e = inverse * np.einsum("mcr,mc->mr", vectors, residual)
-    Z = ZX[:, :, :q]
-    (T,) = fit.state.elimination.T
-    yield Batch(np.eye(len(z + x)) + Z @ T @ Z.transpose(0, 2, 1), ZX[:, :, q:], e)
+    return root[:, :, None] * vectors.transpose(0, 2, 1), e
 
 
-def _from_rows(fit, training, clusters):
+def one_by_one(fit, source, clusters):
     """Clusters one by one, whatever the factors within them."""
     order = np.argsort(clusters.codes, kind="stable")
     borders = np.concatenate([[0], np.cumsum(np.bincount(clusters.codes, minlength=clusters.n))])
     for lo, hi in pairwise(borders):
-        yield _from_cluster(fit, training, order[lo:hi])
+        yield _cluster(fit, source, order[lo:hi])
 
 
-def _from_cluster(fit, training, rows):
-    frame = fit.design.frame
-    (z, x) = _columns(fit)
-    pool = frame.pool(training.rows.X[rows], training.y[rows])
-    if training.weights is not None:
-        pool *= np.sqrt(training.weights[rows])[:, None]
-    X = pool[:, x]
-    e = pool[:, frame.response] - pool[:, x] @ fit.state.fixed.beta
-    roots = fit.state.elimination.roots if z else []
-    parts = zip(z, roots, training.codes, strict=True)
-    Z = np.hstack(
-        [np.empty((len(rows), 0))]
-        + [_by_level(pool[:, c] @ root, codes[rows]) for c, root, codes in parts]
-    )
-    if len(rows) > Z.shape[1] + X.shape[1]:
-        Q = np.linalg.qr(np.hstack([Z, X]))[0]
-        Z = Q.T @ Z
-        X = Q.T @ X
-        e = Q.T @ e
+def _cluster(fit, source, rows):
+    X, Z, y = fit.units.columns_and_response(source.X[rows], source.y[rows])
+    e = y - X @ fit.state.fixed.beta
+    codes = [code[rows] for code in source.codes]
+    roots = fit.state.elimination.roots if Z else []
+    parts = zip(Z, roots, codes, strict=True)
+    ZR = np.hstack([np.empty((len(rows), 0))] + [_levels(z @ root, c) for z, root, c in parts])
+    if source.weights is not None:
+        w = np.sqrt(source.weights[rows])
+        ZR, X, e = (w[:, None] * ZR, w[:, None] * X, w * e)
+    Z, X, e = _reduced_rows(ZR, X, e)
     return Batch((np.eye(len(Z)) + Z @ Z.T)[None], X[None], e[None])
 
 
-def _by_level(z, codes):
+def _reduced_rows(Z, X, e):
+    """As many rows as columns, if there are more."""
+    if len(e) <= Z.shape[1] + X.shape[1]:
+        return Z, X, e
+    Q = np.linalg.qr(np.hstack([Z, X]))[0]
+    return Q.T @ Z, Q.T @ X, Q.T @ e
+
+
+def _levels(z, codes):
     """Columns of the levels' own effects, (n, q levels)."""
     own, levels = np.unique(codes, return_inverse=True)
     out = np.zeros((len(z), len(own), z.shape[1]))

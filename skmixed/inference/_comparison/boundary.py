@@ -13,24 +13,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..._algebra.packed import packed_size, triangle_entries
-from ..._model.structures import Unstructured
+from ..._data.checks import check_choice
+from ..._fit.base import Fit
+from ..._model.covariances import Covariances
 from .cones import mixture_weights
 from .exact import exact_test
 from .information import information_without_effects
-from .likelihood_ratio import likelihood_ratio, mixture_test
+from .likelihood_ratio import LikelihoodRatioTest, likelihood_ratio, mixture_test
 from .projections import FLAT
 
-ZERO = 1e-9  # share of the largest variance of a term below which another counts as zero
+METHODS = ("chibar", "exact")
+SINGLE = "the random-effect variance is"
 
 
-def random_effects_test(fit, method="chibar", *, n_samples=10_000, random_state=0):
+def random_effects_test(
+    fit: Fit, method: str = "chibar", *, n_samples: int = 10_000, random_state: int = 0
+) -> LikelihoodRatioTest:
     """Likelihood-ratio test of the model against the one without any random effect, same rows and
     criterion.
 
     Parameters
     ----------
-    fit : LinearFit or GlmmFit
+    fit : Fit
     method : {"chibar", "exact"}, default="chibar"
         "chibar" is the mixture of chi-squareds that holds for many groups.  Where no closed form of
         its weights exists they are simulated with a fixed seed.  "exact" simulates the distribution
@@ -50,30 +54,17 @@ def random_effects_test(fit, method="chibar", *, n_samples=10_000, random_state=
     conditions, JASA 82. Crainiceanu and Ruppert (2004), Likelihood ratio tests in linear mixed
     models with one variance component, JRSS B 66.
     """
-    if method not in ("chibar", "exact"):
-        raise ValueError(f"method={method!r} is not known.\nUse 'chibar' or 'exact'.")
+    check_choice("method", method, METHODS)
     statistic = likelihood_ratio(fit.loglik, fit.loglik_without_effects)
     if method == "exact":
         return exact_test(fit, statistic, n_samples, random_state)
-    tangent = TangentCone.of(fit.model)
-    null = (
-        "all random-effect variances are zero"
-        if tangent.dimension > 1
-        else "the random-effect variance is zero"
-    )
-    return mixture_test(
-        statistic, mixture_weights(lambda: null_information(fit, tangent), tangent.cones), null
-    )
+    tangent = TangentCone.of(fit.covariance_model)
+    variances = "all random-effect variances are" if tangent.dimension > 1 else SINGLE
+    weights = mixture_weights(lambda: null_information(fit, tangent), tangent.cones)
+    return mixture_test(statistic, weights, f"{variances} zero")
 
 
-def sums_of(fit):
-    """The objective whose cross-products describe the rows: for a logistic model that of its
-    working linear model.
-    """
-    return fit.objective if fit.sigma2 is not None else fit.working.objective
-
-
-def null_information(fit, tangent):
+def null_information(fit: Fit, tangent: TangentCone) -> np.ndarray:
     """Expected information of the covariances where all are zero, in the directions of the cones.
 
     ``tr(P V_a P V_b) - tr(P V_a) tr(P V_b) / nu`` with ``P = W - WX (X'WX)^-1 X'W`` under REML and
@@ -82,7 +73,7 @@ def null_information(fit, tangent):
     and the scores of the levels count as normal.
     """
     with np.errstate(all="ignore"):
-        return tangent.efficient(information_without_effects(sums_of(fit)))
+        return tangent.efficient(information_without_effects(fit.sums))
 
 
 @dataclass(frozen=True)
@@ -90,34 +81,36 @@ class TangentCone:
     """Covariances near a null: directions that are free there, then those of cones of semidefinite
     matrices.
 
-    ``cones`` are the orders of these matrices; a variance that is zero under the null is a matrix
-    of order one.
+    Attributes
+    ----------
+    free : (directions, packed)
+    directions : (directions, packed), cone after cone, each in packed order
+    cones : orders of the matrices; a variance that is zero under the null is one of order one
     """
 
-    free: np.ndarray  # (directions, packed)
-    directions: np.ndarray  # (directions, packed), cone after cone, each in packed order
-    cones: tuple
+    free: np.ndarray
+    directions: np.ndarray
+    cones: tuple[int, ...]
 
     @classmethod
-    def of(cls, model, within=None):
-        """At covariances of ``model`` that span ``within``, one matrix per term.
+    def of(cls, covariances: Covariances, spans=None) -> TangentCone:
+        """At covariances with the column spaces of ``spans``, one matrix per term.
 
         All zero if not given.
         """
-        free = []
-        cone = []
-        sizes = []
-        for k, block in enumerate(model.blocks):
-            size = block.structure.size
-            own, found = _split(
-                block.structure, np.zeros((size, size)) if within is None else within[k]
-            )
-            free.append(model.packed(block, own))
-            cone += [model.packed(block, matrices) for _, matrices in found]
-            sizes += [order for order, _ in found]
-        width = sum(packed_size(q) for q in model.sizes)
-        empty = [np.zeros((0, width))]
-        return cls(np.vstack(empty + free), np.vstack(empty + cone), tuple(sizes))
+        terms = covariances.terms
+        if spans is None:
+            spans = [np.zeros((term.structure.size,) * 2) for term in terms]
+        empty = np.zeros((0, covariances.packed_size))
+        free = [empty]
+        pointed = [empty]
+        orders = []
+        for term, span in zip(terms, spans, strict=True):
+            cone = term.structure.cone_at(span)
+            free.append(covariances.packed(term, cone.free))
+            pointed += [covariances.packed(term, matrices) for _, matrices in cone.pointed]
+            orders += [order for order, _ in cone.pointed]
+        return cls(np.vstack(free), np.vstack(pointed), tuple(orders))
 
     @property
     def dimension(self):
@@ -133,31 +126,3 @@ class TangentCone:
         shared = self.free @ information @ self.directions.T
         known = self.free @ information @ self.free.T
         return own - shared.T @ np.linalg.lstsq(known, shared, rcond=FLAT)[0]
-
-
-def _split(structure, within):
-    """Free directions of a term at a covariance with the span of ``within``, and its (order,
-    directions) of cones.
-    """
-    if not len(structure.basis):
-        return structure.basis, []
-    if isinstance(structure, Unstructured):
-        values, vectors = np.linalg.eigh(within)
-        zero = values <= ZERO * max(values[-1], np.finfo(float).tiny)
-        vectors = vectors[:, np.argsort(~zero, kind="stable")]
-        nulls = int(zero.sum())
-        return _symmetric(vectors, nulls, structure.size), (
-            [(nulls, _symmetric(vectors, 0, nulls))] if nulls else []
-        )
-    sizes = np.einsum("kij,ij->k", structure.projections, within)
-    zero = sizes <= ZERO * max(sizes.max(), np.finfo(float).tiny)
-    return structure.projections[~zero], [(1, P[None]) for P in structure.projections[zero]]
-
-
-def _symmetric(vectors, start, stop):
-    """``v_r v_c' + v_c v_r'`` (half of it for r = c) in packed order, r from ``start`` to
-    ``stop``."""
-    pairs = [(r, c) for r, c in triangle_entries(stop) if r >= start]
-    found = [np.outer(vectors[:, r], vectors[:, c]) for r, c in pairs]
-    stack = np.array([m if r == c else m + m.T for m, (r, c) in zip(found, pairs, strict=True)])
-    return stack.reshape(-1, len(vectors), len(vectors))

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._arguments import check_estimator
+from ..._fit.model import FittedModel
+from .._arguments import fitted_model
 from .cones import mixture_weights
 from .likelihood_ratio import LikelihoodRatioTest, likelihood_ratio, mixture_test
 from .nesting import Embedding, NotNested
-from .pairs import comparable
+from .pairs import Pair, comparable
 
 
 def likelihood_ratio_test(smaller: Any, larger: Any) -> LikelihoodRatioTest:
@@ -68,8 +69,8 @@ def likelihood_ratio_test(smaller: Any, larger: Any) -> LikelihoodRatioTest:
     >>> test.distribution, test.df
     ('chibar2(1:2)', 2)
     """
-    smaller, larger = sorted((smaller, larger), key=_n_params)
-    return _nested_test(comparable(smaller, larger))
+    models = [fitted_model(est, "models") for est in (smaller, larger)]
+    return _nested_test(comparable(*sorted(models, key=_n_params)))
 
 
 def compare(
@@ -109,42 +110,55 @@ def compare(
     >>> compare({"intercepts": intercepts, "slopes": slopes})["n_params"].to_list()
     [5, 7]
     """
-    named = _named(models, names)
-    named.sort(key=lambda pair: _n_params(pair[1]))
-    estimators = [est for _, est in named]
-    shifts = [0.0] + [comparable(estimators[0], est).shift for est in estimators[1:]]
-    table = pd.DataFrame(index=pd.Index([name for name, _ in named], name="model"))
-    table["loglik"] = [
-        est.results_.llf - shift for est, shift in zip(estimators, shifts, strict=True)
-    ]
-    table["n_params"] = [est.results_.n_params for est in estimators]
-    table["aic"] = 2.0 * table["n_params"] - 2.0 * table["loglik"]
-    table["bic"] = np.log(estimators[0].results_.nobs) * table["n_params"] - 2.0 * table["loglik"]
-    table["delta_aic"] = table["aic"] - table["aic"].min()
-    likelihoods = np.exp(-0.5 * table["delta_aic"])
-    table["weight"] = likelihoods / likelihoods.sum()
-    tests = [_test_or_nan(smaller, larger) for smaller, larger in pairwise(estimators)]
+    named = sorted(_named(models, names), key=lambda pair: _n_params(pair[1]))
+    fitted = [model for _, model in named]
+    table = _criteria(fitted)
+    table.index = pd.Index([name for name, _ in named], name="model")
+    tests = [_test_or_nan(smaller, larger) for smaller, larger in pairwise(fitted)]
     table[["statistic", "df", "p_value"]] = np.array([(np.nan,) * 3, *tests], dtype=float)
     return table
 
 
-def _n_params(est):
-    return check_estimator(est, "models").results_.n_params
+def _criteria(fitted):
+    """Log-likelihoods in the units of the first model's columns, and what follows from them."""
+    shifts = [0.0] + [comparable(fitted[0], model).shift for model in fitted[1:]]
+    loglik = np.array([m.fit.loglik - shift for m, shift in zip(fitted, shifts, strict=True)])
+    n_params = np.array([_n_params(model) for model in fitted])
+    aic = 2.0 * n_params - 2.0 * loglik
+    likelihoods = np.exp(-0.5 * (aic - aic.min()))
+    return pd.DataFrame(
+        {
+            "loglik": loglik,
+            "n_params": n_params,
+            "aic": aic,
+            "bic": np.log(fitted[0].fit.n) * n_params - 2.0 * loglik,
+            "delta_aic": aic - aic.min(),
+            "weight": likelihoods / likelihoods.sum(),
+        }
+    )
+
+
+def _n_params(model: FittedModel) -> int:
+    return model.fit.n_parameters
 
 
 def _named(models, names):
     if isinstance(models, Mapping):
-        models, names = list(models.values()), list(models)
+        names = list(models)
+        models = list(models.values())
     if not isinstance(models, Sequence):
         raise TypeError(
-            f"models: expected a list or a dict, got {type(models).__name__}.\nWrite compare([m1, m2])."
+            f"models: expected a list or a dict, got {type(models).__name__}.\n"
+            "Write compare([m1, m2])."
         )
     names = [f"model {k + 1}" for k in range(len(models))] if names is None else list(names)
     if not models or len(names) != len(models):
         raise ValueError(
-            f"names: {len(names)} names for {len(models)} models.\nPass at least one model, and one name for each."
+            f"names: {len(names)} names for {len(models)} models.\n"
+            "Pass at least one model, and one name for each."
         )
-    return list(zip(names, models, strict=True))
+    fitted = [fitted_model(est, "models") for est in models]
+    return list(zip(names, fitted, strict=True))
 
 
 def _test_or_nan(smaller, larger):
@@ -155,26 +169,27 @@ def _test_or_nan(smaller, larger):
     return test.statistic, test.df, test.pvalue
 
 
-def _nested_test(pair):
+def _nested_test(pair: Pair) -> LikelihoodRatioTest:
     """The test of a comparable pair; raises :class:`NotNested`."""
-    smaller = pair.smaller
-    larger = pair.larger
-    df = larger.results_.n_params - smaller.results_.n_params
+    smaller = pair.smaller.fit
+    larger = pair.larger.fit
+    df = larger.n_parameters - smaller.n_parameters
     if df == 0:
         raise NotNested(
-            "the models have equally many parameters: neither is a special case of the other.\nUse compare."
+            "the models have equally many parameters: neither is a special case of the other.\n"
+            "Use compare."
         )
     if pair.fixed is None:
         raise NotNested(
-            "the smaller model has fixed effects that the larger one lacks.\nUse compare for their AIC."
+            "the smaller model has fixed effects that the larger one lacks.\n"
+            "Use compare for their AIC."
         )
     null = Embedding(pair)
-    coefficients = larger._fit.rank - smaller._fit.rank
-    statistic = likelihood_ratio(larger.results_.llf - pair.shift, smaller.results_.llf)
+    statistic = likelihood_ratio(larger.loglik - pair.shift, smaller.loglik)
     weights = mixture_weights(null.information, null.tangent.cones)
-    return mixture_test(
-        statistic, weights, _in_words(coefficients, df - coefficients), free=df + 1 - len(weights)
-    )
+    coefficients = larger.rank - smaller.rank
+    words = _in_words(coefficients, df - coefficients)
+    return mixture_test(statistic, weights, words, free=df + 1 - len(weights))
 
 
 def _in_words(coefficients, covariances):

@@ -16,7 +16,8 @@ from ..._algebra.packed import lower_triangle, packed_size
 from .projections import FLAT, simulated_weights
 
 ANGLES = 512  # of the rule for cones of 2 x 2 matrices
-#: ``t11 t22 - t21^2`` for t = (t11, t21, t22); a score u = (tr UE_a) has the matrix [u1, u2 / 2; u2 / 2, u3]
+#: ``t11 t22 - t21^2`` for t = (t11, t21, t22); a score u = (tr UE_a) has the matrix
+#: [u1, u2 / 2; u2 / 2, u3]
 _DETERMINANT = np.array([[0, 0, 0.5], [0, -1, 0], [0.5, 0, 0]])
 _DETERMINANT_OF_SCORE = np.array([[0, 0, 0.5], [0, -0.25, 0], [0.5, 0, 0]])
 

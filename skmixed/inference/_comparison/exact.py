@@ -12,16 +12,20 @@ import numpy as np
 
 from ..._algebra.packed import packed_index
 from ..._data.checks import check_n_samples
+from ..._fit.base import needs_residual
+from ..._fit.linear import LinearFit
 from ..._likelihood.linear import FixedEffects
 from .likelihood_ratio import LikelihoodRatioTest
 
 MAX_DENSE_EIGENVALUES = 3000
-GRID = np.concatenate(
-    [[0.0], np.exp(np.arange(-10.0, 12.0, 0.2))]
-)  # variance ratios in units of the typical one
+#: variance ratios in units of the typical one
+GRID = np.concatenate([[0.0], np.exp(np.arange(-10.0, 12.0, 0.2))])
+PRESENT = 1e-12  # share of the largest eigenvalue below which another is none
 
 
-def exact_test(fit, statistic, n_samples, random_state):
+def exact_test(
+    fit: LinearFit, statistic: float, n_samples: int, random_state: int
+) -> LikelihoodRatioTest:
     """The test of one variance against the simulated distribution of its statistic for these rows.
 
     The p-value is ``(1 + draws at least as large) / (1 + draws)``: the observed statistic is one
@@ -39,14 +43,11 @@ def exact_test(fit, statistic, n_samples, random_state):
 
 
 def _check(fit):
-    if fit.sigma2 is None:
-        raise ValueError(
-            "method='exact': the exact test exists for linear models only.\nUse method='chibar' for a classifier."
-        )
+    needs_residual(fit, "method='exact': the exact test exists for", "Use method='chibar'.")
     if fit.n_variance_parameters != 1:
         raise ValueError(
-            f"method='exact': the test needs one variance parameter, the model has {fit.n_variance_parameters}.\n"
-            "Use method='chibar'."
+            "method='exact': the test needs one variance parameter, the model has "
+            f"{fit.n_variance_parameters}.\nUse method='chibar'."
         )
 
 
@@ -61,18 +62,22 @@ def simulated_statistics(fit, n_samples, random_state):
     """
     mu, multiplicities = projected_eigenvalues(fit)
     xi, copies = (mu, multiplicities) if fit.reml else eigenvalues(fit)
-    rng = np.random.default_rng(random_state)
-    present = mu > 1e-12 * mu.max()
+    present = mu > PRESENT * mu.max()
     mu = mu[present]
     multiplicities = multiplicities[present]
+    rng = np.random.default_rng(random_state)
     c = rng.chisquare(multiplicities, (n_samples, len(mu)))
     rest = fit.df_resid - multiplicities.sum()
     c0 = rng.chisquare(rest, n_samples) if rest > 0 else np.zeros(n_samples)
     ratios = GRID / (multiplicities @ mu / multiplicities.sum())
-    left = c0[:, None] + c @ (1.0 / (1.0 + mu[:, None] * ratios))
     penalty = copies @ np.log1p(xi[:, None] * ratios)
-    gains = np.log(c0 + c.sum(axis=1))[:, None] - np.log(left, out=left)
-    return _peaks(fit.objective.nu * gains - penalty)
+    return _peaks(fit.objective.nu * _gains(mu, ratios, c0, c) - penalty)
+
+
+def _gains(mu, ratios, c0, c):
+    """``log(sum c / (c_0 + sum c_s / (1 + lambda mu_s)))``, (samples, ratios)."""
+    left = c0[:, None] + c @ (1.0 / (1.0 + mu[:, None] * ratios))
+    return np.log(c0 + c.sum(axis=1))[:, None] - np.log(left, out=left)
 
 
 def _peaks(values):
@@ -84,10 +89,9 @@ def _peaks(values):
     rows = np.flatnonzero(inner)
     place = place[inner]
     before, top, after = (values[rows, place + step] for step in (-1, 0, 1))
+    curvature = np.maximum(2.0 * top - before - after, np.finfo(float).tiny)
     peaks = np.max(values, axis=1)
-    peaks[inner] += (after - before) ** 2 / (
-        8.0 * np.maximum(2.0 * top - before - after, np.finfo(float).tiny)
-    )
+    peaks[inner] += (after - before) ** 2 / (8.0 * curvature)
     return peaks
 
 
@@ -123,10 +127,11 @@ def _nonnegative_eigenvalues(dense):
 
 def _only_term(fit):
     """``A_l`` (m, q, q) and ``B_l = Z_l'WX`` (m, q, p) of the only term with a variance."""
-    block = next(block for block in fit.model.blocks if len(block.structure.basis))
-    q = fit.model.sizes[block.factor]
-    A = fit.objective.plan.blocks[block.factor][packed_index(q)][block.window, block.window]
-    B = fit.objective.U[block.factor][block.window, :-1]
+    covariances = fit.covariance_model
+    term = next(term for term in covariances.terms if term.structure.n_parameters)
+    q = covariances.sizes[term.factor]
+    A = fit.level_blocks[term.factor][packed_index(q)][term.window, term.window]
+    B = fit.objective.U[term.factor][term.window, :-1]
     return A.transpose(2, 0, 1), B.transpose(2, 0, 1)
 
 
@@ -155,6 +160,7 @@ def _root_rows(rows, rank):
 def _check_dense(order):
     if order > MAX_DENSE_EIGENVALUES:
         raise ValueError(
-            f"method='exact': {order:,} groups differ from each other, more than {MAX_DENSE_EIGENVALUES:,}.\n"
+            f"method='exact': {order:,} groups differ from each other, more than "
+            f"{MAX_DENSE_EIGENVALUES:,}.\n"
             "Use method='chibar', which is accurate for so many groups."
         )

@@ -8,7 +8,7 @@ from what the fit summed up.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,19 @@ from scipy.linalg import block_diag
 
 from ..._algebra.columns import independent_columns
 from ..._algebra.packed import packed_index
-from .._arguments import check_estimator
+from ..._data.checks import check_choice
+from ..._fit.base import needs_residual
+from ..._fit.linear import LinearFit
+from .._arguments import fitted_model
 
-CONSTANT_WITHIN = 1e-10  # share of the sum of squares of a column, within levels, below which it does not vary there
-
-
-AGREE = "both estimates of the coefficients agree exactly, as in balanced data, so that there is nothing to test"
+#: share of the sum of squares of a column, within levels, below which it does not vary there
+CONSTANT_WITHIN = 1e-10
+SINGULAR = 1e-10  # share of the largest eigenvalue of a level's block that is none
+ROUNDING = 1e-9  # share of a variance below which a difference of two is none
+AGREE = (
+    "both estimates of the coefficients agree exactly, as in balanced data, so that there is "
+    "nothing to test"
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,9 @@ def hausman_test(est: Any, scale: Literal["random", "own"] = "random") -> Hausma
     random-effects estimator does not.  With d the difference of the two on the coefficients that
     both estimate
 
-        H = d' (V_fixed - V_random)^- d,     chi-squared with rank(V_fixed - V_random) degrees of freedom.
+        H = d' (V_fixed - V_random)^- d,
+
+    chi-squared with rank(V_fixed - V_random) degrees of freedom.
 
     Coefficients of columns that are constant within levels have no within estimator and are left
     out, as is the intercept.  With random slopes the levels of the within model have slopes of
@@ -98,43 +107,48 @@ def hausman_test(est: Any, scale: Literal["random", "own"] = "random") -> Hausma
     >>> test.table.index.to_list()
     ['x0', 'x1']
     """
-    fit = check_estimator(est)._fit
+    model = fitted_model(est)
+    fit = model.fit
     _check(fit, scale)
     within = Within.of(fit)
-    _check_within(within, est.results_._labels.effects[0], scale)
-    random = fit.coefficients[fit.design.kept][within.places]
+    _check_within(within, model.names.effects[0], scale)
+    random = fit.coefficients[fit.units.independent][within.places]
     V = fit.coefficient_covariance[np.ix_(within.places, within.places)]
     sigma2 = fit.sigma2 if scale == "random" else within.sigma2
     difference = within.coefficients - random
     spread = sigma2 * within.covariance - V
     size = sigma2 * np.diag(within.covariance)
     statistic, df = _quadratic_form(difference, spread, np.sqrt(size))
-    errors = np.sqrt(_without_rounding(np.diag(spread), size))
-    columns = {
-        "fixed": within.coefficients,
-        "random": random,
-        "difference": difference,
-        "std_err": errors,
-    }
-    names = [est.results_.params.index[k] for k in within.places]
-    null = "random effects are uncorrelated with the columns; "
-    null += f"chi-squared with {df} degree{'s' * (df > 1)} of freedom" if df else AGREE
+    table = pd.DataFrame(
+        {
+            "fixed": within.coefficients,
+            "random": random,
+            "difference": difference,
+            "std_err": np.sqrt(_without_rounding(np.diag(spread), size)),
+        },
+        index=[model.coefficient_names[k] for k in within.places],
+    )
     pvalue = float(stats.chi2.sf(statistic, df)) if df else np.nan
-    return HausmanTest(statistic, df, pvalue, null, pd.DataFrame(columns, index=names))
+    return HausmanTest(statistic, df, pvalue, _in_words(df), table)
+
+
+def _in_words(df):
+    degrees = f"chi-squared with {df} degree{'s' * (df > 1)} of freedom" if df else AGREE
+    return f"random effects are uncorrelated with the columns; {degrees}"
 
 
 def _check(fit, scale):
-    if scale not in ("random", "own"):
-        raise ValueError(f"scale={scale!r} is not known.\nUse 'random' or 'own'.")
-    if fit.sigma2 is None:
-        raise ValueError("the Hausman test is for linear models.\nFit a MixedLinearRegressor.")
+    check_choice("scale", scale, ("random", "own"))
+    needs_residual(fit, "the Hausman test is for", "Fit a MixedLinearRegressor.")
     if fit.state.degenerate:
         raise ValueError(
-            "the fixed effects reproduce the response.\nThere is no variance to compare estimators by."
+            "the fixed effects reproduce the response.\n"
+            "There is no variance to compare estimators by."
         )
-    if len(fit.model.sizes) != 1:
+    factors = len(fit.covariance_model.sizes)
+    if factors != 1:
         raise ValueError(
-            f"the Hausman test needs a single grouping factor, the model has {len(fit.model.sizes)}.\n"
+            f"the Hausman test needs a single grouping factor, the model has {factors}.\n"
             "Fit a model with the factor in question."
         )
 
@@ -142,82 +156,90 @@ def _check(fit, scale):
 def _check_within(within, effects, scale):
     if not len(within.places) and (slopes := [name for name in effects if name != "Intercept"]):
         raise ValueError(
-            f"no coefficient is left to compare: levels with slopes of {', '.join(slopes)} of their own say nothing "
-            "of the common one.\nTest the model with random intercepts only."
+            f"no coefficient is left to compare: levels with slopes of {', '.join(slopes)} of "
+            "their own say nothing of the common one.\n"
+            "Test the model with random intercepts only."
         )
     if not len(within.places):
         raise ValueError(
-            "no fixed effect varies within levels.\nThere is no fixed-effects estimator to compare with."
+            "no fixed effect varies within levels.\n"
+            "There is no fixed-effects estimator to compare with."
         )
     if scale == "own" and np.isnan(within.sigma2):
         raise ValueError(
-            "scale='own': the fixed-effects model reproduces the response and has no residual variance.\n"
-            "Use scale='random'."
+            "scale='own': the fixed-effects model reproduces the response and has no residual "
+            "variance.\nUse scale='random'."
         )
 
 
 def _quadratic_form(d, V, errors):
     """``d' V^- d`` and the rank of V, judged in units of the standard errors."""
     values, vectors = np.linalg.eigh(V / np.outer(errors, errors))
-    known = np.abs(values) > 1e-9
+    known = np.abs(values) > ROUNDING
     along = vectors[:, known].T @ (d / errors)
     return float(np.sum(along**2 / values[known])), int(known.sum())
 
 
 def _without_rounding(variances, size):
     """Variances, zero where they are rounding errors of others of this size, NaN where negative."""
-    return np.where(
-        np.abs(variances) <= 1e-9 * size, 0.0, np.where(variances < 0, np.nan, variances)
-    )
+    proper = np.where(variances < 0, np.nan, variances)
+    return np.where(np.abs(variances) <= ROUNDING * size, 0.0, proper)
 
 
-@dataclass(frozen=True)
-class Within:
-    """The within estimator, from cross-products."""
+class Within(NamedTuple):
+    """The within estimator.
 
-    places: np.ndarray  # among the kept coefficients
+    Attributes
+    ----------
+    places : among the coefficients that are not aliased
+    coefficients : in the units of the data
+    covariance : of these, in units of the residual variance
+    sigma2 : residual variance; NaN where no degrees of freedom are left
+    """
+
+    places: np.ndarray
     coefficients: np.ndarray
-    covariance: np.ndarray  # in units of the residual variance
-    sigma2: float  # NaN where no degrees of freedom are left
+    covariance: np.ndarray
+    sigma2: float
 
     @classmethod
-    def of(cls, fit):
+    def of(cls, fit: LinearFit) -> Within:
         """With effects of its own for every level: ``X'WX - sum B_l' A_l^- B_l``, and so for y."""
-        frame = fit.design.frame
-        kept = fit.design.kept
-        mixing = frame.mixing[np.ix_(kept, kept)]
-        (S, rank) = _within_gram(fit)
-        # the orthonormal columns of the fit back to standardised ones, whose shifts the levels absorb
-        back = block_diag(np.linalg.inv(mixing), 1.0)
-        S = back.T @ S @ back
-        total = back.T @ fit.objective.gram @ back
+        standard = fit.units.standard
+        S, total, rank = _standard_sums(fit, standard)
         found = independent_columns(S[:-1, :-1], CONSTANT_WITHIN * np.diag(total)[:-1])
         inverse = np.linalg.inv(S[np.ix_(found, found)])
-        beta = (
-            frame.y_scale * inverse @ S[found, -1]
-            + inverse @ S[found, :-1] @ mixing @ frame.pilot[kept]
-        )
+        beta = fit.units.response * inverse @ S[found, -1]
+        beta = beta + inverse @ S[found, :-1] @ standard.mixing @ standard.pilot
         rss = S[-1, -1] - S[found, -1] @ inverse @ S[found, -1]
         left = fit.n - rank - len(found)
-        sigma2 = frame.y_scale**2 * rss / left if left > 0 else np.nan
-        units = 1.0 / frame.candidates.scales[kept[found]]
-        slopes = found >= frame.fit_intercept
+        sigma2 = float(fit.units.variance * rss / left) if left > 0 else np.nan
+        slopes = found >= fit.units.has_intercept
+        units = 1.0 / standard.scales[found]
         covariance = (np.outer(units, units) * inverse)[np.ix_(slopes, slopes)]
-        return cls(found[slopes], (units * beta)[slopes], covariance, float(sigma2))
+        return cls(found[slopes], (units * beta)[slopes], covariance, sigma2)
+
+
+def _standard_sums(fit, standard):
+    """Cross-products within the levels, and in total, and the number of the levels' own effects.
+
+    Of standardised columns rather than the orthonormal ones of the fit; the levels absorb their
+    shifts.
+    """
+    back = block_diag(np.linalg.inv(standard.mixing), 1.0)
+    S, rank = _within_gram(fit)
+    return back.T @ S @ back, back.T @ fit.objective.gram @ back, rank
 
 
 def _within_gram(fit):
     """``[X y]'W[X y]`` without what the levels' own effects explain, and the number of these
     effects.
     """
-    q = fit.model.sizes[0]
-    gram = fit.objective.gram
-    A = fit.objective.plan.blocks[0][packed_index(q)].transpose(2, 0, 1)
-    U = fit.objective.U[0].transpose(2, 0, 1)
-    values, vectors = np.linalg.eigh(A)
-    known = values > 1e-10 * values[:, -1:]
+    (U,) = fit.objective.U
+    (A,) = fit.level_blocks
+    values, vectors = np.linalg.eigh(A[packed_index(len(U))].transpose(2, 0, 1))
+    known = values > SINGULAR * values[:, -1:]
     inverse = np.where(known, 1.0 / np.where(known, values, 1.0), 0.0)
-    half = (np.sqrt(inverse)[:, :, None] * (vectors.transpose(0, 2, 1) @ U)).reshape(
-        -1, gram.shape[0]
-    )
-    return gram - half.T @ half, int(known.sum())
+    along = vectors.transpose(0, 2, 1) @ U.transpose(2, 0, 1)
+    half = (np.sqrt(inverse)[:, :, None] * along).reshape(-1, U.shape[1])
+    return fit.objective.gram - half.T @ half, int(known.sum())

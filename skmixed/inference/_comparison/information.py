@@ -30,9 +30,14 @@ def expected_information(state):
     if not state.exact:
         return state.hessian
     (part,) = state.parts
-    objective = state.objective
-    traces = pack([part.gradient + objective.precision(state.r2) * part.gg_sum])
-    return state.trace_products() - objective.profiled(objective.nu) * np.outer(traces, traces)
+    (gradient,) = state.gradient
+    traces = pack([gradient + state.precision * part.gg_sum])
+    return state.trace_products() - _known_scale(state.objective) * np.outer(traces, traces)
+
+
+def _known_scale(objective):
+    """``1 / nu`` where sigma^2 is estimated, else 0."""
+    return objective.scale.profiled(objective.nu)
 
 
 def information_without_effects(objective):
@@ -40,17 +45,14 @@ def information_without_effects(objective):
     cross-products."""
     fixed = FixedEffects.from_sums(objective.gram)
     # columns of L^-1 X'WZ with X'WX = LL', so that WX (X'WX)^-1 X'W is theirs times their transpose
-    along = [
-        objective.reml * np.einsum("pr,qrm->qpm", fixed.half_inverse, U[:, :-1])
-        for U in objective.U
-    ]
+    half = objective.reml * fixed.half_inverse
+    along = [np.einsum("pr,qrm->qpm", half, U[:, :-1]) for U in objective.U]
     sandwiches = np.concatenate([_sandwiches(b) for b in along])
-    table = _own_and_shared(objective.plan, along) + np.einsum(
-        "aps,bsp->ab", sandwiches, sandwiches
-    )
+    squares = np.einsum("aps,bsp->ab", sandwiches, sandwiches)
+    table = _own_and_shared(objective.plan, along) + squares
     totals = [direction_traces(A.sum(axis=1)) for A in objective.plan.blocks]
     traces = np.concatenate(totals) - np.einsum("app->a", sandwiches)
-    return table - objective.profiled(objective.nu) * np.outer(traces, traces)
+    return table - _known_scale(objective) * np.outer(traces, traces)
 
 
 def _sandwiches(along):

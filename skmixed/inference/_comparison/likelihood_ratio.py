@@ -38,12 +38,11 @@ class LikelihoodRatioTest:
     weights: tuple = ()
 
     def __repr__(self):
-        mixture = f", weights {', '.join(f'{w:.3g}' for w in self.weights)}" * (
-            len(self.weights) > 1
-        )
+        weights = ", ".join(f"{w:.3g}" for w in self.weights)
+        mixture = f", weights {weights}" if len(self.weights) > 1 else ""
         return (
-            f"Likelihood-ratio test: {self.null}\n"
-            f"{self.distribution} = {self.statistic:.4g}, df = {self.df}, {_p_value(self.pvalue)}{mixture}"
+            f"Likelihood-ratio test: {self.null}\n{self.distribution} = {self.statistic:.4g}, "
+            f"df = {self.df}, {_p_value(self.pvalue)}{mixture}"
         )
 
     @property

@@ -8,25 +8,31 @@ are not kept.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from ..._fit.base import Criterion
+from ..._fit.model import FittedModel
+
 CONTAINED = 1e-6  # share of the norm of a column that others may leave unexplained
+NO_SHIFT = 1e-8  # of log-likelihoods
+SAME_SUMS = 1e-10  # relative difference of sums that are the same
 
 
-def comparable(smaller, larger):
+def comparable(smaller: FittedModel, larger: FittedModel) -> Pair:
     """The two models side by side, once it is certain that their likelihoods may be compared."""
-    _check_methods(smaller, larger)
-    by_name = smaller.results_._rows is None or larger.results_._rows is None
-    pair = (ByName if by_name else ByRows)(smaller, larger)
+    _check_criteria(smaller.fit.criterion, larger.fit.criterion)
+    keep_rows = smaller.rows is not None and larger.rows is not None
+    pair = (ByRows if keep_rows else ByName)(smaller, larger)
     if not pair.same_data:
         raise ValueError(
             "the models were fitted to different rows, responses or weights.\n"
             "Fit both to the same rows in the same order (drop rows with missing values first)."
         )
-    if smaller.results_.reml and not pair.same_fixed_effects:
+    if smaller.fit.criterion.reml and not pair.same_fixed_effects:
         raise ValueError(
             "restricted likelihoods of models with different fixed effects cannot be compared.\n"
             "Refit both with method='ml'."
@@ -34,105 +40,104 @@ def comparable(smaller, larger):
     return pair
 
 
-def _check_methods(smaller, larger):
-    if (smaller._fit.sigma2 is None) != (larger._fit.sigma2 is None):
+def _check_criteria(first: Criterion, second: Criterion) -> None:
+    if first.family != second.family:
         raise ValueError(
-            "a regressor and a classifier have likelihoods of different responses.\nCompare two of a kind."
+            "a regressor and a classifier have likelihoods of different responses.\n"
+            "Compare two of a kind."
         )
-    if smaller.results_.reml != larger.results_.reml:
+    if first.reml != second.reml:
         raise ValueError(
             "one model was fitted by REML, the other by ML.\nRefit both with the same method."
         )
-    if _points(smaller) != _points(larger) and 0 not in (_points(smaller), _points(larger)):
+    if first.points != second.points and first.points and second.points:
         raise ValueError(
-            f"n_quadrature: {_points(smaller)} and {_points(larger)} points give different approximations.\n"
-            "Refit both with the same n_quadrature."
+            f"n_quadrature: {first.points} and {second.points} points give different "
+            "approximations.\nRefit both with the same n_quadrature."
         )
 
 
-def _points(est):
-    """Quadrature points; 0 where nothing is integrated, or nothing needs approximation."""
-    return (
-        0 if est._fit.sigma2 is not None or not est._fit.n_variance_parameters else est._fit.points
-    )
-
-
-class Pair:
+class Pair(ABC):
     """Two models, and how the columns of the smaller are combinations of the larger one's.
 
-    Kinds of pairs say ``same_data``, ``fixed``, ``shift``, ``factor`` and ``effects``.
+    Attributes
+    ----------
+    fixed : A with ``X_S = X_L A``; None where there is none
+    shift : what the restricted log-likelihood of the larger gains by its units of X
     """
 
-    def __init__(self, smaller, larger):
+    fixed: np.ndarray | None
+    shift: float
+
+    def __init__(self, smaller: FittedModel, larger: FittedModel):
         self.smaller = smaller
         self.larger = larger
 
     @property
-    def both(self):
+    def both(self) -> tuple[FittedModel, FittedModel]:
+        """The two."""
         return self.smaller, self.larger
 
     @property
-    def same_fixed_effects(self):
+    @abstractmethod
+    def same_data(self) -> bool:
+        """Whether rows, responses and weights are the same."""
+
+    @property
+    def same_fixed_effects(self) -> bool:
         """Whether the fixed effects span the same columns."""
-        return self.fixed is not None and self.smaller._fit.rank == self.larger._fit.rank
+        return self.fixed is not None and self.smaller.fit.rank == self.larger.fit.rank
+
+    @abstractmethod
+    def factor(self, f: int) -> int | None:
+        """The larger model's factor with the levels of the smaller one's factor f, if any."""
+
+    @abstractmethod
+    def effects(self, f: int, g: int) -> np.ndarray | None:
+        """A with ``Z_S = Z_L A`` for a pair of factors; None where there is none."""
 
 
 class ByRows(Pair):
     """Combinations found on the rows of the fit."""
 
     @cached_property
-    def rows(self):
-        return [est.results_._training() for est in self.both]
-
-    @property
-    def frames(self):
-        return [est._fit.design.frame for est in self.both]
+    def _rows(self):
+        """Rows and codes of each."""
+        return [model.training.read() for model in self.both]
 
     @cached_property
-    def pools(self):
+    def _columns(self):
+        """Columns of the fixed effects, and of the effects of every factor."""
         return [
-            frame.pool(training.rows.X)
-            for frame, training in zip(self.frames, self.rows, strict=True)
+            model.fit.units.columns(rows.X)
+            for model, (rows, _) in zip(self.both, self._rows, strict=True)
         ]
 
     @property
     def same_data(self):
-        first, second = self.rows
-        weights = [np.ones(len(t.y)) if t.weights is None else t.weights for t in self.rows]
+        first, second = (model.training for model in self.both)
+        weights = [np.ones(len(t.y)) if t.weights is None else t.weights for t in (first, second)]
         return np.array_equal(first.y, second.y) and np.array_equal(*weights)
 
     @cached_property
     def fixed(self):
-        """A with ``X_S = X_L A``; None where there is none."""
-        designs = [est._fit.design for est in self.both]
-        return combination(
-            *(pool[:, d.frame.fixed[d.kept]] for pool, d in zip(self.pools, designs, strict=True))
-        )
+        return combination(*(X for X, _ in self._columns))
 
     @cached_property
     def shift(self):
-        """What the restricted log-likelihood of the larger gains by its units of X."""
-        if not self.larger.results_.reml:
+        if not self.larger.fit.criterion.reml:
             return 0.0
-        first, second = (est._fit.design.frame.log_scale(est._fit.design.kept) for est in self.both)
+        first, second = (model.fit.units.log_scale for model in self.both)
         shift = first - second + np.linalg.slogdet(self.fixed)[1]
-        return shift if abs(shift) > 1e-8 else 0.0
+        return shift if abs(shift) > NO_SHIFT else 0.0
 
     def factor(self, f):
-        """The larger model's factor with the levels of the smaller one's factor f.
-
-        None where there is none.
-        """
-        codes = [[pd.factorize(c)[0] for c in training.codes] for training in self.rows]
-        return next((g for g, c in enumerate(codes[1]) if np.array_equal(codes[0][f], c)), None)
+        own, others = ([pd.factorize(c)[0] for c in codes] for _, codes in self._rows)
+        return next((g for g, code in enumerate(others) if np.array_equal(own[f], code)), None)
 
     def effects(self, f, g):
-        """A with ``Z_S = Z_L A`` for a pair of factors; None where there is none."""
-        columns = (
-            p[:, list(fr.effects[h])]
-            for p, fr, h in zip(self.pools, self.frames, (f, g), strict=True)
-        )
-        return combination(*columns)
+        (_, own), (_, others) = self._columns
+        return combination(own[f], others[g])
 
 
 class ByName(Pair):
@@ -143,32 +148,29 @@ class ByName(Pair):
     shift = 0.0
 
     @property
-    def labels(self):
-        return [est.results_._labels for est in self.both]
-
-    @property
     def same_data(self):
-        return np.allclose(*(est.results_.fingerprint for est in self.both), rtol=1e-10, atol=0.0)
+        first, second = (model.fingerprint for model in self.both)
+        return np.allclose(first, second, rtol=SAME_SUMS, atol=0.0)
 
     @cached_property
     def fixed(self):
         """Columns of one name are the same where their means and deviations are."""
-        return _selection(*(_moments(est) for est in self.both))
+        return _selection(*(_moments(model) for model in self.both))
 
     def factor(self, f):
-        first, second = (labels.factors for labels in self.labels)
-        return second.index(first[f]) if first[f] in second else None
+        own, others = (model.names.factors for model in self.both)
+        return others.index(own[f]) if own[f] in others else None
 
     def effects(self, f, g):
-        A = _selection(self.labels[0].effects[f], self.labels[1].effects[g])
+        A = _selection(self.smaller.names.effects[f], self.larger.names.effects[g])
         if A is None:
             return None
-        own = self.smaller._fit.design.factor_basis(f)
-        other = self.larger._fit.design.factor_basis(g)
+        own = self.smaller.fit.units.basis(f)
+        other = self.larger.fit.units.basis(g)
         return np.linalg.solve(other, A @ own)
 
 
-def combination(columns, others):
+def combination(columns: np.ndarray, others: np.ndarray) -> np.ndarray | None:
     """A with ``columns = others A``, or None."""
     if not columns.shape[1]:
         return np.zeros((others.shape[1], 0))
@@ -179,16 +181,13 @@ def combination(columns, others):
     return A if np.all(left <= CONTAINED * np.linalg.norm(columns, axis=0)) else None
 
 
-def _moments(est):
+def _moments(model):
     """Names of the fixed effects with the mean and standard deviation of their columns, to nine
     digits.
     """
-    candidates = est._fit.design.frame.candidates
-    kept = est._fit.design.kept
-    numbers = zip(
-        est.results_.params.index, candidates.shifts[kept], candidates.scales[kept], strict=True
-    )
-    return [(name, f"{shift:.9g}", f"{scale:.9g}") for name, shift, scale in numbers]
+    standard = model.fit.units.standard
+    found = zip(model.coefficient_names, standard.shifts, standard.scales, strict=True)
+    return [(name, f"{shift:.9g}", f"{scale:.9g}") for name, shift, scale in found]
 
 
 def _selection(names, others):

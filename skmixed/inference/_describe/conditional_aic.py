@@ -13,20 +13,33 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._algebra.levels import inner_products
-from ..._algebra.packed import lower_triangle, pack, packed_index
-from ..._algebra.threads import blas_threads
-from ..._fit.information import covariance_uncertainty
+from ..._algebra.packed import lower_triangle, pack
+from ..._algebra.threads import computing
+from ..._fit.base import Fit
+from ..._fit.glmm import GlmmFit
+from ..._fit.linear import LinearFit
 from ..._likelihood.linear import working_variates
-from .._arguments import check_estimator
+from .._arguments import fitted_model
 
 
 class ConditionalAIC(NamedTuple):
-    """Akaike's criterion for predictions about the levels in the data."""
+    """Akaike's criterion for predictions about the levels in the data.
+
+    Attributes
+    ----------
+    caic : float
+    loglik : float
+        Given the predicted effects.
+    df : float
+        Effective number of parameters of the fitted values.
+    df_given : float
+        The same with the covariances known.
+    """
 
     caic: float
-    loglik: float  # given the predicted effects
-    df: float  # effective number of parameters of the fitted values
-    df_given: float  # the same with the covariances known
+    loglik: float
+    df: float
+    df_given: float
 
 
 def conditional_aic(est: Any) -> ConditionalAIC:
@@ -39,8 +52,8 @@ def conditional_aic(est: Any) -> ConditionalAIC:
     and P as in REML,
 
         df_given = p + sum_a tau_a tr(P V_a),
-        df - df_given = 2 nu / r^2 sum_ab (H^-1)_ab [y'P V_a P W^-1 P V_b P y - s_a y'P W^-1 P V_b P
-        y / r^2].
+        df - df_given = 2 nu / r^2 sum_ab (H^-1)_ab c_ab,
+        c_ab = y'P V_a P W^-1 P V_b P y - s_a y'P W^-1 P V_b P y / r^2.
 
     Variances at zero are taken to stay there.  For a classifier ``-2 l(y | beta, b) + 2 df`` with
     df the trace of the hat matrix of the working linear model, the covariances known.
@@ -80,28 +93,30 @@ def conditional_aic(est: Any) -> ConditionalAIC:
     >>> from skmixed.datasets import make_mixed_regression
     >>> from skmixed.inference import conditional_aic
     >>> X, y = make_mixed_regression(n_groups=20, random_state=0)
-    >>> plain, slopes = (MixedLinearRegressor(random_effects=r).fit(X, y) for r in ("(1 | group)", "(1 + x0 | group)"))
+    >>> plain = MixedLinearRegressor(random_effects="(1 | group)").fit(X, y)
+    >>> slopes = MixedLinearRegressor(random_effects="(1 + x0 | group)").fit(X, y)
     >>> conditional_aic(plain).caic > conditional_aic(slopes).caic
     True
     """
-    fit = check_estimator(est)._fit
-    if fit.sigma2 is None:
-        est.results_._training()
-        return _logistic_caic(fit)
-    if fit.sigma2 <= 0 or fit.state.degenerate or fit.is_degenerate:
+    fit: Fit = fitted_model(est).fit
+    if not fit.is_identified:
         raise ValueError(
             "conditional_aic: no residual variance is left.\nDrop columns or random effects."
         )
-    with blas_threads(), np.errstate(all="ignore"):
+    return (_of_linear if fit.family.has_residual else _of_generalised)(fit)
+
+
+def _of_linear(fit: LinearFit) -> ConditionalAIC:
+    with computing():
         given = _hat_trace(fit.state, fit.rank)
         df = given + _moving_covariances(fit)
     loglik = _conditional_loglik(fit)
     return ConditionalAIC(-2.0 * loglik + 2.0 * (df + 1.0), loglik, df, given)
 
 
-def _logistic_caic(fit):
-    loglik = float(sum(np.sum(block.point.loglik) for block in fit.state.blocks))
-    df = _hat_trace(fit.working, fit.rank) if fit.design.terms else float(fit.rank)
+def _of_generalised(fit: GlmmFit) -> ConditionalAIC:
+    loglik = float(sum(np.sum(part.point.loglik) for part in fit.state.parts))
+    df = _hat_trace(fit.linear, fit.rank) if fit.design.terms else float(fit.rank)
     return ConditionalAIC(-2.0 * loglik + 2.0 * df, loglik, df, df)
 
 
@@ -115,11 +130,7 @@ def _hat_trace(state, rank):
     if not state.parts:
         return float(rank)
     C = state.fixed.covariance
-    traces = [
-        part.N_counted.sum(axis=1)[packed_index(part.q)]
-        - np.einsum("apbr,pr->ab", part.outer[:, :-1, :, :-1], C)
-        for part in state.parts
-    ]
+    traces = [part.N_sum - part.along(C) for part in state.parts]
     return float(rank + _tau(state) @ pack(traces))
 
 
@@ -139,18 +150,14 @@ def _moving_covariances(fit):
     """
     if not fit.optimum.converged:
         return np.nan  # they follow the responses in this way from a minimum of the deviance only
-    J, covariance = covariance_uncertainty(fit)
-    if not len(J):
-        return 0.0 if _all_zero(fit) else np.nan
+    information = fit.information
+    if information is None or not information.parameters:
+        return np.nan if any(np.any(T) for T in fit.T) else 0.0
+    J = fit.covariance_model.directions(information.parameters)
     squares, tilt = residual_products(fit.state)
     moved = squares - np.outer(fit.state.tilt, tilt) / fit.state.r2
-    return float(
-        fit.objective.precision(fit.state.r2) * np.sum(covariance * (J @ moved @ J.T))
-    )  # 2 H^-1
-
-
-def _all_zero(fit):
-    return not any(np.any(T) for T in fit.optimum.point)
+    twice_inverse = information.of_covariances
+    return float(fit.state.precision * np.sum(twice_inverse * (J @ moved @ J.T)))
 
 
 def residual_products(state):

@@ -25,13 +25,14 @@ import pandas as pd
 from scipy import stats
 from scipy.special import expit, logit
 
+from ..._algebra.layout import is_nested
 from ..._algebra.packed import direction_traces, lower_triangle
-from ..._data.checks import check_level
-from ..._fit.information import covariance_uncertainty
-from .._arguments import check_estimator
+from ..._data.checks import check_choice, check_level
+from ..._fit.base import Fit
+from ..._fit.model import FittedModel
+from .._arguments import fitted_model
 
 RESIDUALS = ("theoretical", "delta")
-LOGISTIC_VARIANCE = np.pi**2 / 3.0  # of the logistic distribution
 
 
 def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
@@ -66,14 +67,13 @@ def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
             icc  std_error  ci_low  ci_high
     group  0.53       0.04    0.45     0.61
     """
-    check_estimator(est)
+    model = fitted_model(est)
     check_level(level)
-    fit = est._fit
-    found = shares(est)
-    members = _containing(fit)
+    found = shares(model.fit)
+    members = _containing(model.fit)
     order = np.argsort(members.sum(axis=1), kind="stable")
     values = np.array([found.of(members[f]) for f in order]).reshape(-1, 2)
-    names = [est.results_._labels.factors[f] for f in order]
+    names = [model.names.factors[f] for f in order]
     low, high = _logit_limits(*values.T, level)
     columns = {"icc": values[:, 0], "std_error": values[:, 1], "ci_low": low, "ci_high": high}
     return pd.DataFrame(columns, index=names)
@@ -83,11 +83,9 @@ def _containing(fit):
     """(factors, factors) table of zeros and ones: whether a level of the first lies in one of the
     second.
     """
-    plan = fit.objective.plan if fit.sigma2 is not None else fit.objective.plans[0]
-    table = np.eye(len(fit.effects), dtype=int)
-    for (f, g), pair in plan.cross.pairs.items():
-        table[f, g], table[g, f] = (len(pair.rows) == levels for levels in pair.shape)
-    return table
+    cross = fit.sums.plan.cross
+    factors = range(len(fit.effects))
+    return np.array([[f == g or is_nested(cross, f, g) for g in factors] for f in factors], int)
 
 
 def _logit_limits(share, std_error, level):
@@ -128,28 +126,39 @@ def design_effect(est: Any) -> pd.DataFrame:
            levels  size  icc  design_effect  effective_n
     group     100  10.0  0.5            5.8        172.3
     """
-    labels = check_estimator(est).results_._labels
-    _check_intercepts(labels)
+    model = fitted_model(est)
+    names = model.names
+    _check_intercepts(names)
     table = icc(est)[["icc"]]
-    sizes = [labels.sizes[labels.factors.index(name)] for name in table.index]
+    sizes = [names.sizes[names.factors.index(name)] for name in table.index]
     typical = np.array([np.sum(size**2) / np.sum(size) for size in sizes])
     effect = 1.0 + (typical - 1.0) * table["icc"].to_numpy()
     table.insert(0, "levels", [len(size) for size in sizes])
     table.insert(1, "size", typical)
-    return table.assign(design_effect=effect, effective_n=est._fit.n / effect)
+    return table.assign(design_effect=effect, effective_n=model.fit.n / effect)
 
 
-def _check_intercepts(labels):
-    for factor, effects in zip(labels.factors, labels.effects, strict=True):
-        if tuple(effects) != ("Intercept",):
+def _check_intercepts(names):
+    for factor, effects in zip(names.factors, names.effects, strict=True):
+        if effects != ("Intercept",):
             raise ValueError(
-                f"design_effect: {factor} has effects {', '.join(effects)}; the correlation of two rows of one level "
-                "depends on them.\nUse random intercepts only, or icc for shares averaged over the rows."
+                f"design_effect: {factor} has effects {', '.join(effects)}; the correlation of two "
+                "rows of one level depends on them.\n"
+                "Use random intercepts only, or icc for shares averaged over the rows."
             )
 
 
 class RSquared(NamedTuple):
-    """Shares of the variance that a model explains, and the variances they are made of."""
+    """Shares of the variance that a model explains, and the variances they are made of.
+
+    Attributes
+    ----------
+    marginal, conditional : float
+        R squared of the fixed effects, and with the random ones.
+    icc_adjusted, icc_unadjusted : float
+        Share of the random effects, the fixed ones left out or not.
+    var_fixed, var_random, var_residual : float
+    """
 
     marginal: float
     conditional: float
@@ -194,13 +203,11 @@ def r_squared(est: Any, residual: Literal["theoretical", "delta"] = "theoretical
     >>> round(found.marginal, 2), round(found.conditional, 2)
     (0.66, 0.87)
     """
-    if residual not in RESIDUALS:
-        raise ValueError(f"residual={residual!r} is not known.\nUse 'theoretical' or 'delta'.")
-    fit = check_estimator(est)._fit
-    random = float(np.sum(_mean_variances(fit, _moments(est))))
-    if fit.sigma2 is None:
-        return _r_squared(_fixed_variance(est), random, _residual_variance(est, residual))
-    return _r_squared(_fixed_variance(est), float(fit.sigma2) * random, float(fit.sigma2))
+    check_choice("residual", residual, RESIDUALS)
+    model = fitted_model(est)
+    fit = model.fit
+    random = fit.sigma2 * float(np.sum(_mean_variances(fit, _moments(fit))))
+    return _r_squared(_fixed_variance(model), random, _residual_variance(model, residual))
 
 
 def _r_squared(fixed, random, residual):
@@ -212,23 +219,24 @@ def _r_squared(fixed, random, residual):
     return RSquared(marginal, conditional, float(adjusted), unadjusted, fixed, random, residual)
 
 
-def _residual_variance(est, residual):
-    """Of the outcomes of a classifier on the scale of the log-odds."""
-    if residual == "theoretical":
-        return LOGISTIC_VARIANCE
-    training = est.results_._training()
-    mean = np.average(training.y, weights=training.weights)
-    return float(1.0 / (mean * (1.0 - mean)))
+def _residual_variance(model: FittedModel, residual: str) -> float:
+    """Of the response on the scale of the linear predictor."""
+    fit = model.fit
+    mean = None
+    if residual == "delta" and not fit.family.has_residual:
+        mean = np.average(model.training.y, weights=model.training.weights)
+    return float(fit.sigma2 * fit.family.residual_variance(mean))
 
 
-def _fixed_variance(est):
+def _fixed_variance(model: FittedModel) -> float:
     """Sample variance of ``x'beta`` over the rows, weights counting repetitions."""
-    fit = est._fit
-    if fit.sigma2 is not None and fit.design.frame.fit_intercept:
+    fit = model.fit
+    if fit.family.has_residual and fit.units.has_intercept:
         return _fixed_variance_from_sums(fit)
-    training = est.results_._training()
-    rows = training.rows
-    eta = rows.X[:, : rows.n_fixed] @ training.predictor.coefficients
+    training = model.training
+    rows, _ = training.read()
+    coefficients = model.predictor.coefficients
+    eta = rows.X[:, : len(coefficients)] @ coefficients
     w = np.ones(len(eta)) if training.weights is None else training.weights
     centred = eta - np.average(eta, weights=w)
     return float(w @ centred**2 / (fit.n - 1.0))
@@ -238,11 +246,11 @@ def _fixed_variance_from_sums(fit):
     """``b'(X'WX / n - m m')b``: the intercept, the first column, adds nothing, and knows the means
     m of the others.
     """
-    frame = fit.design.frame
+    standard = fit.units.standard
     p = fit.rank
-    gram = fit.objective.gram[:p, :p] / fit.n
-    b = fit.y_scale * fit.state.fixed.beta[1:] + frame.pilot[fit.design.kept[1:]]
-    means = gram[0, 1:] / frame.mixing[0, 0]
+    gram = fit.sums.gram[:p, :p] / fit.n
+    b = fit.units.response * fit.beta[1:] + standard.pilot[1:]
+    means = gram[0, 1:] / standard.mixing[0, 0]
     return float(max(b @ gram[1:, 1:] @ b - (means @ b) ** 2, 0.0) * fit.n / (fit.n - 1.0))
 
 
@@ -280,45 +288,30 @@ class Shares:
         return float(np.sqrt(max(slope @ self.covariance @ slope, 0.0)))
 
 
-def shares(est):
-    """:class:`Shares` of a fitted estimator."""
-    fit = est._fit
-    moments = _moments(est)
-    directions, covariance = covariance_uncertainty(fit)
+def shares(fit: Fit) -> Shares:
+    """:class:`Shares` of a fit."""
+    moments = _moments(fit)
+    information = fit.information
+    parameters = () if information is None else information.parameters
+    directions = fit.covariance_model.directions(parameters)
     ends = np.cumsum([len(w) for w in moments])
-    parts = np.split(directions, ends[:-1], axis=1)
-    by_factor = [
-        part @ w for part, w in zip(parts, moments, strict=False)
-    ]  # without factors there is an empty part
+    parts = np.split(directions, ends[:-1], axis=1)  # without factors there is an empty part
+    by_factor = [part @ w for part, w in zip(parts, moments, strict=False)]
     slopes = np.array(by_factor).T.reshape(len(directions), len(moments))
-    return Shares(_mean_variances(fit, moments), _unit_residual(fit), slopes, covariance)
-
-
-def _unit_residual(fit):
-    return LOGISTIC_VARIANCE if fit.sigma2 is None else 1.0
+    covariance = information.of_covariances if parameters else None
+    variances = _mean_variances(fit, moments)
+    return Shares(variances, fit.family.residual_variance(), slopes, covariance)
 
 
 def _mean_variances(fit, moments):
     """``s_f`` per factor, in units of sigma^2 where there is one."""
-    T = fit.model.assemble(fit.optimum.point[: len(fit.model.blocks)])
+    T = fit.covariance_model.assemble(fit.T)
     return np.array([t[lower_triangle(len(t))] @ w for t, w in zip(T, moments, strict=True)])
 
 
-def _moments(est):
+def _moments(fit):
     """Per factor the weights of the packed entries of T in ``s_f``: mean squares and products of z
     over the rows.
     """
-    sums = [np.sum(A, axis=1) for A in _level_blocks(est)]
-    return [direction_traces(A) / est._fit.n for A in sums]
-
-
-def _level_blocks(est):
-    """Packed ``Z_f'WZ_f`` of the levels of every factor, in the frame's units."""
-    fit = est._fit
-    if fit.sigma2 is not None:
-        return fit.objective.plan.blocks
-    est.results_._training()  # says that the rows are missing where they are
-    if not fit.design.terms:
-        return []
-    blocks = [block.level_blocks(block.m * np.ones(len(block.y))) for block in fit.objective.blocks]
-    return [np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)]
+    sums = [np.sum(A, axis=1) for A in fit.level_blocks]
+    return [direction_traces(A) / fit.n for A in sums]

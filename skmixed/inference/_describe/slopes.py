@@ -11,8 +11,22 @@ import pandas as pd
 from scipy import stats
 
 from ..._data.checks import check_level
-from ..._fit.information import entry_jacobian, linear_entry_jacobian, variance_information
-from .._arguments import check_estimator
+from ..._fit.base import Fit
+from ..._fit.joint import variance_jacobian
+from ..._fit.model import FittedModel
+from .._arguments import fitted_model
+
+COLUMNS = [
+    "factor",
+    "effect",
+    "mean",
+    "sd",
+    "low",
+    "high",
+    "share_above_zero",
+    "std_error",
+    "in_words",
+]
 
 
 def slope_distribution(est: Any, level: float = 0.95) -> pd.DataFrame:
@@ -44,29 +58,17 @@ def slope_distribution(est: Any, level: float = 0.95) -> pd.DataFrame:
     >>> from skmixed.datasets import make_mixed_regression
     >>> from skmixed.inference import slope_distribution
     >>> X, y = make_mixed_regression(random_state=0)
-    >>> print(slope_distribution(MixedLinearRegressor(random_effects="(1 + x0 | group)").fit(X, y))["in_words"][0])
-    96 % of the levels of group have a slope of x0 above zero; 95 % of the slopes lie between -0.15
-    and 2.34.
+    >>> model = MixedLinearRegressor(random_effects="(1 + x0 | group)").fit(X, y)
+    >>> for sentence in slope_distribution(model)["in_words"]:
+    ...     print(sentence.replace("; ", ";\\n"))
+    96 % of the levels of group have a slope of x0 above zero;
+    95 % of the slopes lie between -0.15 and 2.34.
     """
-    check_estimator(est)
+    model = fitted_model(est)
     check_level(level)
-    fit = est._fit
-    slopes = [(k, r) for k, term in enumerate(est._terms) for r in _slopes(term)]
-    information = variance_information(fit) if slopes and fit.sigma2 is not None else None
-    columns = [
-        "factor",
-        "effect",
-        "mean",
-        "sd",
-        "low",
-        "high",
-        "share_above_zero",
-        "std_error",
-        "in_words",
-    ]
-    return pd.DataFrame(
-        [_slope_row(est, information, k, r, level) for k, r in slopes], columns=columns
-    )
+    terms = enumerate(model.reader.terms)
+    rows = [_slope_row(model, k, r, level) for k, term in terms for r in _slopes(term)]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _slopes(term):
@@ -74,15 +76,15 @@ def _slopes(term):
     return [r for r, source in enumerate(term.sources) if source >= 0]
 
 
-def _slope_row(est, information, k, r, level):
-    factor, effect, _ = est.results_._labels.entry(k, r, r)
-    source = est._terms[k].sources[r]
-    mean = float(est.coef_[source]) if source < len(est.coef_) else 0.0
-    sd = float(np.sqrt(est._fit.covariances[k][r, r]))
+def _slope_row(model, k, r, level):
+    factor, effect, _ = model.names.entry(k, r, r)
+    source = model.reader.terms[k].sources[r]
+    coefficients = model.predictor.coefficients
+    mean = float(coefficients[source]) if source < len(coefficients) else 0.0
+    sd = float(np.sqrt(model.fit.covariances[k][r, r]))
     half = stats.norm.ppf(0.5 + level / 2.0) * sd
     share = float(stats.norm.cdf(mean / sd)) if sd > 0 else float(mean > 0)
-    joint = _joint_covariance(est._fit, information, k, r, source + int(est._intercept))
-    error = _share_error(joint, mean, sd) if sd > 0 and joint is not None else np.nan
+    error = _share_error(model, k, r, mean, sd) if sd > 0 else np.nan
     words = _slope_words(factor, effect, mean, sd, share, level, half)
     return factor, effect, mean, sd, mean - half, mean + half, share, error, words
 
@@ -114,36 +116,27 @@ def _percent(share):
     return f"{percent:.0f} %"
 
 
-def _share_error(joint, mean, sd):
-    """By the delta method from the covariance of the fixed effect and the variance of the slope."""
+def _share_error(model: FittedModel, k, r, mean, sd):
+    """By the delta method from the covariance of the fixed effect and the variance of the slope.
+
+    NaN where nothing is known of that variance.
+    """
+    candidate = model.reader.terms[k].sources[r] + model.reader.intercept
+    joint = _covariance(model.fit, k, r, candidate)
     slope = np.array([1.0 / sd, -mean / (2.0 * sd**3)])
     return float(stats.norm.pdf(mean / sd) * np.sqrt(max(slope @ joint @ slope, 0.0)))
 
 
-def _joint_covariance(fit, information, k, r, candidate):
-    """Covariance of a coefficient and a variance; None where it is not known."""
-    if fit.sigma2 is None:
-        return _logistic_covariance(fit, k, r, candidate)
-    return None if information is None else _linear_covariance(fit, information, k, r, candidate)
-
-
-def _linear_covariance(fit, information, k, r, candidate):
-    """In a linear model they are independent."""
-    along = linear_entry_jacobian(fit, information.parameters, [(k, r, r)])[0]
-    back = fit.y_scale * _coefficient_row(fit, candidate)
-    variance = fit.state.sigma2 * back @ fit.state.fixed.covariance @ back
-    return np.diag([variance, along @ information.covariance @ along])
-
-
-def _logistic_covariance(fit, k, r, candidate):
-    joint = fit.parameter_covariance
-    count = len(fit.natural_parameters)
-    if joint is None or not fit.interior[k]:
-        return None
-    J = np.zeros((2, len(joint)))
-    J[0, count:] = _coefficient_row(fit, candidate)
-    J[1, :count] = entry_jacobian(fit, [(k, r, r)])[0]
-    return J @ joint @ J.T
+def _covariance(fit: Fit, k, r, candidate):
+    """Covariance of a coefficient and a variance."""
+    information = fit.information
+    if information is None or all(owner != k for owner, _ in information.parameters):
+        return np.full((2, 2), np.nan)
+    J = np.zeros((2, len(information.covariance)))
+    J[0, len(J[0]) - fit.rank :] = _coefficient_row(fit, candidate)
+    along = variance_jacobian(fit, information.parameters, [(k, r, r)])[0]
+    J[1, : len(along)] = fit.units.variance * along
+    return J @ information.covariance @ J.T
 
 
 def _coefficient_row(fit, candidate):
@@ -151,5 +144,5 @@ def _coefficient_row(fit, candidate):
 
     A column that is no fixed effect has the coefficient zero.
     """
-    rows = fit.design.frame.coefficient_map[:, fit.design.kept]
+    rows = fit.units.coefficient_rows
     return rows[candidate] if candidate < len(rows) else np.zeros(rows.shape[1])

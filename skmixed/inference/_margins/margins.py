@@ -4,11 +4,11 @@ Everything here is a weighted sum of predictions m of changed tables:
 
     averages            sum_i w_i m_i
     contrasts           sum_i w_i m_i(x = b)  -  sum_i w_i m_i(x = a)
-    average slopes      sum_i w_i dm_i/dx,      dm/dx = (4 m(x + h) - m(x + 2h) - 3 m(x)) / 2h + O(h^2)
+    average slopes      sum_i w_i dm_i/dx,   dm/dx = (4 m(x + h) - m(x + 2h) - 3 m(x)) / 2h + O(h^2)
 
 Changes go through the table, so that formulas, interactions and random slopes follow.  The steps h
 point to the middle of the column: a spline or a logarithm is not asked for values beyond its range.
-Standard errors are the delta method's (:mod:`skmixed._prediction`).
+Standard errors are the delta method's (:mod:`skmixed._fit.uncertainty`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from scipy import stats
 from ..._data.checks import check_level
 from ..._fit.kinds import Kind
 from ..._fit.uncertainty import stacked
-from .sample import _compared, read_sample
+from .._arguments import fitted_model
+from .sample import compared, read_sample
 
 
 class Margins(pd.DataFrame):
@@ -43,6 +44,20 @@ class Margins(pd.DataFrame):
         """Covariance matrix of the estimates, row by row of the table.
 
         ``L @ table.estimate`` has covariance ``L @ table.cov_params() @ L.T``.
+
+        Returns
+        -------
+        DataFrame
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> from skmixed.inference import average_predictions
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> model = MixedLinearRegressor(groups="group").fit(X, y)
+        >>> average_predictions(model, at={"x0": [0, 1]}).cov_params().shape
+        (2, 2)
         """
         return pd.DataFrame(self._covariance, self.index, self.index)
 
@@ -123,7 +138,8 @@ def average_predictions(
     0  -1      0.18       0.01    0.16     0.20
     1   1      0.80       0.01    0.78     0.82
     """
-    sample, settings = read_sample(est, X, groups, sample_weight, at, by, kind)
+    model = fitted_model(est)
+    sample, settings = read_sample(model, X, groups, sample_weight, at, by, kind)
     found = [(setting, sample.average(setting)) for setting in settings]
     return _answer(sample, found, level, tested=False)
 
@@ -201,24 +217,21 @@ def average_effects(
     0   x0    dy/dx     0.137      0.005
     1   x1    dy/dx     0.265      0.004
     """
-    sample, settings = read_sample(est, X, groups, sample_weight, at, by, kind)
+    model = fitted_model(est)
+    sample, settings = read_sample(model, X, groups, sample_weight, at, by, kind)
     found = [
         ({"term": name, "contrast": contrast} | setting, estimates)
-        for name, values in _compared(est, sample, variables).items()
+        for name, values in compared(sample, variables).items()
         for setting in settings
         for contrast, estimates in sample.effects(name, values, setting)
     ]
     return _answer(sample, found, level, tested=True)
 
 
-# ------------------------------------------------------------------------------------------------------- the answer
-
-
 def _answer(sample, found, level, *, tested):
     """Identifying columns, estimates, standard errors, tests and limits."""
     identified, parts = zip(*found, strict=True)
     estimates = stacked(parts)
-    k = len(sample.cells)
     covariance = sample.uncertainty.covariances(estimates)
     std_errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     columns = {"estimate": estimates.values, "std_error": std_errors}
@@ -227,12 +240,14 @@ def _answer(sample, found, level, *, tested):
         columns |= {"z": z, "p_value": 2.0 * stats.norm.sf(np.abs(z))}
     half = stats.norm.ppf(0.5 + check_level(level) / 2.0) * std_errors
     columns |= {"ci_low": estimates.values - half, "ci_high": estimates.values + half}
-    settings = (
-        pd.DataFrame(list(identified))
-        .iloc[np.repeat(np.arange(len(parts)), k)]
-        .reset_index(drop=True)
-    )
-    cells = pd.concat([sample.cells] * len(parts), ignore_index=True)
-    out = Margins(pd.concat([settings, cells, pd.DataFrame(columns)], axis=1))
+    which = _identifying(identified, sample.cells)
+    out = Margins(pd.concat([*which, pd.DataFrame(columns)], axis=1))
     out._covariance = covariance
     return out
+
+
+def _identifying(identified, cells):
+    """What every row is of: a setting, and within it a cell."""
+    repeated = np.repeat(np.arange(len(identified)), len(cells))
+    settings = pd.DataFrame(list(identified)).iloc[repeated].reset_index(drop=True)
+    return settings, pd.concat([cells] * len(identified), ignore_index=True)

@@ -13,15 +13,16 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-CLOSE = 5e-3  # distance of zeta from its target that one more Newton step, not evaluated, takes down to its square
+#: distance of zeta from its target that one more Newton step, not evaluated, takes to its square
+CLOSE = 5e-3
 MAX_POINTS = 60
 NARROW = 1e-7
 NARROW_FAILURE = 0.1  # bracket as a share of the distance from the estimate; below a failure
 LONGEST_STEP = 4.0  # factor by which the distance from the estimate may grow in one step
 FARTHEST = 1e4  # times the first step, where a profile that has not risen by enough never will
 FAR = 1e2
-FLAT = 0.1  # times the first step, where one whose zeta is still below this share of its target never will
-MAX_FAILURES = 4  # attempts to come closer to values of a parameter without a constrained minimum
+FLAT = 0.1  # share of its target below which a zeta at FAR times the first step never gets there
+MAX_FAILURES = 4  # attempts to come closer to values without a constrained minimum
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,8 @@ def _first(path, side, target):
     step = side * target * path.unit
     room = (path.high if side > 0 else path.low) - path.phi
     if np.isfinite(room):
-        return (
-            path.phi + room * np.tanh(step / room)
-            if path.low < 0 or abs(step) < abs(room)
-            else path.low
-        )
+        bends = path.low < 0 or abs(step) < abs(room)
+        return path.phi + room * np.tanh(step / room) if bends else path.low
     if path.low == 0.0 and path.phi > 0:
         return path.phi * np.exp(min(step / path.phi, 1.5))
     return path.phi + step
@@ -95,18 +93,14 @@ class Bracket(NamedTuple):
     @property
     def is_narrow(self):
         width = NARROW_FAILURE if self.is_failure else NARROW
-        return self.is_closed and abs(self.outside - self.inside) < width * abs(
-            self.outside - self.estimate
-        )
+        distance = abs(self.outside - self.estimate)
+        return self.is_closed and abs(self.outside - self.inside) < width * distance
 
     def next(self, phi, newton):
         """Newton's step from phi, unless it leaves the bracket or is too long."""
         if self.is_closed:
-            return (
-                newton
-                if _is_between(newton, self.inside, self.outside)
-                else (self.inside + self.outside) / 2
-            )
+            is_inside = _is_between(newton, self.inside, self.outside)
+            return newton if is_inside else (self.inside + self.outside) / 2
         farthest = self.estimate + LONGEST_STEP * (phi - self.estimate)
         return newton if _is_between(newton, phi, farthest) else farthest
 

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._likelihood.variants import PinnedColumns
-from ..._search.minimize import Optimum, local_model, minimize, trust_region_step
+from ..._search.minimize import local_model, minimize, nothing_to_search, trust_region_step
 from .spaces import Pinned, lifted
 
 TOLERANCE = 1e-7  # predicted decrease that ends a constrained minimisation, after a last step
 MAX_ITER = 50
 UNCERTAIN = 1.0  # a search that stopped short this far above the level has not found a minimum
-MODERATE = 2.0  # first step of a fixed effect or of log sigma^2 in the frame's units, where the deviance is flat
+#: first step of a fixed effect or of log sigma^2 in the frame's units, where the deviance is flat
+MODERATE = 2.0
 LIFT = 1e-4  # variance, in units of the frame, from which a saddle at zero is left
 
 
@@ -88,18 +88,16 @@ class Path:
         """The step of the other coordinates to the minimum of the quadratic model."""
         i = self.space.profiled
         pull = np.delete(gradient + change * hessian[i], i)
-        return trust_region_step(
-            pull, np.delete(np.delete(hessian, i, 0), i, 1), max(1.0, chart.radius)
-        )
+        others = np.delete(np.delete(hessian, i, 0), i, 1)
+        return trust_region_step(pull, others, max(1.0, chart.radius))
 
     @cached_property
     def unit(self):
         """Change of the coordinate that raises the deviance by one, by its quadratic model at the
         estimate.
         """
-        chart, gradient, hessian = local_model(
-            self.space, self.visits[0].point, self.visits[0].evaluation
-        )
+        _, point, evaluation = self.visits[0]
+        chart, gradient, hessian = local_model(self.space, point, evaluation)
         i = self.space.profiled
         h = 1e-3 * max(1.0, chart.radius)
         response = self._response(chart, np.zeros_like(gradient), hessian, h) / h
@@ -120,9 +118,9 @@ class CoefficientPath:
     low = -np.inf
     high = np.inf
 
-    def __init__(self, objective, model, optimum, direction, reach):
+    def __init__(self, objective, covariances, optimum, direction, reach):
         self.objective = objective
-        self.model = model
+        self.covariances = covariances
         self.a = direction
         self.reach = reach
         self.n_evaluations = 0
@@ -140,9 +138,9 @@ class CoefficientPath:
         """``d_p`` and its slope."""
         columns = self.columns.copy()
         columns[:-1, -1] = -phi * self.a / (self.a @ self.a)
-        found = self._minimum(PinnedColumns(self.objective, columns))
+        found = self._minimum(self.objective.pinned(columns))
         self.n_evaluations += found.n_evaluations
-        free = self.objective(self.model.assemble(found.point))
+        free = self.objective(self.covariances.assemble(found.point))
         if not (np.isfinite(found.evaluation.value) and np.isfinite(free.value)):
             return np.inf, np.nan
         if found.evaluation.value < self.reach:
@@ -153,12 +151,8 @@ class CoefficientPath:
         return found.evaluation.value, float(2.0 * self.objective.nu * gap / r2)
 
     def _minimum(self, objective):
-        if not self.model.blocks:
-            return Optimum([], objective([]), 0, True, "no random effects")
-        return minimize(objective, self.model, self._lifted(), tol=TOLERANCE, max_iter=MAX_ITER)
-
-    def _lifted(self):
-        return [
-            lifted(block.structure, T, LIFT)
-            for block, T in zip(self.model.blocks, self.start, strict=True)
-        ]
+        if not self.covariances.terms:
+            return nothing_to_search(objective([]), 0)
+        terms = zip(self.covariances.terms, self.start, strict=True)
+        start = [lifted(term.structure, T, LIFT) for term, T in terms]
+        return minimize(objective, self.covariances, start, tol=TOLERANCE, max_iter=MAX_ITER)

@@ -7,29 +7,35 @@ the limits solve
     d_p(phi) - d = chi2_{1, level}.
 
 The parameter is made a coordinate of its own, so that a constrained minimum is one over the other
-coordinates, found by the minimiser of :mod:`skmixed._optimize`: the standard deviation and the
-correlation, or covariance, of two effects are entries of a root of T that begins with these
+coordinates, found by the minimiser of :mod:`skmixed._search.minimize`: the standard deviation, and
+the correlation or covariance, of two effects are entries of a root of T that begins with these
 effects.
 """
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..._algebra.threads import blas_threads
+from ..._algebra.threads import computing
+from ..._data.checks import warn
 from ..._data.tables import unknown_column
-from ..._fit.information import variance_entries
+from ..._fit.base import Fit
+from ..._fit.joint import entries_of
 from ...exceptions import ConvergenceWarning
-from .._arguments import check_estimator
-from .profilers import make_profiler
+from .._arguments import fitted_model
+from .profilers import profiler_of
 
 NEGLIGIBLE_FALL = 1e-6  # of the deviance below that of the fit
+COLUMNS = ["parameter", "factor", "effect", "effect2", "estimate", "ci_low", "ci_high"]
 
 
-def profile(est, parameters=None, *, level=0.95):
+def profile(
+    est: Any, parameters: str | Sequence[str] | None = None, *, level: float = 0.95
+) -> pd.DataFrame:
     """Profile-likelihood confidence intervals of every parameter.
 
     A value belongs to the interval if the best model that has it is not rejected against the best
@@ -45,7 +51,8 @@ def profile(est, parameters=None, *, level=0.95):
 
     Parameters
     ----------
-    est : fitted MixedLinearRegressor or MixedLogisticClassifier
+    est : MixedLinearRegressor or MixedLogisticClassifier
+        Fitted; a classifier needs its training rows.
     parameters : {"fixed", "variances"}, name or list of names, default=None
         Which parameters: all (None), the fixed effects, the parameters of the covariances and the
         residual variance, or the fixed effects of these names.  Every limit is a search of its own,
@@ -94,34 +101,33 @@ def profile(est, parameters=None, *, level=0.95):
     0     group      0.88    0.52     1.49
     1  Residual      1.38    1.14     1.69
     """
-    fit = check_estimator(est)._fit
-    labels = est.results_._labels
-    names = [labels.fixed[k] for k in fit.design.kept]
+    model = fitted_model(est)
+    fit = model.fit
+    names = model.coefficient_names
     fixed, variances = _selected(parameters, names)
-    profiler = make_profiler(fit, level)
-    with _computing(fit), np.errstate(all="ignore"):
-        estimates = fit.coefficients[fit.design.kept]
+    profiler = profiler_of(fit, level)
+    with computing(fit.dense_order):
+        estimates = fit.coefficients[fit.units.independent]
         rows = [
             ("fixed effect", "", names[k], "", estimates[k], *profiler.fixed_effect(k))
             for k in fixed
         ]
-        rows += _variance_rows(profiler, fit, labels) if variances else []
+        rows += _variance_rows(profiler, model) if variances else []
     _warn_about(profiler)
-    columns = ["parameter", "factor", "effect", "effect2", "estimate", "ci_low", "ci_high"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def profile_limits(fit, level=0.95):
+def profile_limits(fit: Fit, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Profile-likelihood limits of variances and covariances, residual variance last: ``(low,
     high)``.
 
-    In the order of :func:`variance_estimates` and in the units of the data; NaN where nothing is
-    identified.
+    In the order of :class:`skmixed.inference._variances.VarianceEstimates` and in the units of the
+    data; NaN where nothing is identified.
     """
-    profiler = make_profiler(fit, level)
-    with _computing(fit), np.errstate(all="ignore"):
-        found = [profiler.variance(*entry) for entry in variance_entries(fit)]
-        if fit.sigma2 is not None:
+    profiler = profiler_of(fit, level)
+    with computing(fit.dense_order):
+        found = [profiler.variance(*entry) for entry in entries_of(fit)]
+        if fit.family.has_residual:
             found.append(profiler.residual())
     _warn_about(profiler)
     low, high = np.array(found, dtype=float).reshape(-1, 2).T
@@ -130,8 +136,10 @@ def profile_limits(fit, level=0.95):
 
 def _selected(parameters, names):
     """Positions of the fixed effects asked for, and whether those of the covariances are."""
-    if parameters is None or (isinstance(parameters, str) and parameters in ("fixed", "variances")):
-        return range(len(names)) if parameters != "variances" else (), parameters != "fixed"
+    if parameters is None:
+        return range(len(names)), True
+    if isinstance(parameters, str) and parameters in ("fixed", "variances"):
+        return (range(len(names)), False) if parameters == "fixed" else ((), True)
     if not isinstance(parameters, str | list | tuple | pd.Index):
         raise TypeError(
             f"parameters={parameters!r} are no names of fixed effects.\n"
@@ -144,18 +152,18 @@ def _selected(parameters, names):
     return [names.index(name) for name in wanted], False
 
 
-def _variance_rows(profiler, fit, labels):
+def _variance_rows(profiler, model):
+    fit = model.fit
     rows = []
-    for k, r, c in variance_entries(fit):
+    for k, r, c in entries_of(fit):
         S = fit.covariances[k]
-        names = labels.entry(k, r, c)
+        names = model.names.entry(k, r, c)
         kind = "variance" if r == c else "covariance"
         rows.append((kind, *names, S[r, c], *profiler.variance(k, r, c)))
         if r != c:
-            rows.append(
-                ("correlation", *names, _correlation(S, r, c), *profiler.correlation(k, r, c))
-            )
-    if fit.sigma2 is not None:
+            limits = profiler.correlation(k, r, c)
+            rows.append(("correlation", *names, _correlation(S, r, c), *limits))
+    if fit.family.has_residual:
         rows.append(("residual variance", "Residual", "", "", fit.sigma2, *profiler.residual()))
     return rows
 
@@ -165,32 +173,19 @@ def _correlation(S, r, c):
     return S[r, c] / scale if scale > 0 else np.nan
 
 
-def _computing(fit):
-    """Context of the computations: small matrices on one thread, and overflow far from the optimum
-    in silence.
-    """
-    if fit.objective is None:
-        raise AttributeError(
-            "The training rows are not kept in a copied or pickled model, and a profile needs them.\n"
-            "Compute it from the fitted estimator before copying."
-        )
-    plans = getattr(fit.objective, "plans", None) or [fit.objective.plan]
-    return blas_threads(max(plan.dense_order for plan in plans))
-
-
 def _warn_about(profiler):
     if profiler.given_up:
-        warnings.warn(
-            "Profile limits that could not be found are NaN: the deviance overflows on the way to them, or has no "
-            "clear minimum.\nSimplify the random effects, or look at the Wald limits.",
+        warn(
+            "Profile limits that could not be found are NaN: the deviance overflows on the way to "
+            "them, or has no clear minimum.\n"
+            "Simplify the random effects, or look at the Wald limits.",
             ConvergenceWarning,
-            stacklevel=3,
         )
     if profiler.lowest_gap < -NEGLIGIBLE_FALL:
-        warnings.warn(
-            f"On the way to the profile limits the deviance fell {-profiler.lowest_gap:.3g} below that of the fit: "
-            "there is a better optimum, and the estimates and limits are not to be trusted.\n"
+        warn(
+            "On the way to the profile limits the deviance fell "
+            f"{-profiler.lowest_gap:.3g} below that of the fit: there is a better optimum, and the "
+            "estimates and limits are not to be trusted.\n"
             "Simplify the random effects, or fit again with a smaller tol and a larger max_iter.",
             ConvergenceWarning,
-            stacklevel=3,
         )

@@ -1,52 +1,126 @@
-"""Which coordinate a parameter of a fit is, and the limits of its profile in the user's units."""
+"""The profiles of one fit: which coordinate a parameter is, and its limits in the user's units."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from ..._data.checks import check_level
-from ..._fit.glmm import NO_EFFECTS
-from ..._likelihood.variants import absolute_state, full_likelihood
-from ..._model.coordinates import (
-    HEADS,
-    Polar,
-    RootCoordinates,
-    Shifted,
-    SpectralCoordinates,
-    Squares,
-)
-from ..._model.structures import Unstructured
+from ..._fit.base import Fit
+from ..._fit.glmm import GlmmFit
+from ..._fit.linear import LinearFit
+from ..._likelihood.absolute import absolute_state
+from ..._model.covariances import NO_EFFECTS, Covariances
 from ..._search.boundary import search
 from ..._search.start import typical_floors
-from .limits import limits
+from .limits import Limits, limits
 from .paths import LIFT, MAX_ITER, CoefficientPath, Path, Visit
 from .spaces import Space
 
-MAX_EVALUATIONS = {
-    True: 300,
-    False: 60,
-}  # until a limit of a fit that converged, or did not, is given up
+#: until a limit of a fit that converged, or did not, is given up
+MAX_EVALUATIONS = {True: 300, False: 60}
+FULL_TOLERANCE = 1e-10  # of the optimum of the full likelihood
+UNKNOWN = (np.nan, np.nan)
 
 
-def make_profiler(fit, level):
-    """The profiles of a fit."""
-    return (LogisticProfiler if fit.sigma2 is None else LinearProfiler)(fit, level)
+class Profiler(ABC):
+    """The profiles of one fit at one level, each computed when it is first asked for.
 
+    Attributes
+    ----------
+    fit, level : what is profiled
+    lowest_gap : of the deviance below that of the fit
+    given_up : number of limits that were not found
+    """
 
-class Profiler:
-    """The profiles of one fit at one level, each computed when it is first asked for."""
+    #: covariances of the terms, in the frame's units, then a vector of other parameters
+    point: list[np.ndarray]
+    #: the model there
+    evaluation: Any
+    #: unit of the covariances of a point
+    unit_variance: float
 
-    def __init__(self, fit, level):
+    def __init__(self, fit: Fit, level: float):
         self.fit = fit
         self.level = check_level(level)
-        self.lowest_gap = 0.0  # of the deviance below that of the fit
-        self.given_up = 0  # limits that were not found
-        self._known = {}
+        self.lowest_gap = 0.0
+        self.given_up = 0
+        self._known: dict[tuple, Limits] = {}
 
-    def limits(self, key, path, deviance):
+    @property
+    @abstractmethod
+    def covariances(self) -> Covariances:
+        """The structures of the terms of a point."""
+
+    @abstractmethod
+    def fixed_effect(self, k: int) -> tuple[float, float]:
+        """Limits of a fixed effect, by its position among those that are not aliased."""
+
+    @cached_property
+    def identified(self) -> bool:
+        """Whether there is a likelihood to profile."""
+        return self.fit.is_identified and bool(np.isfinite(self.evaluation.value))
+
+    def variance(self, term: int, row: int, col: int) -> tuple[float, float]:
+        """Limits of a variance or a covariance."""
+        return self._ends(term, row, col, "variance" if row == col else "covariance")
+
+    def correlation(self, term: int, row: int, col: int) -> tuple[float, float]:
+        """Limits of a correlation: all of its range where one of the variances may be zero, NaN
+        where none is known.
+        """
+        lowest, highest = self.fit.covariance_model.terms[term].structure.correlation_range
+        lows = [self.variance(term, k, k)[0] for k in (row, col)]
+        if np.any(np.isnan(lows)):
+            return UNKNOWN
+        if 0.0 in lows:
+            return lowest, highest
+        low, high = self._ends(term, row, col, "correlation")
+        return float(np.clip(low, lowest, highest)), float(np.clip(high, lowest, highest))
+
+    def _ends(self, term, row, col, kind):
+        """Limits of a parameter of a term; NaN where it is none, or nothing is known of it."""
+        structure = self.fit.covariance_model.terms[term].structure
+        if not (structure.n_parameters and self.identified):
+            return UNKNOWN
+        rows = self.fit.units.effect_rows(term, row, col)
+        lengths = np.linalg.norm(rows, axis=1)
+        found = structure.coordinates(kind, rows / lengths[:, None], row, col)
+        if found is None:
+            return UNKNOWN
+        coordinates, key = found
+        ends = self._covariance_limits((term, kind, *key), term, coordinates)
+        scales = self.fit.units.response * lengths
+        return coordinates.parameter(ends.low, scales), coordinates.parameter(ends.high, scales)
+
+    def _covariance_limits(self, key, term, coordinates):
+        floor = LIFT * self.unit_variance
+        space = Space(self.covariances, np.eye(len(self.point[-1])), coordinates, term)
+        point = list(self.point)
+        point[term] = coordinates.state(coordinates.opened(self.point[term], floor))
+        estimate = Visit(coordinates.value(point[term]), point, self.evaluation)
+
+        def path(reach):
+            return Path(space, estimate, floor, reach, coordinates.low, coordinates.high)
+
+        return self._limits(key, path, self.evaluation.value)
+
+    def _vector_limits(self, key, axes):
+        """Limits of the coordinate along the first of the axes of the vector."""
+        space = Space(self.covariances, axes)
+        dual = axes[0] / (axes[0] @ axes[0])
+        estimate = Visit(float(dual @ self.point[-1]), list(self.point), self.evaluation)
+
+        def path(reach):
+            return Path(space, estimate, LIFT * self.unit_variance, reach)
+
+        return self._limits(key, path, self.evaluation.value)
+
+    def _limits(self, key, path, deviance):
         """The limits of a path, remembered under a key."""
         if key not in self._known:
             found = limits(path, deviance, self.level, MAX_EVALUATIONS[self.fit.optimum.converged])
@@ -55,204 +129,83 @@ class Profiler:
             self._known[key] = found
         return self._known[key]
 
-    @property
-    def design(self):
-        return self.fit.design
-
-    @property
-    def deviance(self):
-        return self.evaluation.value
-
-    @property
-    def identified(self):
-        """Whether there is a likelihood to profile."""
-        return True
-
-    def is_known(self, term):
-        """Whether the likelihood says something of the covariance of a term."""
-        return len(self.fit.model.blocks[term].structure.basis) > 0 and self.identified
-
-    def rows_of(self, term, *effects):
-        """Effects in the user's units as combinations of the frame's."""
-        return self.design.frame.bases[term][list(effects)]
-
-    def variance(self, term, row, col):
-        """Limits of a variance or a covariance in the user's units."""
-        if not self.is_known(term):
-            return np.nan, np.nan
-        rows = self.rows_of(term, row, col)
-        lengths = np.linalg.norm(rows, axis=1)
-        found = self._covariance_limits(term, row, col, "variance" if row == col else "covariance")
-        ends = np.array([found.low, found.high]) * self.y_scale
-        return tuple(
-            (ends * lengths[0]) ** 2 if row == col else ends * self.y_scale * np.prod(lengths)
-        )
-
-    def correlation(self, term, row, col):
-        """Limits of a correlation: all of its range where one of the variances may be zero, NaN
-        where none is known.
-        """
-        if not self.is_known(term):
-            return np.nan, np.nan
-        structure = self.fit.model.blocks[term].structure
-        lowest = -1.0 if isinstance(structure, Unstructured) else -1.0 / (structure.size - 1)
-        lows = [self._covariance_limits(term, k, k, "variance").low for k in (row, col)]
-        if np.any(np.isnan(lows)):
-            return np.nan, np.nan
-        if 0.0 in lows:
-            return lowest, 1.0
-        found = self._covariance_limits(term, row, col, "correlation")
-        ends = np.sin([found.low, found.high])
-        if not isinstance(structure, Unstructured):
-            ends = (structure.size * ends**2 - 1.0) / (structure.size - 1.0)
-        return tuple(np.clip(ends, lowest, 1.0))
-
-    def _covariance_limits(self, term, row, col, kind):
-        coordinates, key = self._coordinates(term, row, col, kind)
-        space = Space(self.model, np.eye(len(self.point[-1])), coordinates, term)
-        point = list(self.point)
-        point[term] = coordinates.state(self._start(term, row, col, kind))
-        estimate = Visit(coordinates.value(point[term]), point, self.evaluation)
-
-        def path(reach):
-            head = coordinates.head
-            return Path(space, estimate, LIFT * self.unit_variance, reach, head.low, head.high)
-
-        return self.limits(key, path, self.deviance)
-
-    def _start(self, term, row, col, kind):
-        """The estimate; a covariance of effects without variance needs some to start with."""
-        T = self.point[term]
-        if kind == "covariance" and isinstance(self.fit.model.blocks[term].structure, Unstructured):
-            return T + LIFT * self.unit_variance * np.eye(len(T)) * (np.min(np.diag(T)) <= 0)
-        return T
-
-    def _coordinates(self, term, row, col, kind):
-        """Coordinates that begin with a parameter, and a key that parameters with the same profile
-        share.
-        """
-        structure = self.fit.model.blocks[term].structure
-        if isinstance(structure, Unstructured):
-            rows = self.rows_of(term, *((row,) if row == col else (row, col)))
-            rows = rows / np.linalg.norm(rows, axis=1)[:, None]
-            return RootCoordinates(rows, HEADS[kind]), (term, kind, row, col)
-        owners = tuple(np.flatnonzero(structure.projections[:, row, row]).tolist())
-        if len(owners) == 1:
-            head = Squares(len(structure.projections), owners[0])
-        else:
-            head = (
-                Shifted(structure.size)
-                if kind == "covariance"
-                else Polar(structure.size, kind == "correlation")
-            )
-        return SpectralCoordinates(structure, head), (term, kind, owners)
-
-    def _vector_limits(self, key, axes):
-        """Limits of the coordinate along the first of the axes of the vector."""
-        space = Space(self.model, axes)
-        dual = axes[0] / (axes[0] @ axes[0])
-        estimate = Visit(float(dual @ self.point[-1]), list(self.point), self.evaluation)
-        return self.limits(
-            key,
-            lambda reach: Path(space, estimate, LIFT * self.unit_variance, reach),
-            self.deviance,
-        )
-
 
 class LinearProfiler(Profiler):
-    """Profiles of a linear model."""
+    """Profiles of a linear model, in absolute covariances and the logarithm of sigma^2."""
+
+    fit: LinearFit
 
     @cached_property
     def objective(self):
         """The criterion that was maximised, from as few levels as it takes."""
         return self.fit.objective.condensed()
 
-    @cached_property
-    def identified(self):
-        state = self.fit.state
-        if (
-            state.sigma2 <= 0
-            or self.fit.is_degenerate
-            or state.fixed.r2 < self.fit.objective.least_r2
-        ):
-            return False
-        return bool(np.isfinite(self.evaluation.value))
-
     @property
-    def y_scale(self):
-        return self.fit.y_scale
-
-    @property
-    def model(self):
-        return self.fit.model
+    def covariances(self):
+        return self.fit.covariance_model
 
     @property
     def unit_variance(self):
-        return self.fit.state.sigma2
+        return self.fit.scale
 
     @cached_property
     def point(self):
-        """Absolute covariances and the logarithm of sigma^2, in the frame's units."""
-        sigma2 = self.unit_variance
-        return [*(sigma2 * T for T in self.fit.optimum.point), np.array([np.log(sigma2)])]
+        sigma2 = self.fit.scale
+        return [*(sigma2 * T for T in self.fit.T), np.array([np.log(sigma2)])]
 
     @cached_property
     def evaluation(self):
         *T, t = self.point
-        return absolute_state(self.objective, [*self.model.assemble(T), t])
+        return absolute_state(self.objective, [*self.covariances.assemble(T), t])
 
-    def residual(self):
+    def residual(self) -> tuple[float, float]:
         """Limits of the residual variance."""
         if not self.identified:
-            return np.nan, np.nan
-        found = self._vector_limits("residual", np.ones((1, 1)))
-        return tuple(np.exp([found.low, found.high]) * self.y_scale**2)
+            return UNKNOWN
+        found = self._vector_limits(("residual",), np.ones((1, 1)))
+        unit = self.fit.units.variance
+        return float(np.exp(found.low) * unit), float(np.exp(found.high) * unit)
 
     @cached_property
     def _full(self):
         """The full likelihood and its optimum: a restricted likelihood has no fixed effects."""
-        objective = full_likelihood(self.objective)
-        point = self.fit.optimum.point
-        if not self.fit.reml or not self.model.blocks:
-            return objective, replace(
-                self.fit.optimum, evaluation=objective(self.model.assemble(point))
-            )
+        objective = self.objective.unrestricted()
+        covariances = self.covariances
+        assembled = covariances.assemble(self.fit.T)
+        if not self.fit.reml or not covariances.terms:
+            return objective, replace(self.fit.optimum, evaluation=objective(assembled))
         floors = typical_floors(objective.plan)
-        start = self.model.start(self.model.assemble(point), floors)
-        return objective, search(
-            objective, self.model, start, floors, tol=1e-10, max_iter=2 * MAX_ITER
-        )
+        start = covariances.start(assembled, floors)
+        options = {"tol": FULL_TOLERANCE, "max_iter": 2 * MAX_ITER}
+        return objective, search(objective, covariances, start, floors, **options)
 
     def fixed_effect(self, k):
-        """Limits of a kept fixed effect, by its position among them."""
         if not self.identified:
-            return np.nan, np.nan
-        frame = self.design.frame
-        kept = self.design.kept
-        direction = frame.coefficient_map[kept[k], kept]
-        (objective, optimum) = self._full
+            return UNKNOWN
+        direction, unit, shift = self.fit.units.direction(k)
+        objective, optimum = self._full
+        if optimum.evaluation.degenerate:
+            return UNKNOWN
         length = np.linalg.norm(direction)
 
         def path(reach):
-            return CoefficientPath(objective, self.model, optimum, direction / length, reach)
+            return CoefficientPath(objective, self.covariances, optimum, direction / length, reach)
 
-        if optimum.evaluation.degenerate:
-            return np.nan, np.nan
-        found = self.limits(("fixed", k), path, optimum.evaluation.value)
-        shift = direction @ frame.pilot[kept]
-        return tuple(self.y_scale * length * np.array([found.low, found.high]) + shift)
+        found = self._limits(("fixed", k), path, optimum.evaluation.value)
+        return unit * length * found.low + shift, unit * length * found.high + shift
 
 
-class LogisticProfiler(Profiler):
-    """Profiles of a logistic model, whose fixed effects are searched for together with the
-    covariances.
+class GeneralisedProfiler(Profiler):
+    """Profiles of a generalised linear model, whose fixed effects are searched for together with
+    the covariances.
     """
 
-    y_scale = unit_variance = 1.0
+    fit: GlmmFit
+    unit_variance = 1.0
 
     @property
-    def model(self):
-        return self.fit.model if self.design.terms else NO_EFFECTS
+    def covariances(self):
+        return self.fit.covariance_model if self.fit.design.terms else NO_EFFECTS
 
     @property
     def point(self):
@@ -263,11 +216,17 @@ class LogisticProfiler(Profiler):
         return self.fit.state
 
     def fixed_effect(self, k):
-        """Limits of a kept fixed effect, by its position among them."""
-        kept = self.design.kept
-        direction = self.design.frame.coefficient_map[kept[k], kept]
+        direction, unit, shift = self.fit.units.direction(k)
         others = np.linalg.qr(direction[:, None], mode="complete")[0][:, 1:].T
-        found = self._vector_limits(
-            ("fixed", k), np.vstack([direction / (direction @ direction), others])
-        )
-        return found.low, found.high
+        first = direction / (direction @ direction)
+        found = self._vector_limits(("fixed", k), np.vstack([first, others]))
+        return unit * found.low + shift, unit * found.high + shift
+
+
+#: by whether there is a residual variance
+PROFILERS = {True: LinearProfiler, False: GeneralisedProfiler}
+
+
+def profiler_of(fit: Fit, level: float) -> Profiler:
+    """The profiles of a fit."""
+    return PROFILERS[fit.family.has_residual](fit, level)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._model.covariances import Covariances, PlacedTerm, block_diagonal, flat
-from ..._model.structures import Chart
+from ..._model.charts import Chart
+from ..._model.covariances import Covariances, block_diagonal, flat
 
-_NO_COVARIANCES = Chart(np.zeros((0, 0)), lambda D: np.zeros((0, 0)), lambda step: [], 0.0)
+NO_COVARIANCES = Chart(np.zeros((0, 0)), lambda D: np.zeros((0, 0)), lambda step: [], 0.0)
 
 
 def lifted(structure, T, floor):
@@ -24,15 +24,15 @@ class Space:
     then the vector.
     """
 
-    def __init__(self, model, axes, coordinates=None, term=None):
+    def __init__(self, covariances, axes, coordinates=None, term=None):
         self.axes = axes
         self.term = term
-        blocks = list(model.blocks)
-        counts = [len(block.structure.basis) for block in blocks]
+        terms = list(covariances.terms)
+        counts = [placed.structure.n_parameters for placed in terms]
         self.profiled = sum(counts) if term is None else sum(counts[:term])
         if term is not None:
-            blocks[term] = PlacedTerm(coordinates, blocks[term].factor, blocks[term].offset)
-        self.model = Covariances(blocks, model.sizes)
+            terms[term] = terms[term]._replace(structure=coordinates)
+        self.covariances = Covariances(terms, covariances.sizes)
 
     def reach(self, length):
         """How far the profiled coordinate may go if the vector is to move by no more than a
@@ -43,8 +43,9 @@ class Space:
         """The matrix of every factor, then the vector."""
         matrices = list(point[:-1])
         if self.term is not None:
-            matrices[self.term] = self.model.blocks[self.term].structure.matrix(matrices[self.term])
-        return [*self.model.assemble(matrices), point[-1]]
+            coordinates = self.covariances.terms[self.term].structure
+            matrices[self.term] = coordinates.matrix(matrices[self.term])
+        return [*self.covariances.assemble(matrices), point[-1]]
 
     def flat(self, point):
         """The assembled point in one vector."""
@@ -52,7 +53,8 @@ class Space:
 
     def chart(self, point):
         """One chart for all coordinates."""
-        inner = self.model.chart(point[:-1]) if self.model.blocks else _NO_COVARIANCES
+        terms = self.covariances.terms
+        inner = self.covariances.chart(point[:-1]) if terms else NO_COVARIANCES
         k = len(inner.derivatives)
         straight = np.zeros((len(self.axes), len(self.axes)))
         return Chart(
@@ -65,11 +67,11 @@ class Space:
     def lifted(self, point, floor):
         """The point with all covariances inside, as far as the profiled coordinate allows."""
         out = list(point)
-        for k, block in enumerate(self.model.blocks):
+        for k, term in enumerate(self.covariances.terms):
             if k == self.term:
-                out[k] = block.structure.lifted(point[k], floor)
+                out[k] = term.structure.lifted(point[k], floor)
             else:
-                out[k] = lifted(block.structure, point[k], floor)
+                out[k] = lifted(term.structure, point[k], floor)
         return out
 
 

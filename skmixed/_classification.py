@@ -1,0 +1,180 @@
+"""Predictions of models for two classes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import ClassifierMixin
+
+from ._estimator import MixedModel
+from ._fit.kinds import Kind
+from ._fit.predictions import averages, predicted_probabilities, read_rows
+
+
+class PredictsProbabilities(ClassifierMixin, MixedModel):
+    """A classifier: predictions are probabilities, averaged over effects that are not known."""
+
+    __metadata_request__predict_proba = {"groups": True}
+    __metadata_request__predict_log_proba = {"groups": True}
+    __metadata_request__decision_function = {"groups": True}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    @overload
+    def predict_proba(
+        self,
+        X: Any,
+        *,
+        groups: ArrayLike | None = ...,
+        kind: Kind = ...,
+        return_std: Literal[False] = ...,
+    ) -> np.ndarray: ...
+
+    @overload
+    def predict_proba(
+        self,
+        X: Any,
+        *,
+        groups: ArrayLike | None = ...,
+        kind: Kind = ...,
+        return_std: Literal[True],
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def predict_proba(
+        self,
+        X: Any,
+        *,
+        groups: ArrayLike | None = None,
+        kind: Kind = "conditional",
+        return_std: bool = False,
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Probabilities of both classes.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+        groups : array-like, default=None
+            Labels, where they were passed to ``fit`` as well.
+        kind : {"conditional", "population", "marginal"}, default="conditional"
+            "conditional" uses the estimated effects of known levels and integrates over those of
+            new ones; "population" sets every effect to zero: a typical level; "marginal" integrates
+            over all effects: an average over levels.
+        return_std : bool, default=False
+            Also return standard errors by the delta method: from the uncertainty of the
+            coefficients, of the effects of known levels, and of the covariances where effects are
+            integrated over.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, 2), or a pair of them
+            Columns in the order of ``classes_``; the standard errors of both are the same.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import make_mixed_classification
+        >>> X, y = make_mixed_classification(random_state=0)
+        >>> model = MixedLogisticClassifier(groups="group", n_quadrature=7).fit(X, y)
+        >>> proba, std = model.predict_proba(X.head(1), return_std=True)
+        >>> proba.round(2), std.round(2)
+        (array([[0.02, 0.98]]), array([[0.01, 0.01]]))
+        """
+        return predicted_probabilities(self._model, X, groups, kind, return_std)
+
+    def predict_log_proba(
+        self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional"
+    ) -> np.ndarray:
+        """Logarithms of :meth:`predict_proba`.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+        groups : array-like, default=None
+            Labels, where they were passed to ``fit`` as well.
+        kind : {"conditional", "population", "marginal"}, default="conditional"
+            As in :meth:`predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, 2)
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import make_mixed_classification
+        >>> X, y = make_mixed_classification(random_state=0)
+        >>> model = MixedLogisticClassifier(groups="group", n_quadrature=7).fit(X, y)
+        >>> model.predict_log_proba(X.head(1)).round(2)
+        array([[-3.83, -0.02]])
+        """
+        return self._logarithms(X, groups, kind)
+
+    def _logarithms(self, X, groups, kind):
+        model = self._model
+        return averages(model, *read_rows(model, X, groups, kind), kind).logarithms
+
+    def decision_function(
+        self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional"
+    ) -> np.ndarray:
+        """Log-odds of the second class: ``log(p / (1 - p))`` with p from :meth:`predict_proba`.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+        groups : array-like, default=None
+            Labels, where they were passed to ``fit`` as well.
+        kind : {"conditional", "population", "marginal"}, default="conditional"
+            As in :meth:`predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import make_mixed_classification
+        >>> X, y = make_mixed_classification(random_state=0)
+        >>> model = MixedLogisticClassifier(groups="group", n_quadrature=7).fit(X, y)
+        >>> model.decision_function(X.head(1)).round(2)
+        array([3.81])
+        """
+        zeros, ones = self._logarithms(X, groups, kind).T
+        return ones - zeros
+
+    def predict(
+        self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional"
+    ) -> np.ndarray:
+        """Labels of the more probable class.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+        groups : array-like, default=None
+            Labels, where they were passed to ``fit`` as well.
+        kind : {"conditional", "population", "marginal"}, default="conditional"
+            As in :meth:`predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import make_mixed_classification
+        >>> X, y = make_mixed_classification(random_state=0)
+        >>> model = MixedLogisticClassifier(groups="group", n_quadrature=7).fit(X, y)
+        >>> model.predict(X.head(3))
+        array([1, 1, 0])
+        """
+        zeros, ones = self._logarithms(X, groups, kind).T
+        return self._model.classes[(ones > zeros).astype(int)]
+
+    def _responses(self, drawn):
+        return self._model.classes[drawn.astype(int)]

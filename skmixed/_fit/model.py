@@ -1,0 +1,121 @@
+"""A fitted model: a fit with all that is needed to use it on rows and to print it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from .._reader import Reader
+from .._report.names import Names, TermNames
+from .base import Fit, rows_missing
+from .predictor import LinearPredictor
+from .training import Training
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """What an estimator and its results share; nothing changes it.
+
+    Copies of an estimator share it too; a pickled one leaves the training rows behind.
+
+    Attributes
+    ----------
+    fit : the estimates
+    reader : of new rows
+    names : for printing
+    rows : of the fit; None where they are not kept
+    classes : labels of a classifier
+    """
+
+    fit: Fit
+    reader: Reader
+    names: Names
+    rows: Training | None = field(repr=False)
+    classes: np.ndarray | None = None
+
+    def __getstate__(self):
+        state = {name: vars(self)[name] for name in self.__dataclass_fields__}
+        stripped = {"fit": self.fit.stripped(), "rows": None}
+        return state | stripped | {"fingerprint": self.fingerprint}
+
+    def __deepcopy__(self, memo):
+        return self
+
+    @property
+    def training(self) -> Training:
+        """The rows of the fit, or an error that says that they are not kept."""
+        if self.rows is None:
+            raise rows_missing()
+        return self.rows
+
+    @cached_property
+    def fingerprint(self) -> tuple:
+        """What tells the rows and responses of one fit from those of another."""
+        return self.training.fingerprint
+
+    @cached_property
+    def predictor(self) -> LinearPredictor:
+        """The linear predictor of new rows."""
+        coefficients = self.fit.coefficients
+        k = int(self.reader.intercept)
+        intercept = float(coefficients[0]) if k else 0.0
+        return LinearPredictor(coefficients[k:], intercept, self.fit.effects, self.reader.terms)
+
+    @property
+    def coefficient_names(self) -> list[str]:
+        """Names of the fixed effects that were not dropped."""
+        return [self.names.fixed[k] for k in self.fit.units.independent]
+
+    @property
+    def dropped(self) -> list[str]:
+        """Names of those that depend on others."""
+        kept = set(self.fit.units.independent.tolist())
+        return [name for k, name in enumerate(self.names.fixed) if k not in kept]
+
+    def attributes(self) -> dict[str, Any]:
+        """Fitted attributes of the estimator."""
+        fit = self.fit
+        predictor = self.predictor
+        found = {
+            "coef_": predictor.coefficients,
+            "intercept_": predictor.intercept,
+            "covariances_": fit.covariances,
+            "loglik_": float(fit.loglik),
+            "converged_": bool(fit.optimum.converged),
+            "n_iter_": int(fit.optimum.n_evaluations),
+            "n_features_in_": self.reader.features.count,
+        }
+        if fit.family.has_residual:
+            found["scale_"] = float(fit.sigma2)
+        if self.classes is not None:
+            found["classes_"] = self.classes
+        if self.reader.features.names is not None:
+            found["feature_names_in_"] = np.array(self.reader.features.names, dtype=object)
+        return found
+
+    def with_fit(self, fit: Fit, y: np.ndarray) -> Self:
+        """The model after a fit to other responses of the same rows."""
+        return replace(self, fit=fit, rows=self.training.with_response(y))
+
+
+def name_everything(
+    training: Training, codes: list[np.ndarray], response: Any, event: str = ""
+) -> Names:
+    """The names of a fit; ``codes`` are those of its rows."""
+    reader = training.reader
+    intercept = ("Intercept",) if reader.intercept else ()
+    counted = zip(codes, reader.factors, strict=True)
+    return Names(
+        response=str(response) if response not in (None, "") else "y",
+        event=event,
+        fixed=(*intercept, *reader.names[: reader.n_fixed]),
+        intercept=reader.intercept,
+        factors=tuple(factor.name for factor in reader.factors),
+        levels=tuple(factor.labels for factor in reader.factors),
+        effects=tuple(reader.effect_names(f) for f in range(len(reader.factors))),
+        sizes=tuple(np.bincount(c, training.weights, f.n_levels) for c, f in counted),
+        terms=tuple(TermNames(t.factor, t.covariance, reader.term_names(t)) for t in reader.terms),
+    )

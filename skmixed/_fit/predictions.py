@@ -1,0 +1,147 @@
+"""Predictions of a fitted model for new rows: what they are, and what they do not know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.linalg import block_diag
+
+from .._data.checks import check_choice, warn
+from .._data.factors import Factor
+from .._data.rows import Rows
+from .._model.averages import Averages
+from ..exceptions import GroupsWarning
+from .kinds import KINDS, Kind
+from .model import FittedModel
+from .uncertainty import Linearised, error_variances, prior_variances
+
+
+def read_rows(model: FittedModel, X: Any, groups: Any, kind: Kind) -> tuple[Rows, list[np.ndarray]]:
+    """Rows and codes per factor; every level counts as new for kinds that ignore the groups."""
+    check_choice("kind", kind, KINDS)
+    reader = model.reader
+    rows = reader.read(X, groups)
+    if kind != "conditional":
+        return rows, reader.unknown(rows)
+    if reader.factors and not rows.labels:
+        warn(
+            f"This {reader.owner} was fitted with groups; without them every level counts as new.\n"
+            "Pass groups=, or ask for kind='population'.",
+            GroupsWarning,
+        )
+    return rows, reader.codes(rows)
+
+
+def distribution(
+    model: FittedModel, rows: Rows, codes, kind: Kind
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of the linear predictor: what is not known is normal around
+    zero.
+    """
+    eta = model.predictor(rows, codes)
+    if kind == "population" or not codes or not model.fit.family.is_curved:
+        return eta, np.zeros(len(rows))
+    z = [model.predictor.varying(rows, f) for f in range(len(codes))]
+    variances = prior_variances(factor_covariances(model), z, codes)
+    return eta, np.sqrt(np.maximum(variances, 0.0))
+
+
+def factor_covariances(model: FittedModel) -> list[np.ndarray]:
+    """Covariance matrix of all effects of every factor."""
+    terms = list(zip(model.reader.terms, model.fit.covariances, strict=True))
+    factors = range(len(model.reader.factors))
+    return [block_diag(*(S for t, S in terms if t.factor == f)) for f in factors]
+
+
+def averages(model: FittedModel, rows: Rows, codes, kind: Kind) -> Averages:
+    """The means of the responses, and their derivatives."""
+    return model.fit.family.averaged(*distribution(model, rows, codes, kind))
+
+
+def linearised(model: FittedModel, rows: Rows, codes, kind: Kind) -> Linearised:
+    """Predictions with what their derivatives are made of."""
+    found = averages(model, rows, codes, kind)
+    bend = np.zeros(len(rows)) if kind == "population" else 0.5 * found.bend
+    return Linearised(found.mean, found.slope, bend, *model.fit.units.columns(rows.X), codes)
+
+
+def predicted_means(
+    model: FittedModel,
+    X: Any,
+    groups: Any = None,
+    kind: Kind = "conditional",
+    return_std: bool = False,
+) -> Any:
+    """Means of a linear model's responses, with the standard errors of these if wanted."""
+    rows, codes = read_rows(model, X, groups, kind)
+    mean = model.predictor(rows, codes)
+    if not return_std:
+        return mean
+    return mean, np.sqrt(mean_variances(model, rows, codes, kind))
+
+
+def mean_variances(model: FittedModel, rows: Rows, codes, kind: Kind) -> np.ndarray:
+    """Variances of the errors of a linear model's means, new levels with all of theirs."""
+    columns = model.fit.units.columns(rows.X)
+    prior = kind != "population"
+    found = error_variances(model.fit.linear, *columns, codes, prior=prior)
+    return model.fit.sigma2 * found
+
+
+def predicted_probabilities(
+    model: FittedModel,
+    X: Any,
+    groups: Any = None,
+    kind: Kind = "conditional",
+    return_std: bool = False,
+) -> Any:
+    """Probabilities of both classes, with their standard errors if wanted, (n, 2) each."""
+    rows, codes = read_rows(model, X, groups, kind)
+    proba = averages(model, rows, codes, kind).both
+    if not return_std:
+        return proba
+    variances = model.fit.uncertainty.row_variances(linearised(model, rows, codes, kind))
+    std = np.sqrt(variances)
+    return proba, np.column_stack([std, std])
+
+
+def predicted_events(
+    model: FittedModel,
+    X: Any,
+    groups: Any = None,
+    kind: Kind = "conditional",
+    return_std: bool = False,
+) -> Any:
+    """Probabilities of the second class, with their standard errors if wanted, (n,) each."""
+    found = predicted_probabilities(model, X, groups, kind, return_std)
+    return tuple(both[:, 1] for both in found) if return_std else found[:, 1]
+
+
+def drawn_predictors(
+    model: FittedModel, X: Any, groups: Any, n_samples: int, rng, kind: Kind
+) -> np.ndarray:
+    """Linear predictors (rows, samples) with effects drawn from their distribution.
+
+    For ``kind="marginal"`` those of every level, for "conditional" those of new levels.
+    """
+    check_choice("kind", kind, KINDS)
+    rows, codes = read_rows(
+        model, X, groups, "population" if kind == "population" else "conditional"
+    )
+    codes = codes if kind == "conditional" else model.reader.unknown(rows)
+    draws = np.repeat(model.predictor(rows, codes)[:, None], n_samples, axis=1)
+    if kind != "population" and len(rows):
+        for f, covariance in enumerate(factor_covariances(model)):
+            b = _new_effects(model, f, covariance, rows, n_samples, rng)
+            draws += np.where((codes[f] >= 0)[:, None], 0.0, b)
+    return draws
+
+
+def _new_effects(model, f, covariance, rows, n_samples, rng):
+    """``z'b`` with b drawn anew for every level."""
+    columns = [rows.labels[name] for name in model.reader.groups[f]] if rows.labels else None
+    level = Factor.from_columns("", columns or [np.zeros(len(rows))])[1]
+    size = (level.max() + 1, n_samples)
+    b = rng.multivariate_normal(np.zeros(len(covariance)), covariance, size=size)
+    return np.einsum("nq,nsq->ns", model.predictor.varying(rows, f), b[level])

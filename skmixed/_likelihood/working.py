@@ -1,0 +1,57 @@
+"""The working linear model of a generalised linear mixed model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._algebra.plan import Plan
+from .._sums.blocks import joined
+from .._sums.crossprod import CrossProducts
+from .glmm import GlmmDeviance, GlmmState
+from .linear import LinearState, ProfiledDeviance
+
+LEAST_WEIGHT = 1e-8  # by which a squared score is divided
+FLOORS = (0.0, 1e-10, 1e-6, 1e-2, 1.0)  # least working weights, as shares of the largest
+
+
+def working_cross_products(objective: GlmmDeviance, eta, floor: float = 0.0) -> CrossProducts:
+    """Of the working linear model around ``eta``: response ``eta + r / w``, weights w.
+
+    ``floor`` is the least weight, as a share of the largest.
+    """
+    parts = []
+    for block, current in zip(objective.blocks, eta, strict=True):
+        point = objective.family.at(current, block.y, block.m)
+        w = np.maximum(point.weight, floor * np.max(point.weight))
+        r = point.score
+        shift = r**2 / np.maximum(w, LEAST_WEIGHT)
+        square = np.sum(w * current**2 + 2.0 * current * r + shift)
+        parts.append(block.cross_products(w, w * current + r, square))
+    return joined(parts)
+
+
+def working_deviance(objective: GlmmDeviance, eta) -> ProfiledDeviance:
+    """The likelihood of these, with the plan of the rows where there is one."""
+    cross = working_cross_products(objective, eta)
+    if len(objective.blocks) > 1:
+        return ProfiledDeviance.working(Plan(cross), cross)
+    blocks = [cross.level_blocks(f) for f in range(len(cross.sizes))]
+    pair_values = {key: pair.values for key, pair in cross.pairs.items()}
+    return ProfiledDeviance.working(objective.plans[0].reweighted(blocks, pair_values), cross)
+
+
+def working_state(cross: CrossProducts, T) -> LinearState:
+    """The working linear model at T."""
+    return ProfiledDeviance.working(Plan(cross), cross)(T)
+
+
+def working_model(state: GlmmState) -> LinearState:
+    """The working linear model at a state: posterior covariances given the parameters.
+
+    Rows that are predicted perfectly have no weight; where that leaves columns without any they get
+    a little.
+    """
+    eta = [part.rows.predictor(state.beta, part.modes.b) for part in state.parts]
+    sums = (working_cross_products(state.objective, eta, floor) for floor in FLOORS)
+    models = (working_state(cross, state.T) for cross in sums)
+    return next(model for model in models if np.isfinite(model.value))

@@ -1,0 +1,615 @@
+"""What is needed to read rows: made once at fit, the same for every prediction after it.
+
+A model's columns come through one of three *doors*: a formula over the columns of X, grouping
+columns of X that are named, or labels that are passed beside X.  A door turns what a user passes
+into :class:`~skmixed._data.rows.Rows`; a :class:`Reader` is a door with the factors and the terms
+that were found behind it.  Neither asks for a parameter of an estimator again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_n_features,
+    check_array,
+    check_consistent_length,
+)
+
+from ._data import tables
+from ._data.checks import warn
+from ._data.factors import Factor
+from ._data.rows import Rows
+from ._model.structures import STRUCTURES
+from ._model.terms import Term
+from .exceptions import GroupsWarning
+from .formula import FittedFormula
+from .terms import RandomEffect, parse_terms
+
+
+@dataclass(frozen=True, eq=False)
+class Spec:
+    """What a constructor says of columns, parsed once.
+
+    Attributes
+    ----------
+    owner : name of the estimator's class
+    groups, random_effects : as they were given, for messages
+    formula : one-sided, or None
+    covariance : structure of terms that name none
+    fit_intercept : whether the fixed effects have an intercept
+    wanted : grouping columns that are named, in order of appearance
+    effects : the terms; None where none are given
+    """
+
+    owner: str
+    groups: Any
+    random_effects: Any
+    formula: str | None
+    covariance: str
+    fit_intercept: bool
+    wanted: tuple
+    effects: tuple[RandomEffect, ...] | None
+
+    @classmethod
+    def of(cls, estimator) -> Spec:
+        """Of the parameters that all estimators share."""
+        effects = given_terms(estimator.random_effects)
+        groups = estimator.groups
+        named = [groups] if isinstance(groups, str | Integral) else list(groups or ())
+        for effect in effects or ():
+            named += effect.group_columns
+        return cls(
+            owner=type(estimator).__name__,
+            groups=groups,
+            random_effects=estimator.random_effects,
+            formula=estimator.formula,
+            covariance=estimator.covariance,
+            fit_intercept=estimator.fit_intercept,
+            wanted=tuple(dict.fromkeys(named)),
+            effects=effects,
+        )
+
+    @property
+    def slopes(self) -> tuple:
+        """Columns whose slopes vary, as they are named."""
+        return tuple(dict.fromkeys(c for effect in self.effects or () for c in effect.columns))
+
+    @property
+    def role(self) -> str:
+        """The parameter that names the grouping columns."""
+        return "groups" if self.groups is not None else "random_effects"
+
+    def both(self, name: str) -> ValueError:
+        """The error for groups that are named and passed."""
+        return ValueError(
+            f"groups= was passed, but {self.owner}({name}={getattr(self, name)!r}) takes the "
+            "grouping factors from columns of X.\n"
+            "Give one of the two, not both (a splitter's groups: set_fit_request(groups=False))."
+        )
+
+
+def given_terms(random_effects: Any) -> tuple[RandomEffect, ...] | None:
+    """The terms as values; None where none are given."""
+    if random_effects is None:
+        return None
+    if isinstance(random_effects, str):
+        return tuple(parse_terms(random_effects))
+    given = [random_effects] if isinstance(random_effects, RandomEffect) else random_effects
+    if not isinstance(given, list | tuple) or not all(isinstance(e, RandomEffect) for e in given):
+        raise TypeError(
+            f"random_effects={given!r}: expected a string of terms or a list of RandomEffect.\n"
+            'Write "(1 + age | id)" or [RandomEffect("id", ("age",))].'
+        )
+    return tuple(given)
+
+
+@dataclass(frozen=True)
+class Features:
+    """The columns of X at fit: their names, if they had any, and their number."""
+
+    owner: str
+    names: tuple[str, ...] | None
+    count: int
+
+    @classmethod
+    def of(cls, owner: str, X) -> Features:
+        """As scikit-learn counts and names them."""
+        found = _stand_in(owner)
+        _check_feature_names(found, X, reset=True)
+        _check_n_features(found, X, reset=True)
+        names = getattr(found, "feature_names_in_", None)
+        return cls(owner, None if names is None else tuple(names), found.n_features_in_)
+
+    def check(self, X, names: Sequence | None) -> None:
+        """Whether a table, or an array without names, has the columns of the fit."""
+        if names is not None and self.names is not None and tuple(names) == self.names:
+            return
+        as_fitted = _stand_in(self.owner)
+        as_fitted.n_features_in_ = self.count
+        if self.names is not None:
+            as_fitted.feature_names_in_ = np.array(self.names, dtype=object)
+        _check_feature_names(as_fitted, X, reset=False)
+        _check_n_features(as_fitted, X, reset=False)
+
+
+def _stand_in(owner):
+    """Something that scikit-learn's checks may write their findings to, or read them from."""
+    return type(owner, (), {})()
+
+
+class Layout(NamedTuple):
+    """What the columns of a matrix are.
+
+    Attributes
+    ----------
+    names : the fixed effects, then columns that only slopes use
+    n_fixed : number of the former
+    intercept : whether the fixed effects have an intercept besides
+    effects : random-effects terms, by names of grouping columns and columns
+    """
+
+    names: tuple[str, ...]
+    n_fixed: int
+    intercept: bool
+    effects: tuple[RandomEffect, ...]
+
+
+class Door(Protocol):
+    """Where the rows of one style come from."""
+
+    def read(self, X: Any, groups: Any) -> Rows:
+        """Rows with the labels of their groups, if any came."""
+
+    @property
+    def factor_columns(self) -> set:
+        """Columns of X that are grouping factors and no fixed effects."""
+
+    @property
+    def categorical(self) -> set:
+        """Columns of X that enter as categories, whatever they hold."""
+
+    @property
+    def used(self) -> tuple | None:
+        """The columns of X that are used; None for all."""
+
+
+@dataclass(frozen=True, eq=False)
+class ThroughFormula:
+    """The whole model in a formula over the columns of X."""
+
+    spec: Spec
+    formula: FittedFormula
+
+    def read(self, X, groups):
+        if groups is not None:
+            raise self.spec.both("formula")
+        found = self.formula.evaluate(self.formula.select(X))
+        _check_labels(found.labels)
+        return Rows(found.matrix, found.labels)
+
+    @property
+    def factor_columns(self):
+        return set(self.formula.groups).difference(self.formula.fixed_columns)
+
+    @property
+    def categorical(self):
+        return set(self.formula.categorical)
+
+    @property
+    def used(self):
+        return self.formula.columns
+
+
+@dataclass(frozen=True, eq=False)
+class ThroughColumns:
+    """Grouping columns of X, which leave the fixed effects.
+
+    Attributes
+    ----------
+    spec, features : what was asked for, and the columns of X at fit
+    keys : the grouping columns as they were called at fit
+    fixed : the other columns
+    slopes : as they are named, those grouping columns that have slopes too
+    """
+
+    spec: Spec
+    features: Features
+    keys: tuple
+    fixed: tuple
+    slopes: tuple
+
+    def read(self, X, groups):
+        if groups is not None:
+            raise self.spec.both(self.spec.role)
+        names = tables.column_names(X)
+        if names == list(self.fixed) and not self.slopes:
+            return Rows(tables.numeric_matrix(X), {})  # without groups: every level is new
+        table = _opened(self.spec, X, names)
+        self.features.check(table.X, names)
+        return self.rows(table)
+
+    def rows(self, table):
+        """Of a table with all columns."""
+        wanted = _places(self.spec, table)
+        labels = {key: table.labels(w) for key, w in zip(self.keys, wanted, strict=True)}
+        _check_labels(labels)
+        matrix = table.matrix([name for name in table.names if name not in wanted])
+        extra = [labels[self.keys[wanted.index(_slope(s, table))]] for s in self.slopes]
+        if extra:
+            extra = [np.asarray(values, dtype=np.float64) for values in extra]
+            matrix = np.column_stack([matrix, *extra])
+        return Rows(matrix, labels)
+
+    @property
+    def factor_columns(self):
+        return set(self.keys)
+
+    @property
+    def categorical(self):
+        return set()
+
+    @property
+    def used(self):
+        return None
+
+
+def _opened(spec, X, names):
+    """A table, or an array with numbers for names."""
+    if names is not None:
+        return tables.Table(X, names)
+    if any(isinstance(w, str) for w in spec.wanted):
+        raise ValueError(
+            f"groups={list(spec.wanted)!r} names columns, but X came as {type(X).__name__} without "
+            "column names.\n"
+            "Ask earlier pipeline steps for tables, set_output(transform='pandas'), or give column "
+            "positions."
+        )
+    options = {"estimator": spec.owner, "input_name": "X"}
+    return tables.Array(check_array(X, dtype=None, ensure_all_finite=False, **options))
+
+
+def _places(spec, table):
+    """Names of the grouping columns in a table."""
+    role = spec.role if not table.is_array else "groups"
+    return [tables.name_at(role, wanted, table.names) for wanted in spec.wanted]
+
+
+def _slope(column, table):
+    """The name of a column that varies, in a table; names of an array's columns are taken as they
+    are.
+    """
+    if table.is_array and isinstance(column, str):
+        return column
+    return tables.name_at("random_effects", column, table.names)
+
+
+@dataclass(frozen=True, eq=False)
+class ThroughArgument:
+    """Labels beside X, or none at all: every column of X is a fixed effect."""
+
+    spec: Spec
+    features: Features
+    keys: tuple
+
+    def read(self, X, groups):
+        names = tables.column_names(X)
+        if groups is not None:
+            _refuse_both(self.spec, names)
+        if names is not None:
+            self.features.check(X, names)
+        matrix = _numbers(self.spec, X, names)
+        if names is None:
+            self.features.check(matrix, names)
+        labels = {} if groups is None else self._labels(groups)
+        return _with_labels(matrix, labels)
+
+    def _labels(self, groups):
+        """The factors of the fit: by name where the names agree, else by position."""
+        given = _group_table(groups)
+        if not self.keys:
+            raise ValueError(
+                "groups was passed, but the model was fitted without groups.\nLeave groups out."
+            )
+        if all(key in given for key in self.keys):
+            return {key: given[key] for key in self.keys}
+        if len(given) != len(self.keys):
+            raise ValueError(
+                f"groups has {len(given)} factor(s), the model was fitted with {len(self.keys)}.\n"
+                "Pass the same columns as at fit."
+            )
+        return dict(zip(self.keys, given.values(), strict=True))
+
+    @property
+    def factor_columns(self):
+        return set()
+
+    @property
+    def categorical(self):
+        return set()
+
+    @property
+    def used(self):
+        return None
+
+
+def _refuse_both(spec, names):
+    if spec.groups is not None:
+        raise spec.both("groups")
+    if any(isinstance(w, str) and w in (names or ()) for w in spec.wanted):
+        raise spec.both("random_effects")
+
+
+def _numbers(spec, X, names):
+    """All columns of X as floats."""
+    if names is None:
+        return check_array(X, dtype=np.float64, estimator=spec.owner, input_name="X")
+    return tables.numeric_matrix(X)
+
+
+def _with_labels(matrix, labels):
+    for values in labels.values():
+        check_consistent_length(matrix, values)
+    _check_labels(labels)
+    return Rows(matrix, labels)
+
+
+def _group_table(groups):
+    """The columns of ``groups=`` by name; those of an array are called groups, or groups0, groups1,
+    ...
+    """
+    if isinstance(groups, dict):
+        raise TypeError(
+            "groups: a dict is not sliced by cross-validation.\n"
+            "Pass a DataFrame with one column per factor."
+        )
+    names = tables.column_names(groups)
+    if names is not None:
+        return {str(n): tables.labels(groups[n]) for n in names}
+    values = tables.labels(groups)
+    if values.ndim == 2:
+        return {f"groups{j}": values[:, j] for j in range(values.shape[1])}
+    if values.ndim != 1:
+        raise ValueError(
+            f"groups: expected one column, or one column per factor, got shape {values.shape}.\n"
+            "Pass 1-D labels."
+        )
+    name = getattr(groups, "name", None)
+    return {name if isinstance(name, str) else "groups": values}
+
+
+def _wanted_groups(given: dict, wanted: tuple) -> dict:
+    """The columns the terms name, by name or position; a single column needs no name."""
+    if not wanted or (len(wanted) == 1 and len(given) == 1):
+        return dict(zip(wanted or given, given.values(), strict=True))
+    names = list(given)
+    found = {}
+    for w in wanted:
+        if isinstance(w, str) and w not in given:
+            raise tables.unknown_column("random_effects: groups=", w, names)
+        found[w] = given[w if isinstance(w, str) else tables.name_at("groups", w, names)]
+    return found
+
+
+def _check_labels(labels):
+    for name, values in labels.items():
+        missing = tables.is_missing(values)
+        if np.any(missing):
+            raise ValueError(
+                f"groups: factor {name!r} contains NaN or inf in {int(np.sum(missing))} rows.\n"
+                "Give these rows a level of their own, or drop them."
+            )
+
+
+def open_door(spec: Spec, X: Any, groups: Any) -> tuple[Door, Features, Rows, Layout]:
+    """The door to X and groups, and what is behind it."""
+    if spec.formula is not None:
+        return _by_formula(spec, X, groups)
+    if groups is not None or not spec.wanted:
+        return _by_argument(spec, X, groups)
+    return _by_columns(spec, X)
+
+
+def _by_formula(spec, X, groups):
+    if groups is not None:
+        raise spec.both("formula")
+    if spec.groups is not None or spec.random_effects is not None:
+        raise ValueError(
+            f"formula={spec.formula!r} describes the whole model.\n"
+            "Leave groups and random_effects at None."
+        )
+    if not spec.fit_intercept:
+        raise ValueError(
+            f"formula={spec.formula!r} decides about the intercept.\n"
+            "Write '0 + ...' instead of fit_intercept=False."
+        )
+    formula, table = FittedFormula.fit(spec.formula, X)
+    door = ThroughFormula(spec, formula)
+    layout = Layout(formula.names, formula.n_fixed, formula.intercept, formula.effects)
+    features = Features.of(spec.owner, table)
+    return door, features, door.read(table, None), layout
+
+
+def _by_columns(spec, X):
+    names = tables.column_names(X)
+    table = _opened(spec, X, names)
+    features = Features.of(spec.owner, table.X)
+    keys = tuple(_places(spec, table))
+    fixed = tuple(name for name in table.names if name not in keys)
+    columns = {_slope(s, table): s for s in spec.slopes}
+    slopes = {name: s for name, s in columns.items() if name in keys}
+    door = ThroughColumns(spec, features, tuple(map(str, keys)), fixed, tuple(slopes.values()))
+    names = tuple(str(name) for name in (*fixed, *slopes))
+    effects = _renamed(spec, dict(zip(spec.wanted, door.keys, strict=True)), table.names)
+    layout = Layout(names, len(fixed), spec.fit_intercept, effects)
+    return door, features, door.rows(table), layout
+
+
+def _by_argument(spec, X, groups):
+    names = tables.column_names(X)
+    if groups is not None:
+        _refuse_both(spec, names)
+    given = {} if groups is None else _group_table(groups)
+    matrix = _numbers(spec, X, names)
+    features = Features.of(spec.owner, X if names is not None else matrix)
+    labels = _wanted_groups(given, spec.wanted) if groups is not None else {}
+    keys = {w: w if isinstance(w, str) else f"groups{w}" for w in labels}
+    rows = _with_labels(matrix, {keys[w]: values for w, values in labels.items()})
+    columns = names or [f"x{j}" for j in range(matrix.shape[1])]
+    door = ThroughArgument(spec, features, tuple(keys.values()))
+    effects = _renamed(spec, keys, columns)
+    layout = Layout(tuple(map(str, columns)), len(columns), spec.fit_intercept, effects)
+    return door, features, rows, layout
+
+
+def _renamed(spec, keys, columns):
+    """The terms with the names of their grouping columns, and of columns given by position."""
+    if spec.effects is None:
+        return tuple(RandomEffect(key) for key in keys.values())
+    return tuple(_renamed_term(effect, keys, columns) for effect in spec.effects)
+
+
+def _renamed_term(effect, keys, columns):
+    group = tuple(keys.get(name, name) for name in effect.group_columns)
+    slopes = tuple(
+        c if isinstance(c, str) else str(tables.name_at("random_effects", c, columns))
+        for c in effect.columns
+    )
+    return RandomEffect(
+        group if isinstance(effect.group, tuple) else group[0],
+        slopes,
+        intercept=effect.intercept,
+        covariance=effect.covariance,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """What is needed to read new rows.
+
+    Attributes
+    ----------
+    door : where they come from
+    features : the columns of X at fit
+    layout : the columns of their matrix
+    factors : the grouping factors, with their levels
+    groups : per factor the grouping columns it is made of
+    terms : random-effects terms, by positions
+    """
+
+    door: Door
+    features: Features
+    layout: Layout
+    factors: tuple[Factor, ...]
+    groups: tuple[tuple[Hashable, ...], ...]
+    terms: tuple[Term, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns of the matrix."""
+        return self.layout.names
+
+    @property
+    def n_fixed(self) -> int:
+        """Number of fixed effects besides the intercept."""
+        return self.layout.n_fixed
+
+    @property
+    def intercept(self) -> bool:
+        """Whether the fixed effects have an intercept."""
+        return self.layout.intercept
+
+    @property
+    def owner(self) -> str:
+        """Name of the estimator's class."""
+        return self.features.owner
+
+    def read(self, X: Any, groups: Any = None) -> Rows:
+        """New rows."""
+        return self.door.read(X, groups)
+
+    def unknown(self, rows: Rows) -> list[np.ndarray]:
+        """Codes of rows whose levels all count as new, per factor."""
+        return [np.full(len(rows), -1)] * len(self.factors)
+
+    def codes(self, rows: Rows) -> list[np.ndarray]:
+        """Codes of rows per factor, -1 for levels that were not there at fit."""
+        if not rows.labels:
+            return self.unknown(rows)
+        columns = [[rows.labels[name] for name in group] for group in self.groups]
+        found = [f.codes(c) for f, c in zip(self.factors, columns, strict=True)]
+        for factor, labels, code in zip(self.factors, columns, found, strict=True):
+            if len(code) and np.all(code < 0):
+                _warn_if_other_kind(factor, labels)
+        return found
+
+    def effect_names(self, f: int) -> tuple[str, ...]:
+        """Names of the effects of one factor, term after term."""
+        return tuple(n for t in self.terms if t.factor == f for n in self.term_names(t))
+
+    def term_names(self, term: Term) -> tuple[str, ...]:
+        """Names of the effects of one term."""
+        return tuple("Intercept" if s < 0 else self.names[s] for s in term.sources)
+
+
+def _warn_if_other_kind(factor, labels):
+    """Levels of which none is known."""
+    for levels, column in zip(factor.levels, labels, strict=True):
+        seen = tables.kind_of(levels)
+        given = tables.kind_of(column)
+        if seen != given:
+            warn(
+                f"{factor.name}: none of the levels is known; they were {seen} at fit and are "
+                f"{given} now.\nConvert them to the type used at fit.",
+                GroupsWarning,
+            )
+
+
+def learn_reader(
+    spec: Spec, door: Door, features: Features, layout: Layout, rows: Rows
+) -> tuple[Reader, list[np.ndarray]]:
+    """The reader of a fit, and the codes of its rows per factor."""
+    effects = layout.effects
+    _refuse_repeats(effects)
+    groups = tuple(dict.fromkeys(e.group_columns for e in effects))
+    learned = [
+        Factor.from_columns(":".join(map(str, group)), [rows.labels[name] for name in group])
+        for group in groups
+    ]
+    terms = tuple(_term(spec, layout, e, groups.index(e.group_columns)) for e in effects)
+    factors = tuple(factor for factor, _ in learned)
+    reader = Reader(door, features, layout, factors, groups, terms)
+    return reader, [codes for _, codes in learned]
+
+
+def _term(spec, layout, effect, factor):
+    covariance = effect.covariance or spec.covariance
+    if covariance not in STRUCTURES:
+        raise ValueError(
+            f"covariance={covariance!r} is not a covariance structure.\n"
+            f"Use one of {', '.join(map(repr, STRUCTURES))}."
+        )
+    for name in effect.columns:
+        if name not in layout.names:
+            raise tables.unknown_column("random_effects", name, list(layout.names))
+    columns = tuple(layout.names.index(name) for name in effect.columns)
+    return Term(factor, columns, effect.intercept, covariance)
+
+
+def _refuse_repeats(effects):
+    """An effect that two terms of one factor share has no variance of its own."""
+    seen = set()
+    for effect in effects:
+        for name in (("Intercept",) if effect.intercept else ()) + effect.columns:
+            if (effect.group_columns, name) in seen:
+                raise ValueError(
+                    f"random_effects: {name!r} of {':'.join(map(str, effect.group_columns))} "
+                    "appears twice.\n"
+                    "Name every effect of a grouping factor in one term only."
+                )
+            seen.add((effect.group_columns, name))

@@ -1,0 +1,139 @@
+"""Predictions of linear models."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+from sklearn.base import RegressorMixin
+
+from ._data.checks import check_choice, check_level
+from ._estimator import MixedModel
+from ._fit.kinds import Kind
+from ._fit.predictions import mean_variances, predicted_means, read_rows
+
+
+class PredictsMeans(RegressorMixin, MixedModel):
+    """A regressor: predictions are means, with errors that are normal."""
+
+    @overload
+    def predict(
+        self,
+        X: Any,
+        *,
+        groups: ArrayLike | None = ...,
+        kind: Kind = ...,
+        return_std: Literal[False] = ...,
+    ) -> np.ndarray: ...
+
+    @overload
+    def predict(
+        self,
+        X: Any,
+        *,
+        groups: ArrayLike | None = ...,
+        kind: Kind = ...,
+        return_std: Literal[True],
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def predict(
+        self,
+        X: Any,
+        *,
+        groups: ArrayLike | None = None,
+        kind: Kind = "conditional",
+        return_std: bool = False,
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Predict the response.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+            With the columns of the fit; grouping columns may be missing.
+        groups : array-like, default=None
+            Labels, where they were passed to ``fit`` as well.
+        kind : {"conditional", "population", "marginal"}, default="conditional"
+            "conditional" uses the estimated effects of known levels, and zero, their mean, for new
+            ones; "population" sets every effect to zero; "marginal" averages over the distribution
+            of all effects: the same mean.
+        return_std : bool, default=False
+            Also return the standard error of the predicted mean: of ``x'beta + z'b`` for
+            "conditional" (new levels with their full variance), of ``x'beta`` for "population", and
+            of a new level of every factor for "marginal".
+
+        Returns
+        -------
+        ndarray of shape (n_rows,), or a pair of them
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> model = MixedLinearRegressor(groups="group").fit(X, y)
+        >>> mean, std = model.predict(X.head(2), return_std=True)
+        >>> std.round(2)
+        array([0.37, 0.37])
+        """
+        return predicted_means(self._model, X, groups, kind, return_std)
+
+    def predict_interval(
+        self,
+        X: Any,
+        *,
+        groups: ArrayLike | None = None,
+        level: float = 0.95,
+        target: Literal["observation", "mean"] = "observation",
+        kind: Kind = "conditional",
+    ) -> np.ndarray:
+        """Interval for a new observation, or for its mean.
+
+        ``mean +- t * sqrt(v)`` with t from Student's distribution on n - p degrees of freedom and v
+        the variance of the prediction error given the covariances (Henderson 1975): for a known
+        level the effects are known up to their posterior variance, a new level adds its full
+        variance, and an observation adds sigma^2.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+            As for :meth:`predict`.
+        groups : array-like, default=None
+            Labels, where they were passed to ``fit`` as well.
+        level : float, default=0.95
+            Of the interval.
+        target : {"observation", "mean"}, default="observation"
+            What is to lie inside.
+        kind : {"conditional", "population", "marginal"}, default="conditional"
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, 2)
+            Lower and upper limits.
+
+        Raises
+        ------
+        ValueError
+            For levels, targets and kinds that do not exist, and as :meth:`predict`.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> model = MixedLinearRegressor(groups="group").fit(X, y)
+        >>> model.predict_interval(X.head(1)).round(1)
+        array([[-1.2,  3.7]])
+        """
+        check_choice("target", target, ("observation", "mean"))
+        check_level(level)
+        model = self._model
+        rows, codes = read_rows(model, X, groups, kind)
+        variance = mean_variances(model, rows, codes, kind)
+        variance += model.fit.sigma2 * (target == "observation")
+        df = max(model.fit.df_resid, 1.0)
+        half = stats.t.ppf(0.5 + level / 2, df) * np.sqrt(variance)
+        mean = model.predictor(rows, codes)
+        return np.column_stack([mean - half, mean + half])

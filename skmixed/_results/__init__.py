@@ -1,0 +1,1 @@
+"""Parts of the results of a fit, put together in :mod:`skmixed.results`."""

@@ -1,0 +1,265 @@
+"""Random effects: their variances, and their conditional modes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from .._data.checks import check_level
+from .._report.summary import VarianceRow
+from ..inference._bootstrap.bootstrap import bootstrap_limits
+from ..inference._comparison.boundary import random_effects_test
+from ..inference._comparison.likelihood_ratio import LikelihoodRatioTest
+from ..inference._profile.profile import profile_limits
+from .estimates import Estimates
+
+__all__ = ["RandomEffectsResults"]
+
+EFFECTS_LEVEL = 0.95  # of the limits of conditional modes
+EFFECT_COLUMNS = ["factor", "level", "effect", "estimate", "std_error", "ci_low", "ci_high"]
+
+
+def _wald_limits(results, level, **_):
+    found = results._variances
+    return found.std_errors, *found.intervals(level)
+
+
+def _profile_limits(results, level, **_):
+    return results._variances.std_errors, *profile_limits(results.fitted.fit, level)
+
+
+def _bootstrap_limits(results, level, **options):
+    low, high, std_errors = bootstrap_limits(results.fitted, level, **options)
+    return std_errors, low, high
+
+
+LIMITS = {"wald": _wald_limits, "profile": _profile_limits, "bootstrap": _bootstrap_limits}
+
+
+class RandomEffectsResults(Estimates):
+    """Variances, covariances and conditional modes of the random effects."""
+
+    def random_effects_test(
+        self,
+        method: Literal["chibar", "exact"] = "chibar",
+        *,
+        n_samples: int = 10_000,
+        random_state: int = 0,
+    ) -> LikelihoodRatioTest:
+        """Likelihood-ratio test against the model without random effects, same rows and same
+        criterion.
+
+        Parameters
+        ----------
+        method : {"chibar", "exact"}, default="chibar"
+            "chibar": the mixture of chi-squareds that holds for many groups, a variance being no
+            less than zero; "exact": the distribution for these rows, by simulation, for a linear
+            model with a single variance.
+        n_samples : int, default=10_000
+            Draws of the exact test.
+        random_state : int, default=0
+            Seed of the exact test.
+
+        Returns
+        -------
+        LikelihoodRatioTest
+            ``statistic``, ``df``, ``pvalue``, ``null`` (a sentence), ``distribution``, and
+            ``pvalue_chi2``, the conservative one that Stata prints.
+
+        Raises
+        ------
+        ValueError
+            For an unknown method, and "exact" where it does not exist.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.random_effects_test().distribution
+        'chibar2(01)'
+        """
+        return random_effects_test(
+            self.fitted.fit, method, n_samples=n_samples, random_state=random_state
+        )
+
+    def variance_table(
+        self,
+        method: Literal["wald", "profile", "bootstrap"] = "wald",
+        level: float = 0.95,
+        *,
+        scale: Literal["variance", "sd"] = "variance",
+        n_samples: int = 1000,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+    ) -> pd.DataFrame:
+        """Variances, covariances and the residual variance, one row each, with confidence limits.
+
+        Parameters
+        ----------
+        method : {"wald", "profile", "bootstrap"}, default="wald"
+            "wald": from the standard errors, on the log scale for variances and symmetric for
+            covariances; "profile": where the profile of the (restricted) likelihood has fallen by
+            half a chi-squared quantile; "bootstrap": quantiles of a parametric bootstrap, whose
+            standard deviations then are the standard errors.
+        level : float, default=0.95
+            Of the confidence limits.
+        scale : {"variance", "sd"}, default="variance"
+            "sd" has standard deviations and correlations in the place of variances and covariances,
+            with Wald limits on the log scale and by Fisher's z.  Profile limits of correlations are
+            in :func:`skmixed.inference.profile`.
+        n_samples, random_state, n_jobs
+            Of the bootstrap, as in :func:`skmixed.inference.bootstrap`.
+
+        Returns
+        -------
+        DataFrame
+            ``factor, effect, effect2, estimate, sd_or_corr, std_error, ci_low, ci_high``; a
+            residual comes last.  At the boundary there is no Wald standard error.
+
+        Raises
+        ------
+        ValueError
+            For an unknown method or scale, and a level that is not between 0 and 1.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.variance_table("profile")[["factor", "ci_low"]].round(2)
+             factor  ci_low
+        0     group    0.68
+        1  Residual    1.36
+        """
+        check_level(level)
+        _check_limits(method, scale)
+        if scale == "sd":
+            estimates, *errors = self._deviations(level)
+        else:
+            estimates = self._variances.estimates
+            options = {"n_samples": n_samples, "random_state": random_state, "n_jobs": n_jobs}
+            errors = LIMITS[method](self, level, **options)
+        rows = [row[1:] for row in self._variance_rows(estimates, *errors)]
+        return pd.DataFrame(rows, columns=VarianceRow._fields[1:])
+
+    def _deviations(self, level):
+        """Standard deviations and correlations, their standard errors and limits."""
+        found = self._variances
+        return *found.deviations(), *found.deviation_intervals(level)
+
+    def _variance_rows(self, estimates, std_errors, low, high):
+        """One row per entry of the covariances; the residual variance comes last."""
+        entries = self._variances.entries
+        named = [
+            (k, *self.fitted.names.entry(k, r, c), *self._sizes(k, r, c)) for k, r, c in entries
+        ]
+        if self.fitted.fit.family.has_residual:
+            named.append((None, "Residual", "", "", np.sqrt(self.scale)))
+        numbers = zip(estimates, std_errors, low, high, strict=True)
+        return [
+            VarianceRow(*names, estimate, size, *rest)
+            for (*names, size), (estimate, *rest) in zip(named, numbers, strict=True)
+        ]
+
+    def _sizes(self, term, row, col):
+        """The standard deviation or correlation of an entry, as a tuple."""
+        cov = self.fitted.fit.covariances[term]
+        if row == col:
+            return (np.sqrt(cov[row, row]),)
+        scale = np.sqrt(cov[row, row] * cov[col, col])
+        return (cov[row, col] / scale if scale > 0 else np.nan,)
+
+    @property
+    def cov_re(self) -> dict[str, pd.DataFrame]:
+        """Covariance matrices of the random effects, one DataFrame per factor."""
+        fit = self.fitted.fit
+        names = self.fitted.names
+        blocks = fit.covariance_model.assemble(fit.covariances)
+        parts = zip(names.factors, blocks, names.effects, strict=True)
+        return {name: pd.DataFrame(S, effects, effects) for name, S, effects in parts}
+
+    @property
+    def vcomp(self) -> pd.Series:
+        """Variances of the random effects by (factor, effect)."""
+        table = self.variance_table()
+        variances = table[(table["effect"] == table["effect2"]) & (table["effect"] != "")]
+        return variances.set_index(["factor", "effect"])["estimate"].rename("variance")
+
+    @property
+    def random_effects(self) -> dict[str, pd.DataFrame]:
+        """Conditional modes, one DataFrame (levels x effects) per factor."""
+        names = self.fitted.names
+        modes = self.fitted.fit.effects
+        parts = zip(names.factors, modes, names.levels, names.effects, strict=True)
+        return {
+            name: pd.DataFrame(b, index=pd.Index(levels, name=name), columns=list(effects))
+            for name, b, levels, effects in parts
+        }
+
+    @property
+    def random_effects_cov(self) -> dict[str, np.ndarray]:
+        """Covariances of the conditional modes given the parameters: per factor an array (levels,
+        q, q).
+
+        Levels and effects are in the order of the rows and columns of ``random_effects``.
+        """
+        factors = enumerate(self.fitted.names.factors)
+        return {name: self.fitted.fit.effect_covariances(f) for f, name in factors}
+
+    def effects_table(self) -> pd.DataFrame:
+        """Conditional modes with standard errors given the parameters, one row per level and
+        effect.
+
+        Returns
+        -------
+        DataFrame
+            ``factor, level, effect, estimate, std_error, ci_low, ci_high``; levels keep their type
+            where there is a single factor, the limits are normal ones of 95 %.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.effects_table().shape
+        (50, 7)
+        """
+        parts = [self._factor_effects(f) for f in range(len(self.fitted.names.factors))]
+        if not parts:
+            return pd.DataFrame(columns=EFFECT_COLUMNS)
+        return pd.concat(parts, ignore_index=True)
+
+    def _factor_effects(self, f):
+        names = self.fitted.names
+        effects = names.effects[f]
+        modes = self.fitted.fit.effects[f]
+        variances = np.diagonal(self.fitted.fit.effect_covariances(f), axis1=1, axis2=2)
+        std_errors = np.sqrt(np.maximum(variances, 0.0)).ravel()
+        half = stats.norm.ppf(0.5 + EFFECTS_LEVEL / 2.0) * std_errors
+        columns: tuple[Any, ...] = (
+            names.factors[f],
+            np.repeat(np.asarray(names.levels[f]), len(effects)),
+            np.tile(np.asarray(effects, dtype=object), len(modes)),
+            modes.ravel(),
+            std_errors,
+            modes.ravel() - half,
+            modes.ravel() + half,
+        )
+        return pd.DataFrame(dict(zip(EFFECT_COLUMNS, columns, strict=True)))
+
+
+def _check_limits(method, scale):
+    if method not in LIMITS:
+        raise ValueError(f"method={method!r} is not known.\nUse 'wald', 'profile' or 'bootstrap'.")
+    if scale not in ("variance", "sd") or (scale == "sd" and method != "wald"):
+        raise ValueError(
+            f"scale={scale!r} with method={method!r} is not known.\nUse scale='variance', or 'sd' "
+            "with method='wald' (skmixed.inference.profile has correlations)."
+        )

@@ -1,0 +1,210 @@
+"""Estimates and criteria under statsmodels' names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from .._fit.base import Fit
+from .._fit.model import FittedModel
+from ..inference._coefficients.contrasts import Coefficients, WaldTest, wald_chi2
+from ..inference._variances import VarianceEstimates
+
+__all__ = ["Estimates"]
+
+
+class Estimates:
+    """Fixed effects with their standard errors, and what the likelihood says.
+
+    Attributes
+    ----------
+    fitted : the fitted model
+    """
+
+    #: reads the fixed effects by rules for their covariance and degrees of freedom
+    _read_coefficients: ClassVar[Callable[..., Coefficients]]
+
+    def __init__(self, fitted: FittedModel):
+        self.fitted = fitted
+
+    def __repr__(self):
+        return f"<{type(self).__name__}: {self.nobs:g} observations, log-likelihood {self.llf:.4f}>"
+
+    @property
+    def _fit(self) -> Fit:
+        return self.fitted.fit
+
+    @property
+    def nobs(self) -> float:
+        """Number of observations: the sum of the weights."""
+        return self._fit.n
+
+    @property
+    def df_resid(self) -> float:
+        """Observations less coefficients."""
+        return self._fit.df_resid
+
+    @property
+    def scale(self) -> float:
+        """Residual variance; one where there is none."""
+        return self._fit.sigma2
+
+    @property
+    def llf(self) -> float:
+        """The (restricted) log-likelihood with all constants."""
+        return self._fit.loglik
+
+    @property
+    def reml(self) -> bool:
+        """Whether the likelihood is restricted."""
+        return self._fit.criterion.reml
+
+    @property
+    def converged(self) -> bool:
+        """Whether the search ended at an optimum."""
+        return self._fit.optimum.converged
+
+    @property
+    def n_params(self) -> int:
+        """Number of parameters: fixed effects, covariances, and the residual variance where there
+        is one.
+        """
+        return self._fit.n_parameters
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion."""
+        return 2.0 * self.n_params - 2.0 * self.llf
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, which counts observations."""
+        return np.log(self.nobs) * self.n_params - 2.0 * self.llf
+
+    @property
+    def fingerprint(self) -> tuple:
+        """Sums that tell the rows and responses of one fit from those of another.
+
+        A pickled model keeps them.
+        """
+        return self.fitted.fingerprint
+
+    @property
+    def _names(self):
+        return self.fitted.coefficient_names
+
+    @property
+    def params(self) -> pd.Series:
+        """Fixed effects."""
+        found = self._fit.coefficients[self._fit.units.independent]
+        return pd.Series(found, index=self._names, name="coef")
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors: ``sqrt diag sigma^2 (X'V^-1X)^-1``, or from the joint information of
+        covariances and coefficients where the model is not linear.
+        """
+        variances = np.diag(self._fit.coefficient_covariance)
+        return pd.Series(np.sqrt(np.maximum(variances, 0.0)), index=self._names, name="std_err")
+
+    @property
+    def fe_params(self) -> pd.Series:
+        """The same as ``params``."""
+        return self.params
+
+    @property
+    def bse_fe(self) -> pd.Series:
+        """The same as ``bse``."""
+        return self.bse
+
+    def cov_params(self) -> pd.DataFrame:
+        """Covariance matrix of the fixed effects.
+
+        Returns
+        -------
+        DataFrame
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.cov_params().shape
+        (3, 3)
+        """
+        covariance = self._fit.coefficient_covariance
+        return pd.DataFrame(covariance, index=self._names, columns=self._names)
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Fixed effects divided by their standard errors."""
+        return (self.params / self.bse.where(self.bse > 0)).rename("z")
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided, from the normal distribution."""
+        p = 2.0 * stats.norm.sf(np.abs(self.tvalues))
+        return pd.Series(p, index=self._names, name="p_value")
+
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Normal confidence limits of the fixed effects.
+
+        Parameters
+        ----------
+        alpha : float, default=0.05
+            One less the level.
+
+        Returns
+        -------
+        DataFrame
+            Columns 0 and 1.
+
+        Raises
+        ------
+        ValueError
+            For an alpha that is not between 0 and 1.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.conf_int().loc["x0"].round(2).to_list()
+        [0.88, 1.07]
+        """
+        if not isinstance(alpha, Real) or not 0 < alpha < 1:
+            raise ValueError(
+                f"alpha={alpha!r} is not a probability.\n"
+                "Use a number between 0 and 1, such as 0.05."
+            )
+        half = stats.norm.isf(alpha / 2.0) * self.bse
+        return pd.DataFrame({0: self.params - half, 1: self.params + half})
+
+    @property
+    def wald_chi2(self) -> WaldTest:
+        """Joint test that every coefficient but the intercept is zero."""
+        slopes = self._slopes
+        covariance = self._fit.coefficient_covariance
+        return wald_chi2(self.params.to_numpy()[slopes], covariance[np.ix_(slopes, slopes)])
+
+    @property
+    def _slopes(self):
+        """Positions of the coefficients other than the intercept."""
+        return list(range(int(self.fitted.names.intercept), len(self._names)))
+
+    @cached_property
+    def _variances(self):
+        return VarianceEstimates.of(self._fit)
+
+    def _coefficients(
+        self, df: str = "normal", cov: str = "model", clusters: Any = None
+    ) -> Coefficients:
+        return self._read_coefficients(self.fitted, df, cov, clusters)

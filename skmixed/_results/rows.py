@@ -1,0 +1,64 @@
+"""What a fit says of the rows it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from .estimates import Estimates
+
+__all__ = ["RowResults"]
+
+
+class RowResults(Estimates):
+    """Fitted values, residuals and predictions."""
+
+    #: predictions of a fitted model for new rows
+    _predictions: ClassVar[Callable[..., Any]]
+
+    @property
+    def fittedvalues(self) -> pd.Series | np.ndarray:
+        """Conditional fitted values of the training rows; a Series where X was a pandas table."""
+        return self._by_row(self._fitted_means())
+
+    @property
+    def resid(self) -> pd.Series | np.ndarray:
+        """Response minus conditional fitted values."""
+        return self._by_row(self.fitted.training.y - self._fitted_means())
+
+    def _fitted_means(self):
+        eta = self.fitted.predictor(*self.fitted.training.read())
+        return self.fitted.fit.family.mean(eta)
+
+    def _by_row(self, values):
+        index = self.fitted.training.index
+        return values if index is None else pd.Series(values, index=index)
+
+    def predict(self, X: Any = None, **options: Any) -> Any:
+        """Predicted means: the estimator's, with its options; the fitted values without X.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns), default=None
+            As for the estimator's ``predict``.
+        **options
+            ``groups``, ``kind`` and ``return_std`` of the estimator.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Probabilities of the event for a classifier.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.predict(X[:3], kind="population").shape
+        (3,)
+        """
+        return self.fittedvalues if X is None else self._predictions(self.fitted, X, **options)

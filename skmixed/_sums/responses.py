@@ -1,0 +1,94 @@
+"""Designs of other responses to the same rows: only what depends on y is made anew.
+
+The cross-products of a linear model keep all sums but those with y, which are two products with
+matrices that are made once; the rows of a generalised linear model keep their columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+from scipy import sparse
+
+from .blocks import block_order
+from .design import Design, RowDesign
+from .source import InMemory
+
+
+class SumsOfResponses:
+    """Cross-products of other responses.
+
+    Attributes
+    ----------
+    design : whose sums are changed
+    pilot : what the frame takes off a response
+    weighted_pool : (P, n) pool columns times the weights
+    to_levels : per factor the matrix that sums rows times each effect's column by level
+    """
+
+    def __init__(self, design: Design, source: InMemory):
+        n = source.n_rows
+        self.design = design
+        self.weights = np.ones(n) if source.weights is None else source.weights
+        pool = design.frame.pool(source.X, np.zeros(n))
+        self.pilot = pool[:, -1].copy()
+        self.weighted_pool = np.ascontiguousarray((self.weights[:, None] * pool[:, :-1]).T)
+        parts = zip(source.codes, design.cross.effects, design.cross.levels, strict=True)
+        self.to_levels = [
+            _level_sums(code, self.weighted_pool[list(effects)], levels)
+            for code, effects, levels in parts
+        ]
+
+    def design_of(self, y: np.ndarray, within: float = 0.0) -> Design:
+        """The design of responses whose observations within rows add to the sum of squares."""
+        scale = self.design.frame.y_scale
+        cross = self.design.cross
+        own = y / scale + self.pilot
+        gram = cross.gram.copy()
+        gram[-1, :-1] = gram[:-1, -1] = self.weighted_pool @ own
+        gram[-1, -1] = own @ (self.weights * own) + within / scale**2
+        sums = [s.copy() for s in cross.sums]
+        for s, to_levels in zip(sums, self.to_levels, strict=True):
+            s[:, -1] = (to_levels @ own).reshape(len(s), -1)
+        return replace(self.design, cross=replace(cross, gram=gram, sums=tuple(sums)))
+
+
+def _level_sums(codes, columns, levels):
+    """The matrix that sums rows times each of the columns (q, n) by level: (q * levels, n)."""
+    q, n = columns.shape
+    rows = (np.arange(q)[:, None] * levels + codes).ravel()
+    entries = (columns.ravel(), (rows, np.tile(np.arange(n), q)))
+    return sparse.csr_matrix(entries, shape=(q * levels, n))
+
+
+class RowsOfResponses:
+    """Rows with other responses.
+
+    Attributes
+    ----------
+    design : whose rows are changed
+    order : of the rows in its blocks
+    """
+
+    def __init__(self, design: RowDesign, source: InMemory):
+        self.design = design
+        self.order = block_order(source.codes, list(source.n_levels), source.n_rows)
+
+    def design_of(self, y: np.ndarray, within: float = 0.0) -> RowDesign:
+        """The design of responses; squares within rows play no part."""
+        ordered = y[self.order]
+        blocks = self.design.blocks
+        ends = pairwise(np.cumsum([0] + [len(block.y) for block in blocks]))
+        changed = [replace(b, y=ordered[lo:hi]) for b, (lo, hi) in zip(blocks, ends, strict=True)]
+        return replace(self.design, blocks=changed)
+
+
+#: by the kind of design
+RESPONSES = {Design: SumsOfResponses, RowDesign: RowsOfResponses}
+
+
+def responses_of(design: Design | RowDesign, source: InMemory) -> SumsOfResponses | RowsOfResponses:
+    """What makes designs of other responses to the rows of one."""
+    return RESPONSES[type(design)](design, source)

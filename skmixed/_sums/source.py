@@ -1,0 +1,147 @@
+"""Where rows come from: what a design asks of a data set, and the data set in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+ROWS_PER_CHUNK = 1 << 13
+MOST_ROWS_PER_CHUNK = 1 << 22
+CONSTANT = 1e-12  # deviations below this share of the mean are rounding
+
+
+class Moments(NamedTuple):
+    """Weighted means, standard deviations and root mean squares of the columns of X."""
+
+    mean: np.ndarray
+    sd: np.ndarray
+    rms: np.ndarray
+
+
+class Sample(NamedTuple):
+    """Some rows, spread over all of them.
+
+    Attributes
+    ----------
+    X, y : columns and response; None for a response that is not looked at
+    root : square roots of the weights
+    """
+
+    X: np.ndarray
+    y: np.ndarray | None
+    root: np.ndarray
+
+
+class Chunk(NamedTuple):
+    """Rows that follow each other, with their weights (None for ones) and codes per factor."""
+
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None
+    codes: list[np.ndarray]
+
+    @property
+    def n(self) -> float:
+        """Number of observations."""
+        return float(len(self.X) if self.weights is None else np.sum(self.weights))
+
+    def weighted(self, columns):
+        """Rows (n, ...) times their weights."""
+        if self.weights is None:
+            return columns
+        return columns * self.weights.reshape(-1, *[1] * (columns.ndim - 1))
+
+
+class Source(Protocol):
+    """A data set that can be read several times.
+
+    Attributes
+    ----------
+    n_levels : number of levels of every grouping factor
+    n_rows : number of rows
+    n : number of observations, the sum of the weights
+    """
+
+    n_levels: Sequence[int]
+
+    @property
+    def n_rows(self) -> int: ...
+
+    @property
+    def n(self) -> float: ...
+
+    def moments(self) -> Moments:
+        """Of the columns of all rows."""
+
+    def sample(self, most: int, *, response: bool) -> Sample:
+        """At most so many rows, with or without their responses."""
+
+    def chunks(self, rows: int | None = None) -> Iterator[Chunk]:
+        """All rows in order; a source may choose how many at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """A data set in arrays.
+
+    Attributes
+    ----------
+    X, y : (n, k) floats and (n,)
+    weights : None or positive
+    codes : per factor integers below its number of levels
+    n_levels : per factor
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None
+    codes: Sequence[np.ndarray]
+    n_levels: Sequence[int]
+
+    @property
+    def n_rows(self):
+        return len(self.X)
+
+    @property
+    def n(self):
+        return float(len(self.X) if self.weights is None else np.sum(self.weights))
+
+    def moments(self):
+        X = self.X
+        w = self.weights
+        total = len(X) if w is None else np.sum(w)
+        mean = (np.sum(X, axis=0) if w is None else w @ X) / total
+        squares = np.zeros(X.shape[1])
+        for rows in slices(len(X), ROWS_PER_CHUNK):
+            centred = X[rows] - mean
+            np.multiply(centred, centred, out=centred)
+            squares += centred.sum(axis=0) if w is None else w[rows] @ centred
+        variance = squares / total
+        sd = np.sqrt(variance)
+        sd = np.where(sd <= CONSTANT * np.abs(mean), 0.0, sd)
+        return Moments(mean, sd, np.sqrt(variance + mean**2))
+
+    def sample(self, most, *, response):
+        rows = slice(None, None, -(-len(self.X) // most))
+        X = self.X[rows]
+        root = np.ones(len(X)) if self.weights is None else np.sqrt(self.weights[rows])
+        return Sample(X, self.y[rows] if response else None, root)
+
+    def chunks(self, rows=None):
+        for part in slices(len(self.X), rows or self._chunk_length()):
+            weights = None if self.weights is None else self.weights[part]
+            yield Chunk(self.X[part], self.y[part], weights, [c[part] for c in self.codes])
+
+    def _chunk_length(self):
+        """Few rows enough for the cache, many enough to pay for touching the levels they span."""
+        spans = [int(np.ptp(c[:ROWS_PER_CHUNK])) if len(c) else 0 for c in self.codes]
+        touched = [min(s, m) for s, m in zip(spans, self.n_levels, strict=True)]
+        return int(np.clip(2 * max(touched, default=0), ROWS_PER_CHUNK, MOST_ROWS_PER_CHUNK))
+
+
+def slices(n: int, size: int) -> list[slice]:
+    """Consecutive slices of n rows."""
+    return [slice(lo, min(lo + size, n)) for lo in range(0, n, size)]

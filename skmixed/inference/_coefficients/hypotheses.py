@@ -1,0 +1,67 @@
+"""Linear hypotheses ``L b = c`` about the fixed effects, as a user writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+LONGEST = 80  # characters of a hypothesis that is quoted
+
+
+class Hypothesis(NamedTuple):
+    """``L b = c``: (rows, coefficients) and (rows,)."""
+
+    L: np.ndarray
+    c: np.ndarray
+
+
+def read_hypothesis(spec: Any, names: Sequence[str]) -> Hypothesis:
+    """A hypothesis from a string ("black = other"), a dict (name -> value), a matrix, or a pair
+    (matrix, values).
+
+    Strings are read as statsmodels reads them.
+    """
+    from patsy import DesignInfo  # takes long to import
+
+    readable = _by_name(spec, names) if isinstance(spec, pd.DataFrame | pd.Series) else spec
+    try:
+        found = DesignInfo(names).linear_constraint(readable)
+        L = np.asarray(found.coefs, dtype=float)
+        c = np.ravel(np.asarray(found.constants, dtype=float))
+    except Exception as error:  # patsy raises several kinds, with messages of several lines
+        raise _no_hypothesis(spec, names) from error
+    is_finite = np.all(np.isfinite(L)) and np.all(np.isfinite(c))
+    if L.shape != (len(c), len(names)) or not len(L) or not is_finite:
+        raise _no_hypothesis(spec, names)
+    if not np.all(np.any(L, axis=1)):
+        raise ValueError(
+            "a row of the hypothesis names no coefficient.\n"
+            "Give every row a number that is not zero."
+        )
+    return Hypothesis(L, c)
+
+
+def _no_hypothesis(spec, names):
+    given = f"a {type(spec).__name__}"
+    if isinstance(spec, str | dict | list) and len(repr(spec)) < LONGEST:
+        given = repr(spec)
+    return ValueError(
+        f"{given} is no linear hypothesis about the fixed effects.\n"
+        "Write 'a = b', 'a - 2 * b = 1' or give a matrix with one column for each of "
+        f"{', '.join(map(str, names))}."
+    )
+
+
+def _by_name(spec, names):
+    """A matrix whose columns are named, in the order of the coefficients."""
+    table = spec.to_frame().T if isinstance(spec, pd.Series) else spec
+    unknown = [str(c) for c in table.columns if c not in names]
+    if unknown:
+        raise ValueError(
+            f"{', '.join(unknown)}: no such coefficient.\n"
+            f"The fixed effects are {', '.join(map(str, names))}."
+        )
+    return table.reindex(columns=names, fill_value=0.0).to_numpy(dtype=float)
