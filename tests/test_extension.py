@@ -243,7 +243,7 @@ def test_structure_against_a_dense_likelihood(autoregressive):
 
 
 def test_structure_end_to_end(autoregressive):
-    model, X, y = fitted_waves()
+    model, X, _y = fitted_waves()
     text = str(model.summary())
     assert "group: autoregressive" in text and "var(w0)" in text and "cov(w0,w2)" in text
     errors = model.variance_components()["std_error"]

@@ -140,7 +140,9 @@ def test_effects_and_their_covariances(name):
         for k, (r, c) in enumerate(triangle_entries(q)):
             index = start + np.arange(m) * q
             theirs = twin.conditional[index + r, index + c] / twin.sigma2
-            np.testing.assert_allclose(state.posterior.covariances[f][k], theirs, rtol=1e-8, atol=1e-12)
+            np.testing.assert_allclose(
+                state.posterior.covariances[f][k], theirs, rtol=1e-8, atol=1e-12
+            )
         start += q * m
 
 

@@ -22,7 +22,6 @@ from skmixed import (
     SeparationWarning,
     SkmixedWarning,
 )
-
 from tests.estimators.test_inputs import MISSING, TABLES, assert_helpful
 
 TERMS = "(1 + age | school) + (1 | town)"
@@ -30,7 +29,8 @@ TERMS = "(1 + age | school) + (1 | town)"
 
 @pytest.fixture(scope="module")
 def data():
-    """Two crossed factors, one with text and one with whole numbers, a slope, and zeros and ones."""
+    """Two crossed factors, one with text and one with whole numbers, a slope, and zeros and
+    ones."""
     rng = np.random.default_rng(1)
     n = 400
     school, town = rng.integers(0, 20, n), rng.integers(0, 8, n)

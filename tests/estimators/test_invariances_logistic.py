@@ -248,7 +248,8 @@ def test_scale_of_a_diagonal_slope(problem, scale):
 @few
 @given(problems(SINGLE, n_quadrature=points), scales, scales)
 def test_scale_with_quadrature(problem, scale, other):
-    """The nodes follow the Cholesky factor in the units of the data, whose columns scale with them."""
+    """The nodes follow the Cholesky factor in the units of the data, whose columns scale with
+    them."""
     changed = replace(
         problem, X=problem.X.assign(x=scale * problem.X["x"], z=other * problem.X["z"])
     )

@@ -353,7 +353,8 @@ def test_small_integer_labels_keep_their_levels():
 
 
 def test_too_few_rows_per_level_is_said():
-    """Two rows per level determine three covariances and the residual variance only up to a line."""
+    """Two rows per level determine three covariances and the residual variance only up to a
+    line."""
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"t": np.tile([0.0, 1.0], 200), "id": np.repeat(np.arange(200), 2)})
     y = X["t"] + 3.0 * rng.normal(size=200)[X["id"]] + rng.normal(size=400)

@@ -1,6 +1,5 @@
 """The classifier as a user meets it: probabilities and their errors, simulation, tables, tests, warnings."""
 
-import copy
 import itertools
 import re
 import warnings
@@ -241,9 +240,10 @@ def test_errors_for_a_typical_level(request, fixture):
 class Numerically:
     """Standard errors by central differences, from dense textbook formulas.
 
-    The probability is a function of (natural covariance parameters, beta in the frame's units).  The covariances move
-    what is integrated over; beta moves the linear predictor and, through their modes, the effects of known levels.  To
-    that comes the posterior variance of the known effects given the parameters.
+    The probability is a function of (natural covariance parameters, beta in the frame's units).
+    The covariances move what is integrated over; beta moves the linear predictor and, through their
+    modes, the effects of known levels.  To that comes the posterior variance of the known effects
+    given the parameters.
     """
 
     def __init__(self, model, X, y, factors):
@@ -379,7 +379,8 @@ def test_errors_do_not_depend_on_units(sloping, slopes):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::skmixed.SkmixedWarning")
 def test_errors_by_bootstrap():
-    """Spread over 200 refits to simulated outcomes, and the distance to the truth for known levels."""
+    """Spread over 200 refits to simulated outcomes, and the distance to the truth for known
+    levels."""
     X, y = make_mixed_classification(80, 15, coef=(0.8, -0.5), random_state=4)
     model = MixedLogisticClassifier(groups="group", n_quadrature=5).fit(X, y)
     rng, rows = np.random.default_rng(0), np.arange(0, len(X), 7)
@@ -616,7 +617,9 @@ def test_likelihood_ratio_test(two_factors, crossed, data, intercepts):
         (data, intercepts, 1, "chibar2(01)"),
     ):
         plain = sm.Logit(np.asarray(y), fixed_design(X)).fit(disp=0, tol=1e-12)
-        assert model.results_.fitted.fit.loglik_without_effects == pytest.approx(plain.llf, rel=1e-10, abs=1e-8)
+        assert model.results_.fitted.fit.loglik_without_effects == pytest.approx(
+            plain.llf, rel=1e-10, abs=1e-8
+        )
         test = model.results_.random_effects_test()
         statistic = 2 * (model.loglik_ - plain.llf)
         assert test.statistic == pytest.approx(statistic, abs=1e-7)
@@ -846,7 +849,9 @@ def test_laplace_warning():
     seven = dense_logistic.quadrature_deviance(
         y.to_numpy(float), x, *arguments, beta, model.covariances_[0], 7
     )
-    assert model.results_.fitted.fit.laplace_error.loglik == pytest.approx(-seven / 2 - model.loglik_, abs=1e-6)
+    assert model.results_.fitted.fit.laplace_error.loglik == pytest.approx(
+        -seven / 2 - model.loglik_, abs=1e-6
+    )
     better = MixedLogisticClassifier("group", n_quadrature=15).fit(X, y)  # and no warning
     assert abs(better.covariances_[0][0, 0] - 9.0) < abs(model.covariances_[0][0, 0] - 9.0)
 
@@ -857,7 +862,9 @@ def test_predicted_shift_is_the_shift():
     laplace, seven = (MixedLogisticClassifier("group", n_quadrature=k).fit(X, y) for k in (1, 7))
     (row,) = seven.variance_components().itertuples()
     shift = abs(row.estimate - laplace.covariances_[0][0, 0]) / row.std_error
-    assert shift > 0.1 and laplace.results_.fitted.fit.laplace_shift == pytest.approx(shift, rel=0.15)
+    assert shift > 0.1 and laplace.results_.fitted.fit.laplace_shift == pytest.approx(
+        shift, rel=0.15
+    )
 
 
 def test_no_laplace_warning_for_large_groups():
@@ -865,7 +872,10 @@ def test_no_laplace_warning_for_large_groups():
     for seed in range(3):
         X, y = make_mixed_classification(40, 100, covariance=[[0.5]], random_state=seed)
         model = MixedLogisticClassifier("group").fit(X, y)
-        assert abs(model.results_.fitted.fit.laplace_error.loglik) < 0.5 and model.results_.fitted.fit.laplace_shift < 0.1
+        assert (
+            abs(model.results_.fitted.fit.laplace_error.loglik) < 0.5
+            and model.results_.fitted.fit.laplace_shift < 0.1
+        )
 
 
 def test_variance_of_zero_is_an_answer():

@@ -1,7 +1,9 @@
-"""The classifier inside scikit-learn's own tools, with the groups in a column of X and as an argument.
+"""The classifier inside scikit-learn's own tools, with the groups in a column of X and as an
+argument.
 
-That predictions used the groups shows in the log-loss of held-out rows: with them it is lower by at least ``GAP`` than
-that of plain logistic regression on the other columns, or of the same model with every random effect at zero.
+That predictions used the groups shows in the log-loss of held-out rows: with them it is lower by at
+least ``GAP`` than that of plain logistic regression on the other columns, or of the same model with
+every random effect at zero.
 """
 
 from __future__ import annotations

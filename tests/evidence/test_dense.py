@@ -5,8 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from tests.helpers import dense
-from tests.helpers import reference_models
+from tests.helpers import dense, reference_models
 
 SMALL = [name for name, (_, entry) in reference_models.models().items() if entry["n"] <= 900]
 REGULAR = [name for name in SMALL if not reference_models.models()[name][1]["singular"]]

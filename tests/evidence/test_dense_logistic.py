@@ -9,9 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import multivariate_normal, norm
 
-from tests.helpers import dense
-from tests.helpers import reference_glmm
-from tests.helpers import reference_models
+from tests.helpers import dense, reference_glmm, reference_models
 from tests.helpers import dense_glmm as twin
 
 MODELS = {name: entry for name, (_, entry) in reference_glmm.models().items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import traceback
 import warnings
 from functools import partial
@@ -20,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 
 import skmixed
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier, RandomEffect, SkmixedWarning
+from skmixed._reader import given_terms
 from skmixed.datasets import make_mixed_regression
 from skmixed.inference import (
     average_effects,
@@ -35,13 +35,13 @@ from skmixed.inference import (
     r_squared,
     slope_distribution,
 )
-
 from tests.evidence import test_random_designs as linear
 from tests.evidence import test_random_designs_logistic as logistic
+from tests.helpers.counting import evaluations
 
 N_DESIGNS = {"linear": 600, "logistic": 300}
 BATCH = 30
-SECONDS_PER_CALL = 20.0  # of the processor; the longest profiles take a quarter of it
+MOST_EVALUATIONS = 20_000  # of one call
 DEGREES = ["normal", "residual", "satterthwaite", "kenward-roger"]
 COVARIANCES = ["model", "CR0", "CR1", "CR2", "CR3"]
 KINDS = ["marginal", "population", "conditional"]
@@ -137,8 +137,7 @@ def numbers_of(test, spec, **chosen):
 
 def trouble(name, call):
     """What is wrong with the end of one call; None if it ends well."""
-    start = time.thread_time()  # of this process, whatever else the machine does
-    with warnings.catch_warnings():
+    with evaluations() as counted, warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", SkmixedWarning)
         try:
@@ -146,9 +145,8 @@ def trouble(name, call):
             found = None if "bootstrap" in name else odd(answer)
         except Exception as error:
             found = unwelcome(error)
-    seconds = time.thread_time() - start
     return found or (
-        f"took {seconds:.1f} s of processor time" if seconds > SECONDS_PER_CALL else None
+        f"took {counted.total} evaluations" if counted.total > MOST_EVALUATIONS else None
     )
 
 
@@ -230,11 +228,20 @@ def quiet_fit(model, X, y, **options):
             return None
 
 
+def grouping_columns(design):
+    """Grouping columns of X, by name or by position."""
+    groups = design.model.groups
+    given = [] if groups is None else groups if isinstance(groups, list | tuple) else [groups]
+    effects = given_terms(design.model.random_effects) or ()
+    named = [c for effect in effects for c in effect.group_columns]
+    return list(dict.fromkeys([*given, *named]))
+
+
 def without_effects(design):
     """The same fixed effects without random ones; None where this leaves no columns."""
     smaller = clone(design.model).set_params(groups=None, random_effects=None)
     options = {name: value for name, value in design.options.items() if name != "groups"}
-    used = [] if "groups" in design.options else design.model._group_columns()
+    used = [] if "groups" in design.options else grouping_columns(design)
     X = (
         design.X.drop(columns=used)
         if isinstance(design.X, pd.DataFrame)
@@ -244,7 +251,8 @@ def without_effects(design):
 
 
 def troubles(design):
-    """What is wrong with the inference on one design, by call; nothing where it cannot be fitted."""
+    """What is wrong with the inference on one design, by call; nothing where it cannot be
+    fitted."""
     fitted = quiet_fit(design.model, design.X, design.y, **design.options)
     if fitted is None or getattr(
         design, "may_fail", False
@@ -344,7 +352,8 @@ def test_robust_covariances_of_one_cluster_are_refused(table):
 @pytest.mark.parametrize("cov", ["CR0", "CR1", "CR2", "CR3"])
 @pytest.mark.parametrize("df", ["normal", "residual", "satterthwaite"])
 def test_coefficients_that_the_clusters_determine_have_no_robust_error(table, df, cov):
-    """Two clusters and a column that tells them apart: all scores are zero, which is not certainty."""
+    """Two clusters and a column that tells them apart: all scores are zero, which is not
+    certainty."""
     results = linear_fit("half + (1 | half)", table).results_
     try:
         found = results.coef_table(df, cov)

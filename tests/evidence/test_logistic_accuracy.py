@@ -1,7 +1,9 @@
-"""How good the probabilities of held-out rows are, compared with a predictor that knows the true parameters.
+"""How good the probabilities of held-out rows are, compared with a predictor that knows the true
+parameters.
 
-Data: 1,000 groups with 20 rows to fit on and 5 rows to judge by, and 1,000 further groups.  The oracle has the true
-coefficients and covariance and the same rows: modes of the known groups by Newton's method, integrals for the new ones.
+Data: 1,000 groups with 20 rows to fit on and 5 rows to judge by, and 1,000 further groups.  The
+oracle has the true coefficients and covariance and the same rows: modes of the known groups by
+Newton's method, integrals for the new ones.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,8 @@
-"""Figures of well-known data sets, found with R's lme4 and polished to the optimum; the formula stands beside each.
+"""Figures of well-known data sets, found with R's lme4 and polished to the optimum; the formula
+stands beside each.
 
-lme4 integrates a vector of effects by Laplace's approximation only: the figures of (urban | district) with 7 points
-come from the same definition of the quadrature written in R.
+lme4 integrates a vector of effects by Laplace's approximation only: the figures of (urban |
+district) with 7 points come from the same definition of the quadrature written in R.
 """
 
 import functools

@@ -1,4 +1,5 @@
-"""The estimator against the reference results (lme4 at the polished optimum), within their stated tolerances.
+"""The estimator against the reference results (lme4 at the polished optimum), within their stated
+tolerances.
 
 `python -m tests.test_reference` prints the worst difference of every quantity as a table.
 """
@@ -10,10 +11,18 @@ import numpy as np
 import pytest
 
 from skmixed import MixedLinearRegressor
-
 from tests.helpers import comparisons as shared
 from tests.helpers import reference_models
-from tests.helpers.comparisons import FLOOR, Difference, Fit, Tolerance, against, checksum, relative, spread
+from tests.helpers.comparisons import (
+    FLOOR,
+    Difference,
+    Fit,
+    Tolerance,
+    against,
+    checksum,
+    relative,
+    spread,
+)
 
 TOLERANCES = {
     "log-likelihood, below": Tolerance(1e-8, f"relative (to {FLOOR:g} if smaller)"),

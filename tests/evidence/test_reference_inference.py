@@ -8,10 +8,10 @@ import itertools
 import numpy as np
 import pytest
 
+from tests.evidence.test_reference import fitted
 from tests.helpers import comparisons as shared
 from tests.helpers import reference_models
 from tests.helpers.comparisons import Difference, Tolerance, log_p, relative, relative_matrix
-from tests.evidence.test_reference import fitted
 
 TOLERANCES = {
     "Satterthwaite df": Tolerance(1e-3, "relative"),
@@ -66,7 +66,8 @@ def type_three(fit, term):
 
 
 def parsed(name, levels):
-    """The variables of a column with their levels: 'recipeB:temp' -> {'recipe': 'B', 'temp': None}."""
+    """The variables of a column with their levels: 'recipeB:temp' -> {'recipe': 'B', 'temp':
+    None}."""
     found = {}
     for part in name.split(":") if name != reference_models.INTERCEPT else []:
         factor = next(

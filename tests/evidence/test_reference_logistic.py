@@ -1,4 +1,5 @@
-"""The classifier against the reference results (lme4 at the polished optimum), within their stated tolerances.
+"""The classifier against the reference results (lme4 at the polished optimum), within their stated
+tolerances.
 
 `python -m tests.test_reference_logistic` prints the worst difference of every quantity as a table.
 """
@@ -10,13 +11,19 @@ import pytest
 from scipy.special import expit
 
 from skmixed import MixedLogisticClassifier
-
 from tests.helpers import comparisons as shared
-from tests.helpers import dense
+from tests.helpers import dense, reference_glmm, reference_models
 from tests.helpers import dense_glmm as dense_logistic
-from tests.helpers import reference_glmm
-from tests.helpers import reference_models
-from tests.helpers.comparisons import FLOOR, Difference, Fit, Tolerance, against, checksum, spread, worst
+from tests.helpers.comparisons import (
+    FLOOR,
+    Difference,
+    Fit,
+    Tolerance,
+    against,
+    checksum,
+    spread,
+    worst,
+)
 
 TOLERANCES = {
     "log-likelihood, below": Tolerance(1e-8, f"relative (to {FLOOR:g} if smaller)"),
@@ -158,7 +165,8 @@ def is_seen(fit):
 
 
 def group_variance(fit):
-    """z'Tz of the factor that has unseen levels, for the test rows, at the reference's estimates."""
+    """z'Tz of the factor that has unseen levels, for the test rows, at the reference's
+    estimates."""
     columns, group = fit.model.columns[fit.test_rows], fit.reference["group"]
     parts = [
         (columns[list(term.effects)].to_numpy(), stored["cov"])

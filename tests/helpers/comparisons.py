@@ -1,6 +1,8 @@
-"""What is compared with the reference results, and how far off it is: the same for linear and logistic models.
+"""What is compared with the reference results, and how far off it is: the same for linear and
+logistic models.
 
-A comparison is a function of a Fit that yields Differences, each in the unit of its quantity's Tolerance.
+A comparison is a function of a Fit that yields Differences, each in the unit of its quantity's
+Tolerance.
 """
 
 import functools
@@ -102,7 +104,8 @@ def relative(ours, theirs, floor=0.0):
 
 
 def relative_matrix(ours, theirs, when_zero=1.0):
-    """Relative per entry; an off-diagonal entry is never scaled by less than a correlation of 0.01."""
+    """Relative per entry; an off-diagonal entry is never scaled by less than a correlation of
+    0.01."""
     theirs = np.asarray(theirs, dtype=float)
     deviations = np.sqrt(np.diag(theirs))
     size = np.maximum(np.abs(theirs), 0.01 * np.outer(deviations, deviations))
@@ -292,7 +295,8 @@ def _log_distance(ours, theirs, scale):
 
 
 def compare_random_effects_test(fit, name, quantity):
-    """The p-value is 1 where chi2 is zero up to round-off (the reference has 0.5 or 1 there, by chance).
+    """The p-value is 1 where chi2 is zero up to round-off (the reference has 0.5 or 1 there, by
+    chance).
 
     For several variances the reference has the chi-squared of Stata, which is conservative.
     """
@@ -356,7 +360,8 @@ def compare_conditional_variances(fit):
 
 
 def _conditional_matrices(stored):
-    """(level, matrix); of several terms on one factor only the diagonal is stored, the rest is NaN."""
+    """(level, matrix); of several terms on one factor only the diagonal is stored, the rest is
+    NaN."""
     for level, matrix in stored.get("cond_var_first3", {}).items():
         yield level, np.asarray(matrix, dtype=float)
     for level, diagonal in stored.get("cond_var_first3_diag_by_term", {}).items():

@@ -1,11 +1,12 @@
-"""Linear mixed models by textbook formulas on full matrices: slow, short, and meant to be obviously right.
+"""Linear mixed models by textbook formulas on full matrices: slow, short, and meant to be obviously
+right.
 
-y = X beta + sum_t Z_t b_t + e,  b_t ~ N(0, sigma2 I (x) T_t),  e ~ N(0, sigma2 W^-1),
-V = sum_t Z_t (I (x) T_t) Z_t' + W^-1.  T_t is relative to sigma2, which is profiled out unless given.
+y = X beta + sum_t Z_t b_t + e,  b_t ~ N(0, sigma2 I (x) T_t),  e ~ N(0, sigma2 W^-1), V = sum_t Z_t
+(I (x) T_t) Z_t' + W^-1.  T_t is relative to sigma2, which is profiled out unless given.
 
-Weights count repetitions: weight w stands for w identical rows, 0 for none. Compared with n rows of residual
-variance sigma2 / w that changes two things: there are N = sum w observations, and the deviance has no sum of
-log weights (log|V| of the repeated rows = log|V| + sum log w).
+Weights count repetitions: weight w stands for w identical rows, 0 for none. Compared with n rows of
+residual variance sigma2 / w that changes two things: there are N = sum w observations, and the
+deviance has no sum of log weights (log|V| of the repeated rows = log|V| + sum log w).
 """
 
 from types import SimpleNamespace

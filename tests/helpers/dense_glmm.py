@@ -1,15 +1,18 @@
-"""Logistic mixed models by textbook formulas on full matrices: slow, short, and meant to be obviously right.
+"""Logistic mixed models by textbook formulas on full matrices: slow, short, and meant to be
+obviously right.
 
-y ~ Bernoulli(expit(eta)),  eta = X beta + sum_t Z_t b_t,  b_t ~ N(0, I (x) T_t); weights count repetitions of rows.
+y ~ Bernoulli(expit(eta)),  eta = X beta + sum_t Z_t b_t,  b_t ~ N(0, I (x) T_t); weights count
+repetitions of rows.
 
-In spherical coordinates b = S u with u ~ N(0, I) the likelihood is the integral over u of exp(-h) (2 pi)^(-k/2),
+In spherical coordinates b = S u with u ~ N(0, I) the likelihood is the integral over u of exp(-h)
+(2 pi)^(-k/2),
 
     h(u) = -sum_i w_i log p(y_i | eta_i) + u'u / 2,   u^ = argmin h,   H = h''(u^) = S'Z'WZS + I.
 
-Laplace's approximation: -2 log L = 2 h(u^) + log|H|. Adaptive quadrature, for one factor, level by level: the points
-z_k and weights omega_k of N(0, I) are moved to u^ + L^-T z_k, where H = L L', and
--2 log L_j = log|H| - 2 log sum_k omega_k exp(z_k'z_k / 2 - h(u_k)). With one point that is Laplace's approximation.
-Deviances are those of zeros and ones: they have no binomial coefficients.
+Laplace's approximation: -2 log L = 2 h(u^) + log|H|. Adaptive quadrature, for one factor, level by
+level: the points z_k and weights omega_k of N(0, I) are moved to u^ + L^-T z_k, where H = L L', and
+-2 log L_j = log|H| - 2 log sum_k omega_k exp(z_k'z_k / 2 - h(u_k)). With one point that is
+Laplace's approximation. Deviances are those of zeros and ones: they have no binomial coefficients.
 """
 
 from itertools import product
@@ -29,7 +32,8 @@ def lower_root(T):
 
 
 def log_density(y, eta, weights):
-    """log p of the rows, each as often as its weight says; eta may have a column for every point."""
+    """log p of the rows, each as often as its weight says; eta may have a column for every
+    point."""
     return (weights * (y * eta.T - np.logaddexp(0, eta.T))).sum(axis=-1)
 
 

@@ -1,8 +1,9 @@
 """Every logistic mixed model of the reference results, built as input for the estimator.
 
-Formulas and data as in `reference_models`. Grouped binomial rows become two weighted ones, and their entries are
-restated for zeros and ones. The nested adaptive quadrature of `nested_quadrature.json` is left out: the library
-integrates several factors by Laplace's approximation only.
+Formulas and data as in `reference_models`. Grouped binomial rows become two weighted ones, and
+their entries are restated for zeros and ones. The nested adaptive quadrature of
+`nested_quadrature.json` is left out: the library integrates several factors by Laplace's
+approximation only.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Every linear mixed model of the reference results, built as input for the estimator.
 
-The reference folder holds lme4 formulas. Here the fixed part becomes a numeric design through formulaic
-(treatment contrasts, the level order of the reference), the random part is rewritten in the names of that
-design (a factor slope becomes one slope per dummy). Only what no formula says, row selection and recoding, is
-written by hand in PREPARE.
+The reference folder holds lme4 formulas. Here the fixed part becomes a numeric design through
+formulaic (treatment contrasts, the level order of the reference), the random part is rewritten in
+the names of that design (a factor slope becomes one slope per dummy). Only what no formula says,
+row selection and recoding, is written by hand in PREPARE.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed.datasets import make_mixed_classification
 from skmixed.exceptions import ConvergenceWarning
 from skmixed.inference._bootstrap.bootstrap import bootstrap, bootstrap_limits
-from skmixed.inference._bootstrap.resampling import Drawn, resampler
-from skmixed.inference._variances import variance_estimates
+from skmixed.inference._bootstrap.resampling import Drawn, Resampler
+from skmixed.inference._variances import VarianceEstimates
 
 ROWS = 400
 
@@ -75,10 +75,11 @@ def fitted_linear(name, weights=None, seed=0):
 
 
 def gap(one, other):
-    """Largest relative difference of the estimates of two linear fits, each with its natural scale."""
+    """Largest relative difference of the estimates of two linear fits, each with its natural
+    scale."""
     pairs = [(one.coefficients, other.coefficients), (one.loglik, other.loglik)]
     pairs += list(zip(one.covariances, other.covariances, strict=True))
-    if one.sigma2 is not None:
+    if one.family.has_residual:
         pairs.append((one.sigma2, other.sigma2))
     return max(np.max(np.abs(np.subtract(a, b))) / max(np.max(np.abs(b)), 1e-6) for a, b in pairs)
 
@@ -88,7 +89,7 @@ def gap(one, other):
 def test_a_refit_is_a_fit(name, weighted):
     weights = np.random.default_rng(5).integers(1, 4, ROWS).astype(float) if weighted else None
     est, X = fitted_linear(name, weights)
-    source = resampler(est.results_.fitted.fit, est.results_._rows, tol=1e-13)
+    source = Resampler(est.results_.fitted, tol=1e-13)
     for seed in range(3):
         y = source.draw(np.random.default_rng(seed)).y
         again = MixedLinearRegressor(**est.get_params()).fit(X, y, sample_weight=weights)
@@ -105,10 +106,13 @@ def test_a_refit_of_many_small_groups_is_a_fit():
     X = pd.DataFrame({"x": rng.normal(size=3000), "g": np.repeat(np.arange(1000), 3)})
     y = X["x"] + rng.normal(size=1000)[X["g"]] + rng.normal(size=3000)
     est = MixedLinearRegressor(groups="g", tol=1e-13).fit(X, y)
-    source = resampler(est.results_.fitted.fit, est.results_._rows, tol=1e-13)
+    source = Resampler(est.results_.fitted, tol=1e-13)
     drawn = source.draw(rng)
     assert (
-        gap(source.refit(drawn), MixedLinearRegressor(groups="g", tol=1e-13).fit(X, drawn.y)._fit)
+        gap(
+            source.refit(drawn),
+            MixedLinearRegressor(groups="g", tol=1e-13).fit(X, drawn.y).results_.fitted.fit,
+        )
         < 1e-8
     )
 
@@ -120,7 +124,7 @@ def test_a_refit_from_a_variance_of_zero_is_a_fit():
         warnings.simplefilter("ignore")
         est = MixedLinearRegressor(groups="Batch", tol=1e-13).fit(data[["Batch"]], data["Yield"])
         assert est.covariances_[0][0, 0] == 0.0
-        source, zeros = resampler(est.results_.fitted.fit, est.results_._rows, tol=1e-13), 0
+        source, zeros = Resampler(est.results_.fitted, tol=1e-13), 0
         for seed in range(20):
             y = source.draw(np.random.default_rng(seed)).y
             refit, again = source.refit(Drawn(y)), MixedLinearRegressor(groups="Batch", tol=1e-13)
@@ -138,7 +142,7 @@ def test_squares_within_weighted_rows_are_those_of_expanded_rows():
     rng = np.random.default_rng(1)
     weights = rng.integers(1, 5, ROWS)
     est, X = fitted_linear("slope", weights.astype(float))
-    source = resampler(est.results_.fitted.fit, est.results_._rows, tol=1e-13)
+    source = Resampler(est.results_.fitted, tol=1e-13)
     long = X.loc[X.index.repeat(weights)]
     y = pd.Series(source.draw(rng).y, X.index).loc[long.index] + 3 * rng.normal(size=len(long))
     means = y.groupby(level=0).mean()
@@ -146,7 +150,7 @@ def test_squares_within_weighted_rows_are_those_of_expanded_rows():
     expanded = MixedLinearRegressor(**est.get_params()).fit(
         long.reset_index(drop=True), y.to_numpy()
     )
-    assert gap(source.refit(drawn), expanded._fit) < 1e-8
+    assert gap(source.refit(drawn), expanded.results_.fitted.fit) < 1e-8
 
 
 def test_weighted_draws_are_distributed_as_expanded_ones():
@@ -154,7 +158,7 @@ def test_weighted_draws_are_distributed_as_expanded_ones():
     rng = np.random.default_rng(2)
     weights = rng.integers(1, 5, ROWS)
     est, _ = fitted_linear("intercept", weights.astype(float))
-    source = resampler(est.results_.fitted.fit, est.results_._rows)
+    source = Resampler(est.results_.fitted)
     copies = np.repeat(np.arange(ROWS), weights)
     eta = source.predictors.mean
     found, expected = [], []
@@ -184,7 +188,7 @@ def test_draws_have_the_covariance_of_the_model(weighted):
     rng = np.random.default_rng(3)
     weights = rng.integers(1, 5, ROWS).astype(float) if weighted else None
     est, X = fitted_linear("crossed", weights)
-    source, shown = resampler(est.results_.fitted.fit, est.results_._rows), np.arange(25)
+    source, shown = Resampler(est.results_.fitted), np.arange(25)
     w = (np.ones(ROWS) if weights is None else weights)[shown]
     V = np.diag(est.scale_ / w)
     effects = [np.column_stack([np.ones(25), X["x0"].iloc[shown]]), np.ones((25, 1))]
@@ -217,7 +221,7 @@ def fitted_logistic(name, weights=None):
 @pytest.mark.parametrize("name", LOGISTIC)
 def test_a_logistic_refit_is_a_fit(name):
     est, X = fitted_logistic(name)
-    source = resampler(est.results_.fitted.fit, est.results_._rows, tol=1e-13)
+    source = Resampler(est.results_.fitted, tol=1e-13)
     for seed in range(2):
         y = source.draw(np.random.default_rng(seed)).y
         refit, again = (
@@ -232,7 +236,7 @@ def test_a_weighted_logistic_refit_is_a_fit_to_counts():
     rng = np.random.default_rng(4)
     weights = rng.integers(1, 6, 1200)
     est, X = fitted_logistic("intercept", weights.astype(float))
-    source = resampler(est.results_.fitted.fit, est.results_._rows, tol=1e-13)
+    source = Resampler(est.results_.fitted, tol=1e-13)
     share = source.draw(rng).y
     ones = np.rint(share * weights)
     np.testing.assert_allclose(ones, share * weights, atol=1e-13)
@@ -245,7 +249,7 @@ def test_a_weighted_logistic_refit_is_a_fit_to_counts():
 
 def test_weighted_outcomes_are_binomial():
     est, _ = fitted_logistic("intercept", np.full(1200, 3.5))
-    source = resampler(est.results_.fitted.fit, est.results_._rows)
+    source = Resampler(est.results_.fitted)
     source.predictors.roots = [0.0 * root for root in source.predictors.roots]
     mean = est.results_.fitted.fit.objective.family.mean(source.predictors.mean)
     draws = np.array([source.draw(np.random.default_rng(seed)).y for seed in range(400)])
@@ -291,7 +295,9 @@ def test_default_statistics_are_those_of_the_tables(sleepstudy):
     est, _ = sleepstudy
     found = bootstrap(est, n_samples=400, random_state=0)
     np.testing.assert_allclose(found.estimate[:2], est.results_.params)
-    np.testing.assert_allclose(found.estimate[2:], variance_estimates(est.results_.fitted.fit).estimates)
+    np.testing.assert_allclose(
+        found.estimate[2:], VarianceEstimates.of(est.results_.fitted.fit).estimates
+    )
     assert found.samples.columns.to_list() == [
         "Intercept",
         "Days",
@@ -302,7 +308,7 @@ def test_default_statistics_are_those_of_the_tables(sleepstudy):
     ]
     np.testing.assert_allclose(found.std_error[:2], est.results_.bse, rtol=0.15)
     np.testing.assert_allclose(
-        found.std_error[2:], variance_estimates(est.results_.fitted.fit).std_errors, rtol=0.2
+        found.std_error[2:], VarianceEstimates.of(est.results_.fitted.fit).std_errors, rtol=0.2
     )
     assert np.all(np.abs(found.bias) < 0.25 * found.std_error)
     assert (found.n_failed, found.n_unconverged) == (0, 0)
@@ -314,7 +320,7 @@ def test_statistics_see_a_whole_estimator(sleepstudy):
     est.results_.variance_table()
 
     def statistic(m):
-        again = MixedLinearRegressor(**m.get_params()).fit(X, m.results_._rows.y)
+        again = MixedLinearRegressor(**m.get_params()).fit(X, m.results_.fitted.training.y)
         return pd.Series(
             {
                 "coef": m.coef_[0] - again.coef_[0],
@@ -347,15 +353,14 @@ def test_the_estimator_itself_stays_as_it_is(sleepstudy):
     np.testing.assert_array_equal(est.coef_, before[0])
     assert est.results_ is before[1]
     assert est.results_.fitted.fit is before[2]
-    assert est.results_._rows is not None
+    assert est.results_.fitted.rows is not None
 
 
 def test_results_of_a_refit_know_its_estimator():
-    """Methods of the estimator that results hold are those of the copy."""
+    """Results and estimator share one model."""
     est, X = fitted_linear("intercept")
-    est.results_._predict = est.predict
     found = bootstrap(
-        est, lambda m: np.ptp(m.results_._predict(X) - m.predict(X)), n_samples=3, random_state=0
+        est, lambda m: np.ptp(m.results_.predict(X) - m.predict(X)), n_samples=3, random_state=0
     )
     assert np.all(found.samples.to_numpy() == 0.0)
 
@@ -475,11 +480,9 @@ def test_without_groups():
 
 def test_limits_of_variances(sleepstudy):
     est, _ = sleepstudy
-    low, high, std_error = bootstrap_limits(
-        est.results_.fitted.fit, est.results_._rows, 0.9, n_samples=200, random_state=0
-    )
+    low, high, std_error = bootstrap_limits(est.results_.fitted, 0.9, n_samples=200, random_state=0)
     public = bootstrap(est, n_samples=200, random_state=0, level=0.9)
-    entries = variance_estimates(est.results_.fitted.fit)
+    entries = VarianceEstimates.of(est.results_.fitted.fit)
     assert low.shape == high.shape == std_error.shape == entries.estimates.shape
     np.testing.assert_allclose(np.column_stack([low, high]), public.conf_int().iloc[2:])
     np.testing.assert_allclose(std_error, public.std_error.iloc[2:])
@@ -487,10 +490,8 @@ def test_limits_of_variances(sleepstudy):
 
 def test_limits_of_logistic_variances():
     est, _ = fitted_logistic("slope")
-    low, high, std_error = bootstrap_limits(
-        est.results_.fitted.fit, est.results_._rows, n_samples=40, random_state=0
-    )
-    estimates = variance_estimates(est.results_.fitted.fit).estimates
+    low, high, std_error = bootstrap_limits(est.results_.fitted, n_samples=40, random_state=0)
+    estimates = VarianceEstimates.of(est.results_.fitted.fit).estimates
     assert np.all(low < high)
     assert std_error.shape == estimates.shape
 

@@ -21,7 +21,6 @@ from skmixed.inference._comparison.exact import (
 )
 from skmixed.inference._comparison.information import information_without_effects
 from skmixed.inference._comparison.projections import projected, simulated_weights
-
 from tests.helpers.dense import directions, gls
 from tests.helpers.designs import LAYOUTS, example, logistic_example
 
@@ -223,7 +222,9 @@ def test_projection_on_matrices(cones):
 
 
 def test_texts(sleepstudy):
-    one = boundary.random_effects_test(fitted(sleepstudy, "Reaction ~ Days + (1 | Subject)").results_.fitted.fit)
+    one = boundary.random_effects_test(
+        fitted(sleepstudy, "Reaction ~ Days + (1 | Subject)").results_.fitted.fit
+    )
     assert (one.distribution, one.df, one.weights) == ("chibar2(01)", 1, (0.5, 0.5))
     assert one.null.startswith("the random-effect variance is zero")
     assert one.pvalue == pytest.approx(0.5 * stats.chi2.sf(one.statistic, 1))
@@ -358,18 +359,26 @@ def test_weights_of_rows_are_repetitions(null):
     long = null.loc[np.repeat(null.index, copies)]
     repeated = MixedLinearRegressor(formula="x + (1 | g)").fit(long[["x", "g"]], long["y"])
     for method in ("exact", "chibar"):
-        ours, theirs = (boundary.random_effects_test(m.results_.fitted.fit, method) for m in (weighted, repeated))
+        ours, theirs = (
+            boundary.random_effects_test(m.results_.fitted.fit, method)
+            for m in (weighted, repeated)
+        )
         assert ours.pvalue == pytest.approx(theirs.pvalue, abs=1e-3)
 
 
 def test_exact_pvalues_count_the_statistic_itself(sleepstudy):
     model = fitted(sleepstudy, "Reaction ~ Days + (1 | Subject)")
-    assert boundary.random_effects_test(model.results_.fitted.fit, "exact", n_samples=99).pvalue == 1 / 100
+    assert (
+        boundary.random_effects_test(model.results_.fitted.fit, "exact", n_samples=99).pvalue
+        == 1 / 100
+    )
     noise = fitted(
         sleepstudy.assign(Reaction=np.random.default_rng(0).normal(size=180)),
         "Reaction ~ (1 | Subject)",
     )
-    test = boundary.random_effects_test(noise.results_.fitted.fit, "exact", n_samples=500, random_state=3)
+    test = boundary.random_effects_test(
+        noise.results_.fitted.fit, "exact", n_samples=500, random_state=3
+    )
     draws = simulated_statistics(noise.results_.fitted.fit, 500, 3)
     assert test.statistic > 0
     assert test.pvalue == (1 + np.sum(draws >= test.statistic)) / 501
@@ -406,7 +415,8 @@ def test_exact_is_reproducible_and_refuses(sleepstudy):
     late = sleepstudy.assign(late=(sleepstudy["Reaction"] > 300).astype(int))
     with pytest.raises(ValueError, match="linear models only"):
         boundary.random_effects_test(
-            fitted(late, "late ~ (1 | Subject)", MixedLogisticClassifier).results_.fitted.fit, "exact"
+            fitted(late, "late ~ (1 | Subject)", MixedLogisticClassifier).results_.fitted.fit,
+            "exact",
         )
 
 
@@ -415,7 +425,9 @@ def test_exact_refuses_thousands_of_different_groups():
     data = pd.DataFrame({"x": rng.normal(size=6400), "g": np.repeat(np.arange(3200), 2)})
     data["y"] = data["x"] * rng.normal(size=3200)[data["g"]] + rng.normal(size=6400)
     with pytest.raises(ValueError, match="groups differ from each other"):
-        boundary.random_effects_test(fitted(data, "y ~ x + (0 + x | g)").results_.fitted.fit, "exact")
+        boundary.random_effects_test(
+            fitted(data, "y ~ x + (0 + x | g)").results_.fitted.fit, "exact"
+        )
 
 
 # -------------------------------------------------------------------------------------------------------- simulations

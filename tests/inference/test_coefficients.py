@@ -48,7 +48,8 @@ def logistic():
 
 
 def test_kenward_roger_is_not_satterthwaite():
-    """lmerTest and pbkrtest on 140 rows of sleepstudy; the balanced data would not tell them apart."""
+    """lmerTest and pbkrtest on 140 rows of sleepstudy; the balanced data would not tell them
+    apart."""
     satterthwaite = sleepstudy().coef_table(df="satterthwaite")
     kenward_roger = sleepstudy().coef_table(df="kenward-roger")
     assert np.allclose(satterthwaite["std_err"], [7.502283, 1.529201], rtol=1e-5)

@@ -17,7 +17,6 @@ from skmixed.inference._comparison.cones import mixture_weights
 from skmixed.inference._comparison.information import expected_information
 from skmixed.inference._comparison.nesting import Embedding, NotNested
 from skmixed.inference._comparison.pairs import ByRows
-
 from tests.helpers.dense import directions, gls
 
 
@@ -146,7 +145,8 @@ def test_structures_inside_each_other(sleepstudy, first, second, distribution):
 
 
 def test_structures_of_three_effects(crossed):
-    """From one slope to three effects: the free covariances, and a 2 x 2 block or a new variance."""
+    """From one slope to three effects: the free covariances, and a 2 x 2 block or a new
+    variance."""
     data, spec = crossed, "y ~ x + z + "
     one, three = fitted(data, spec + "(1 | g)"), fitted(data, spec + "(1 + x + z | g)")
     assert likelihood_ratio_test(one, three).distribution == "chibar2(2:5)"

@@ -15,7 +15,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
-from skmixed._fit.information import covariance_uncertainty
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
 from skmixed.inference import (
     bootstrap,
@@ -25,12 +24,10 @@ from skmixed.inference import (
     r_squared,
     slope_distribution,
 )
-from skmixed.inference._bootstrap.resampling import Drawn, resampler
+from skmixed.inference._bootstrap.resampling import Drawn, Resampler
 from skmixed.inference._describe import slopes
 from skmixed.inference._describe.conditional_aic import residual_products
-from tests.helpers import dense
-from tests.helpers import reference_glmm
-from tests.helpers import reference_models
+from tests.helpers import dense, reference_glmm, reference_models
 from tests.inference.test_bootstrap import LINEAR, columns, table
 
 ROWS = 240
@@ -87,8 +84,9 @@ TERMS = {
 
 def term_designs(est, X):
     """Dense Z per term, and z'z summed over the rows, in the user's units."""
-    for term in est._terms:
-        factor = est._factors[term.factor].name
+    reader = est.results_.fitted.reader
+    for term in reader.terms:
+        factor = reader.factors[term.factor].name
         columns = np.column_stack(
             [np.ones(len(X)) if s < 0 else X.to_numpy()[:, s] for s in term.sources]
         )
@@ -103,7 +101,7 @@ def test_correlations_by_dense_information(name, weighted, method):
     est, X, w = fitted(TERMS[name], weighted=weighted, method=method, seed=2)
     parts, G = list(term_designs(est, X)), est.covariances_
     design = np.column_stack([np.ones(ROWS), X[["x0", "x1"]]])
-    y = est.results_._rows.y
+    y = est.results_.fitted.training.y
     information = dense.dense_information(
         y, design, [Z for *_, Z in parts], G, est.scale_, w, method == "reml"
     )
@@ -141,7 +139,7 @@ def test_correlations_by_dense_information(name, weighted, method):
 
 def test_correlations_do_not_depend_on_units_or_order():
     est, X, _ = fitted(TERMS["crossed"])
-    y = est.results_._rows.y
+    y = est.results_.fitted.training.y
     order = np.random.default_rng(0).permutation(ROWS)
     moved = X.assign(x0=7 - 100 * X["x0"], x1=X["x1"] / 30).iloc[order]
     again = quiet(MixedLinearRegressor(**est.get_params()), moved, 5 - 1e4 * y[order])
@@ -195,8 +193,8 @@ def test_shares_of_variance_by_rows(name):
 
 def _columns(est, X):
     """Per term z in the user's units."""
-    rows = est.results_._rows.rows
-    for term in est._terms:
+    rows, _ = est.results_.fitted.training.read()
+    for term in est.results_.fitted.reader.terms:
         yield (
             None,
             np.column_stack([np.ones(len(X)) if s < 0 else rows.X[:, s] for s in term.sources]),
@@ -244,7 +242,7 @@ def reference_differences(key):
     for key in ("var_fixed", "var_random", "var_residual"):
         if key in block:
             differences[key] = abs(getattr(found, key) - block[key]) / max(abs(block[key]), 1e-6)
-    if len(est._factors) == 1:
+    if len(est.results_.random_effects) == 1:
         differences["icc"] = abs(icc(est)["icc"].iloc[0] - block["icc_adjusted"])
     return differences
 
@@ -259,17 +257,14 @@ def test_shares_match_the_reference(key):
 # Conditional AIC
 def derivative_of_fitted_values(est, step):
     """Sum of the derivatives of the fitted values in their own responses, by fitting again."""
-    training, source = est.results_._rows, resampler(est.results_.fitted.fit, est.results_._rows, tol=1e-14)
-    predictor, k, total = type(training.predictor), int(est._intercept), 0.0
+    model, source, total = est.results_.fitted, Resampler(est.results_.fitted, tol=1e-14), 0.0
+    training = model.training
+    rows, codes = training.read()
 
     def fitted_value(i, change):
         y = training.y.copy()
         y[i] += change
-        fit = source.refit(Drawn(y))
-        again = predictor(
-            fit.coefficients[k:], fit.coefficients[0] if k else 0.0, fit.effects, est._terms
-        )
-        return again(training.rows, training.codes)[i]
+        return model.with_fit(source.refit(Drawn(y)), y).predictor(rows, codes)[i]
 
     h = step * np.std(training.y)
     for i in range(len(training.y)):
@@ -297,9 +292,9 @@ def test_effective_parameters_by_fitting_again(name):
     est, X, w = fitted(**CAIC[name])
     found = conditional_aic(est)
     # several factors: refits are exact to seven digits only, so that steps are long
-    step, tolerance = (1e-3, 2e-5) if len(est._factors) == 1 else (1e-2, 2e-4)
+    step, tolerance = (1e-3, 2e-5) if len(est.results_.random_effects) == 1 else (1e-2, 2e-4)
     assert found.df == pytest.approx(derivative_of_fitted_values(est, step), abs=tolerance)
-    residuals = est.results_._rows.y - est.predict(X)
+    residuals = est.results_.fitted.training.y - est.predict(X)
     loglik = -0.5 * (w.sum() * np.log(2 * np.pi * est.scale_) + w @ residuals**2 / est.scale_)
     assert found.loglik == pytest.approx(loglik, rel=1e-10)
     assert found.caic == pytest.approx(-2 * loglik + 2 * (found.df + 1), rel=1e-12)
@@ -313,7 +308,7 @@ def test_effective_parameters_given_the_covariances(name):
     T = [S / est.scale_ for S in est.covariances_]
     design = X[["x0", "x1"]].to_numpy()
     design = np.column_stack([np.ones(ROWS), design]) if est.fit_intercept else design
-    g = dense.gls(est.results_._rows.y, design, [Z for *_, Z in parts], T, w)
+    g = dense.gls(est.results_.fitted.training.y, design, [Z for *_, Z in parts], T, w)
     assert conditional_aic(est).df_given == pytest.approx(ROWS - np.sum(np.diag(g.P) / w), rel=1e-9)
 
 
@@ -338,12 +333,14 @@ def test_effective_parameters_of_cAIC4(name, terms, fixed, method):
         g for g in ("Subject", "batch", "sample", "plate", "Batch") if g in data and g in terms
     ]
     est = MixedLinearRegressor(random_effects=terms, method=method, tol=1e-13)
-    fit = est.fit(data[[*fixed.split(), *groups]], data[response[name]])._fit
-    J, covariance = covariance_uncertainty(fit)
-    _, tilt = residual_products(fit.state)
-    lacking = (
-        0.5 * np.outer(fit.state.tilt, tilt) / fit.state.r2 * fit.objective.precision(fit.state.r2)
+    fit = est.fit(data[[*fixed.split(), *groups]], data[response[name]]).results_.fitted.fit
+    information = fit.information
+    J, covariance = (
+        fit.covariance_model.directions(information.parameters),
+        information.of_covariances,
     )
+    _, tilt = residual_products(fit.state)
+    lacking = 0.5 * np.outer(fit.state.tilt, tilt) / fit.state.r2 * fit.state.precision
     theirs = conditional_aic(est).df + np.sum(covariance * (J @ lacking @ J.T)) + 1
     assert theirs == pytest.approx(CAIC4[name, terms, fixed][method == "ml"], abs=3e-4)
 

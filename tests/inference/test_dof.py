@@ -1,4 +1,5 @@
-"""Satterthwaite, Kenward and Roger, and the cluster-robust rules against textbook formulas on full matrices.
+"""Satterthwaite, Kenward and Roger, and the cluster-robust rules against textbook formulas on full
+matrices.
 
 Weights count repetitions, so the dense twins work on repeated rows.
 """
@@ -22,7 +23,6 @@ from skmixed.inference._coefficients.robust import (
     cluster_robust,
     one_by_one,
 )
-
 from tests.helpers.dense import per_level, term_design
 from tests.helpers.designs import LAYOUTS, ROWS, _codes
 
@@ -60,7 +60,9 @@ class Dense:
         rows, fit = case.rows, case.fit
         self.X = np.column_stack([np.ones(len(rows)), case.X[rows]])
         self.y, self.G, self.tau = case.y[rows], [], []
-        for term, S, block in zip(case.terms, fit.covariances, fit.covariance_model.terms, strict=True):
+        for term, S, block in zip(
+            case.terms, fit.covariances, fit.covariance_model.terms, strict=True
+        ):
             columns = [np.ones(len(rows)) if s < 0 else case.X[rows][:, s] for s in term.sources]
             Z = term_design(
                 case.codes[term.factor][rows],
@@ -147,7 +149,8 @@ def test_satterthwaite_is_the_dense_formula(name, reml):
     case = fitted(name, reml)
     fit = case.fit
     interior = all(
-        b.structure.is_interior(T) for b, T in zip(fit.covariance_model.terms, fit.optimum.point, strict=True)
+        b.structure.is_interior(T)
+        for b, T in zip(fit.covariance_model.terms, fit.optimum.point, strict=True)
     )
     assert interior, "the twin differentiates in all directions"
     expected = Dense(case).satterthwaite(CONTRASTS, reml)

@@ -23,12 +23,12 @@ from skmixed import (
     RankDeficiencyWarning,
     SingularFitWarning,
 )
-from skmixed._fit.uncertainty import Uncertainty, linear
+from skmixed._fit.uncertainty import Linearised, Uncertainty
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
 from skmixed.inference._margins.margins import Margins, average_effects, average_predictions
+from tests.estimators.test_logistic import Numerically
 from tests.helpers import dense
 from tests.helpers.designs import LAYOUTS, example
-from tests.estimators.test_logistic import Numerically
 
 KINDS = ("marginal", "population", "conditional")
 SLOPES = "(1 + x0 | group)"
@@ -192,8 +192,9 @@ def test_covariances_of_averages_in_every_layout(name):
             block[np.arange(n)[code >= 0], (code * v.shape[1] + r)[code >= 0]] = v[code >= 0, r]
         rows.append(block)
     weights = sparse.random_array((6, n), density=0.4, rng=rng, format="csr")
+    straight = Linearised(x[:, 0], np.ones(n), np.zeros(n), x, z, codes)
     known = Uncertainty(state, 1.0, state.fixed.covariance)
-    found = known.covariances(known.combined(weights, linear(x[:, 0], x, z, codes)))
+    found = known.covariances(known.combined(weights, straight))
     combined = weights @ np.hstack(rows)
     np.testing.assert_allclose(
         found, combined @ twin.joint @ combined.T / twin.sigma2, rtol=1e-8, atol=1e-12
@@ -580,7 +581,8 @@ def test_derivatives_stay_within_the_range_of_the_column():
 
 
 def test_columns_beside_the_model_are_left_alone(contraception):
-    """The response and other columns of a raw table have no effects; numbers in C() are categories."""
+    """The response and other columns of a raw table have no effects; numbers in C() are
+    categories."""
     data = contraception.assign(
         children=contraception["livch"].map({"0": 0, "1": 1, "2": 2, "3+": 3})
     )

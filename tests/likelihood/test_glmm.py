@@ -1,4 +1,5 @@
-"""Deviances of the logistic model against dense formulas, and every derivative against differences."""
+"""Deviances of the logistic model against dense formulas, and every derivative against
+differences."""
 
 import numpy as np
 import pytest
@@ -128,10 +129,13 @@ def test_laplace_at_a_singular_covariance(name):
 @pytest.mark.parametrize("name", SINGLE)
 @pytest.mark.parametrize("points", [2, 3, 7])
 def test_quadrature_value_and_gradient(name, points):
-    """The rule placed by the Cholesky factor in the user's columns; gradients let the nodes move."""
+    """The rule placed by the Cholesky factor in the user's columns; gradients let the nodes
+    move."""
     e = logistic_example(name)
     basis, (T,) = e.design.factor_basis(0), e.T
-    objective = GlmmDeviance.of(e.design.blocks, BernoulliLogit(), AdaptiveQuadrature(points, basis))
+    objective = GlmmDeviance.of(
+        e.design.blocks, BernoulliLogit(), AdaptiveQuadrature(points, basis)
+    )
     state = objective([T, e.beta])
     columns = np.column_stack(
         [np.ones(len(e.y)) if s < 0 else e.raw[:, s] for t in e.design.terms for s in t.sources]

@@ -22,7 +22,9 @@ LADDER = [
     ["linear", "logistic"],
     ["datasets"],
 ]
-PLACES = {room: (rung, place) for rung, rooms in enumerate(LADDER) for place, room in enumerate(rooms)}
+PLACES = {
+    room: (rung, place) for rung, rooms in enumerate(LADDER) for place, room in enumerate(rooms)
+}
 
 MODULES = {
     path.relative_to(PACKAGE).with_suffix("").parts: path
@@ -40,11 +42,21 @@ def imports(parts):
     """Modules of the package that a module imports, as tuples of names."""
     found = set()
     for node in ast.walk(ast.parse(MODULES[parts].read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").split(".")[0] == "skmixed"):
+        if isinstance(node, ast.ImportFrom) and (
+            node.level or (node.module or "").split(".")[0] == "skmixed"
+        ):
             base = parts[: len(parts) - node.level] if node.level else ()
-            module = tuple((node.module or "").removeprefix("skmixed" if not node.level else "").strip(".").split("."))
+            module = tuple(
+                (node.module or "")
+                .removeprefix("skmixed" if not node.level else "")
+                .strip(".")
+                .split(".")
+            )
             module = (*base, *(part for part in module if part))
-            found |= {(*module, alias.name) if (*module, alias.name) in MODULES else module for alias in node.names}
+            found |= {
+                (*module, alias.name) if (*module, alias.name) in MODULES else module
+                for alias in node.names
+            }
     return {module for module in found if module}
 
 
@@ -52,7 +64,11 @@ def imports(parts):
 def test_rooms_import_from_lower_rooms(parts):
     room = parts[0]
     assert room in PLACES, f"give {room} its place in the ladder"
-    upward = [name_of(other) for other in imports(parts) if other[0] != room and PLACES[other[0]] >= PLACES[room]]
+    upward = [
+        name_of(other)
+        for other in imports(parts)
+        if other[0] != room and PLACES[other[0]] >= PLACES[room]
+    ]
     assert not upward, f"{name_of(parts)} imports {upward}, which stand above it or to its right"
 
 
@@ -83,11 +99,19 @@ def test_no_module_imports_itself_by_way_of_others():
 
 
 def test_a_circle_would_be_found():
-    assert circle({("a",): {("b",)}, ("b",): {("c",)}, ("c",): {("b",)}}) == [("b",), ("c",), ("b",)]
+    assert circle({("a",): {("b",)}, ("b",): {("c",)}, ("c",): {("b",)}}) == [
+        ("b",),
+        ("c",),
+        ("b",),
+    ]
 
 
 @pytest.mark.parametrize("room", ["_algebra", "_search", "_likelihood"])
 def test_objectives_never_see_a_table(room):
     """They work with sums, and with one number per row."""
     seen = {other for parts in MODULES if parts[0] == room for other in imports(parts)}
-    assert not {other for other in seen if other[0] in ("_data", "_reader", "formula") or other[-1] == "frame"}
+    assert not {
+        other
+        for other in seen
+        if other[0] in ("_data", "_reader", "formula") or other[-1] == "frame"
+    }
