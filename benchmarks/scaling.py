@@ -44,10 +44,10 @@ def stopwatch(module, name, seconds: Counter):
 def split_fit(X, y) -> dict:
     """Fit once and return the seconds of the parts and the number of evaluations."""
     from skmixed import MixedLinearRegressor, linear
-    from skmixed._sums import onepass
+    from skmixed._sums import design
 
     model, seconds = MixedLinearRegressor(random_effects="(1 + x1 | g)", method="ml"), Counter()
-    with stopwatch(onepass, "cross_products", seconds), stopwatch(linear, "fit_linear", seconds):
+    with stopwatch(design, "cross_products", seconds), stopwatch(linear, "fit_linear", seconds):
         start = time.perf_counter()
         model.fit(X, y)
         total = time.perf_counter() - start

@@ -99,6 +99,7 @@ def _fit_at(design, objective, covariances, optimum, absent):
         objective,
     )
     state = optimum.evaluation
+    state.forget_rows()
     effects = state.effects[: len(design.frame.effects)]
     units = fit.units
     vars(fit).update(

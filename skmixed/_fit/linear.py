@@ -27,6 +27,18 @@ from .uncertainty import Uncertainty
 from .units import Units
 
 REPRODUCED = 1e-6  # share of the response's sum of squares that is nothing, where a search failed
+#: what a pickle keeps where it is known
+KNOWN = (
+    "scale",
+    "beta",
+    "coefficients",
+    "coefficient_covariance",
+    "covariances",
+    "effects",
+    "loglik",
+    "loglik_without_effects",
+    "information",
+)
 EQUAL = 1e-9  # differences of level blocks, as shares of them, that are none
 
 
@@ -111,8 +123,10 @@ class LinearFit(Estimated):
     family = Gaussian()
 
     def stripped(self) -> Self:
-        """The fit without what follows from its design and its optimum."""
-        return replace(self)
+        """The fit without what follows from its design and its optimum, but for the estimates."""
+        fit = replace(self)
+        vars(fit).update({name: vars(self)[name] for name in KNOWN if name in vars(self)})
+        return fit
 
     @property
     def criterion(self):
@@ -159,12 +173,12 @@ class LinearFit(Estimated):
     def is_identified(self):
         return self.state.sigma2 > 0 and not (self.state.degenerate or self.is_degenerate)
 
-    @property
+    @cached_property
     def scale(self):
         """Zero where the fixed effects reproduce the response."""
         return self.state.sigma2
 
-    @property
+    @cached_property
     def beta(self):
         return self.state.fixed.beta
 
@@ -180,7 +194,7 @@ class LinearFit(Estimated):
     def level_blocks(self):
         return self.objective.plan.blocks
 
-    @property
+    @cached_property
     def loglik(self):
         return self._loglik(self.state)
 

@@ -90,6 +90,14 @@ class GlmmDeviance:
             return Unattainable()
 
 
+def forget(holder: object) -> None:
+    """Drop the values of cached properties."""
+    for kind in type(holder).__mro__:
+        for name, attribute in vars(kind).items():
+            if isinstance(attribute, cached_property):
+                vars(holder).pop(name, None)
+
+
 class GlmmState:
     """The model at one point: the modes, the deviance, and derivatives when asked for.
 
@@ -121,6 +129,12 @@ class GlmmState:
         """
         change = flat(point) - flat([*self.T, self.beta])
         return self.objective(point, [part.guess(change) for part in self.parts])
+
+    def forget_rows(self) -> None:
+        """Drop what was computed row by row and can be computed again."""
+        for part in self.parts:
+            for holder in (part, part.point, part.modes.density):
+                forget(holder)
 
     @property
     def exact(self):

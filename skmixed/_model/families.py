@@ -128,11 +128,17 @@ class BernoulliRows:
         self.eta = eta
         self.y = y
         self.m = m
-        t = np.abs(eta)
+
+    @cached_property
+    def _t(self):
+        t = np.abs(self.eta)
         np.negative(t, out=t)
-        np.exp(t, out=t)
-        self._t = t
-        self._larger = 1.0 / (1.0 + t)  # the larger of both probabilities
+        return np.exp(t, out=t)
+
+    @cached_property
+    def _larger(self):
+        """The larger of both probabilities."""
+        return 1.0 / (1.0 + self._t)
 
     @cached_property
     def mean(self):
