@@ -24,6 +24,11 @@ class MixedResults(CoefficientTests, RandomEffectsResults, RowResults):
     Made by ``fit`` and found at ``est.results_``.  ``params`` and what goes with it are the fixed
     effects only; columns that were dropped because they depend on others do not appear.
 
+    Parameters
+    ----------
+    fitted : FittedModel
+        What estimator and results share; kept as the attribute of this name.
+
     Attributes
     ----------
     llf, aic, bic : float
@@ -37,8 +42,6 @@ class MixedResults(CoefficientTests, RandomEffectsResults, RowResults):
         Whether the likelihood is restricted.
     converged : bool
         Whether the search ended at an optimum.
-    fitted : FittedModel
-        What estimator and results share.
 
     Examples
     --------
@@ -94,6 +97,11 @@ class LogisticResults(MixedResults):
     As :class:`MixedResults`; coefficients are changes of the log-odds of ``event``, the second
     class; ``scale`` is one, there is no residual variance, ``fittedvalues`` are probabilities and
     ``resid`` is zero or one less them.
+
+    Parameters
+    ----------
+    fitted : FittedModel
+        What estimator and results share.
 
     Examples
     --------

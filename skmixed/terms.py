@@ -24,9 +24,9 @@ class RandomEffect:
         Columns of X whose slopes vary between levels.
     intercept : bool, default=True
         Whether the intercept varies between levels.
-    covariance : {"unstructured", "diagonal", "independent", "identity", "exchangeable"},
-    default=None
-        Covariance structure of the effects of one level; None takes the estimator's ``covariance``.
+    covariance : str, default=None
+        Covariance structure of the effects of one level: "unstructured", "diagonal" (also called
+        "independent"), "identity" or "exchangeable"; None takes the estimator's ``covariance``.
 
     Examples
     --------

@@ -13,12 +13,18 @@ from scipy.optimize import minimize
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
+from skmixed._fit.linear import fit_linear
 from skmixed._model.averages import Probabilities, normal_density
-from skmixed._model.charts import Chart
-from skmixed._model.coordinates import squared
 from skmixed._model.families import Bernoulli
-from skmixed._model.structures import STRUCTURES, Cone, Structure, commonly_scaled
+from skmixed._model.parametric import Parametric, Place
+from skmixed._model.structures import STRUCTURES
+from skmixed._model.terms import Term
+from skmixed._sums.design import Design
+from skmixed._sums.source import Chunk, InMemory, Moments, Sample
+from skmixed.datasets import make_mixed_regression
 from skmixed.inference import icc, profile
+from skmixed.inference._coefficients.dof import Constant
+from skmixed.inference._coefficients.rules import DEGREES_OF_FREEDOM, Degrees, model_covariance
 from tests.helpers import dense
 
 
@@ -89,93 +95,107 @@ class MixedProbitClassifier(MixedLogisticClassifier):
 
 
 # start: structure
-class Autoregressive(Structure):
-    """One variance, and correlations ``rho^|i - j|`` of ordered effects: ``T = s^2 R(tanh a)``."""
+class Autoregressive(Parametric):
+    """Correlations ``rho^|i - j|`` of ordered effects with one variance, ``rho = tanh x_2``."""
 
     n_parameters = 2
-    standardise = staticmethod(commonly_scaled)
 
     def __init__(self, size):
         self.size = size
         self.lags = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
 
-    def matrices(self, s, a):
-        """T, its derivatives in s and a, and its second derivatives."""
-        rho = np.tanh(a)
-        first = self.lags * rho ** np.maximum(self.lags - 1, 0)
-        second = self.lags * (self.lags - 1) * rho ** np.maximum(self.lags - 2, 0)
+    def at(self, x):
+        s, rho = x[0], np.tanh(x[1])
+        slope = self.lags * rho ** np.maximum(self.lags - 1, 0)
+        bend = self.lags * (self.lags - 1) * rho ** np.maximum(self.lags - 2, 0)
         R = rho**self.lags
-        R1 = first * (1.0 - rho**2)
-        R2 = second * (1.0 - rho**2) ** 2 - 2.0 * rho * R1
-        return (
-            s**2 * R,
-            [2.0 * s * R, s**2 * R1],
-            [[2.0 * R, 2.0 * s * R1], [2.0 * s * R1, s**2 * R2]],
-        )
+        R1 = slope * (1.0 - rho**2)
+        R2 = bend * (1.0 - rho**2) ** 2 - 2.0 * rho * R1
+        second = [[2.0 * R, 2.0 * s * R1], [2.0 * s * R1, s**2 * R2]]
+        return Place(s**2 * R, np.array([2.0 * s * R, s**2 * R1]), np.array(second))
 
-    def state(self, T):
-        rho = T[0, 1] / T[0, 0] if T[0, 0] > 0 else 0.0
-        return np.array([np.sqrt(T[0, 0]), np.arctanh(np.clip(rho, -0.999999, 0.999999))])
-
-    def chart(self, T):
-        s, a = self.state(T)
-        _, first, second = self.matrices(s, a)
-        return Chart(
-            derivatives=np.array(first),
-            second=lambda D: np.einsum("abij,ij->ab", np.array(second), D),
-            move=lambda step: self.matrices(s + step[0], a + step[1])[0],
-            radius=float(np.hypot(s, 1.0)),
-        )
-
-    def start(self, S, floor):
-        least = np.mean(floor)
-        variance = np.clip(np.mean(np.diag(S)), least, 1e6 * least)
-        return variance * 0.5**self.lags
-
-    def snapped(self, T, least):
-        return T if T[0, 0] >= least else np.zeros_like(T)
-
-    def is_interior(self, T):
-        return bool(T[0, 0] > 0 and abs(T[0, 1]) < (1.0 - 1e-9) * T[0, 0])
-
-    def cone_at(self, span):
-        if not np.any(span):  # without a variance there is no correlation to speak of
-            return Cone(np.zeros((0, self.size, self.size)), [(1, np.eye(self.size)[None])])
-        return Cone(self.chart(span).derivatives, [])
-
-    def coordinates(self, kind, rows, row, col):
-        return (StandardDeviationFirst(self), ()) if kind == "variance" else None
+    def parameters_of(self, T):
+        variance = np.mean(np.diag(T))
+        rho = np.mean(np.diag(T, 1)) / variance if variance > 0 else 0.0
+        return np.array([np.sqrt(variance), np.arctanh(np.clip(rho, -0.999, 0.999))])
 
 
 # end: structure
 
 
-class StandardDeviationFirst:
-    """Coordinates (s, a) for the profile of the common variance."""
+# start: rule
+def containment(fit):
+    """As many degrees of freedom as the coarsest factor has levels beyond the coefficients."""
+    levels = min((len(b) for b in fit.effects), default=int(fit.n))
+    return Constant(model_covariance(fit), max(levels - fit.rank, 1))
 
-    low = 0.0
-    high = np.inf
-    parameter = staticmethod(squared)
 
-    def __init__(self, structure):
-        self.structure = structure
-        self.state = structure.state
+CONTAINMENT = Degrees(containment, "Degrees of freedom: levels less coefficients.")
+# end: rule
 
-    def opened(self, T, floor):
-        return T
 
-    def lifted(self, state, floor):
-        return state
+# start: display
+class EffectsDisplay:
+    """Conditional modes of one factor with their limits, sorted: a caterpillar."""
 
-    def value(self, state):
-        return float(state[0])
+    def __init__(self, table):
+        self.table = table
 
-    def matrix(self, state):
-        return self.structure.matrices(*state)[0]
+    @classmethod
+    def from_estimator(cls, estimator, factor, effect="Intercept", ax=None):
+        table = estimator.random_effects_
+        chosen = table[(table["factor"] == factor) & (table["effect"] == effect)]
+        return cls(chosen.sort_values("estimate")).plot(ax)
 
-    def chart(self, state):
-        chart = self.structure.chart(self.matrix(state))
-        return chart._replace(move=lambda step: state + step)
+    def plot(self, ax=None):
+        from matplotlib import pyplot
+
+        self.ax_ = pyplot.subplots()[1] if ax is None else ax
+        estimates = self.table["estimate"]
+        half = estimates - self.table["ci_low"]
+        self.errorbar_ = self.ax_.errorbar(estimates, range(len(half)), xerr=half, fmt="o", ms=3)
+        self.ax_.set(xlabel=self.table["effect"].iloc[0], ylabel=self.table["factor"].iloc[0])
+        return self
+
+
+# end: display
+
+
+# start: source
+class Parts:
+    """Rows in parts, each of which is read when it is needed: ``read(k)`` gives X, y and codes."""
+
+    def __init__(self, read, count, n_levels):
+        self.read = read
+        self.count = count
+        self.n_levels = n_levels
+
+    @property
+    def n_rows(self):
+        return sum(len(self.read(k)[1]) for k in range(self.count))
+
+    @property
+    def n(self):
+        return float(self.n_rows)
+
+    def chunks(self, rows=None):
+        for k in range(self.count):
+            X, y, codes = self.read(k)
+            yield Chunk(X, y, None, codes)
+
+    def moments(self):
+        mean = sum(chunk.X.sum(axis=0) for chunk in self.chunks()) / self.n
+        variance = sum(((chunk.X - mean) ** 2).sum(axis=0) for chunk in self.chunks()) / self.n
+        return Moments(mean, np.sqrt(variance), np.sqrt(variance + mean**2))
+
+    def sample(self, most, *, response):
+        step = -(-self.n_rows // most)
+        X = np.concatenate([chunk.X[::step] for chunk in self.chunks()])[:most]
+        y = np.concatenate([chunk.y[::step] for chunk in self.chunks()])[:most]
+        return Sample(X, y if response else None, np.ones(len(X)))
+
+
+# end: source
 
 
 @pytest.fixture
@@ -212,7 +232,7 @@ def fitted_waves():
 @pytest.mark.parametrize("size", [2, 4])
 def test_charts_of_the_structure(size):
     structure = Autoregressive(size)
-    chart = structure.chart(structure.matrices(0.8, 0.4)[0])
+    chart = structure.chart(structure.at(np.array([0.8, 0.4])).T)
     D = np.random.default_rng(0).normal(size=(size, size))
     h = 1e-4
     for a, E in enumerate(np.eye(2)):
@@ -230,10 +250,10 @@ def test_structure_against_a_dense_likelihood(autoregressive):
     fixed = X[["x", "w0", "w1", "w2"]].to_numpy()
 
     def deviance(parameters):
-        T = Autoregressive(3).matrices(*parameters)[0]
+        T = Autoregressive(3).at(parameters).T
         return dense.dense_deviance(y, fixed, [Z], [T])
 
-    best = Autoregressive(3).state(model.covariances_[0] / model.scale_)
+    best = Autoregressive(3).parameters_of(model.covariances_[0] / model.scale_)
     assert -2 * model.loglik_ == pytest.approx(deviance(best), rel=1e-10)
     for step in 0.02 * np.eye(2):
         around = [deviance(best + step), deviance(best), deviance(best - step)]
@@ -249,7 +269,7 @@ def test_structure_end_to_end(autoregressive):
     errors = model.variance_components()["std_error"]
     assert np.all(np.isfinite(errors)) and np.all(errors > 0)
     table = profile(model)
-    variance = table[table["effect"] == "w0"].iloc[0]
+    variance = table[table["parameter"] == "variance"].iloc[0]
     assert variance["ci_low"] < model.covariances_[0][0, 0] < variance["ci_high"]
     mean, std = model.predict(X[:6].assign(group=[0, 1, 2, -1, -2, -3]), return_std=True)
     assert np.all(np.isfinite(mean)) and np.all(std[3:] > std[:3])
@@ -339,3 +359,52 @@ def test_family_end_to_end():
     )
     assert str(again.summary()) == text
     assert set(model.simulate(X, random_state=0).ravel()) == {0, 1}
+
+
+def test_rule_end_to_end(monkeypatch):
+    monkeypatch.setitem(DEGREES_OF_FREEDOM, "containment", CONTAINMENT)
+    X, y = make_mixed_regression(n_groups=12, rows_per_group=5, random_state=0)
+    model = MixedLinearRegressor(groups="group").fit(X, y)
+    table = model.results_.coef_table(df="containment")
+    assert table["df"].to_list() == [9.0] * 3
+    np.testing.assert_array_equal(table["std_err"], model.results_.bse)
+    assert "Degrees of freedom: levels less coefficients." in str(model.summary(df="containment"))
+    assert model.results_.wald_test("x0 = 0", df="containment").df_denom == 9.0
+
+
+def test_display_end_to_end():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    X, y = make_mixed_regression(random_state=0)
+    model = MixedLinearRegressor(random_effects="(1 + x0 | group)").fit(X, y)
+    display = EffectsDisplay.from_estimator(model, "group", "x0")
+    drawn = display.errorbar_.lines[0].get_xdata(orig=False)
+    np.testing.assert_allclose(np.sort(model.results_.random_effects["group"]["x0"]), drawn)
+    assert display.ax_.get_ylabel() == "group"
+
+
+def test_source_end_to_end():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(900, 2))
+    codes = np.sort(rng.integers(0, 60, 900))
+    y = X @ [1.0, -1.0] + rng.normal(size=60)[codes] + rng.normal(size=900)
+    ends = np.array([0, 250, 600, 900])
+
+    def read(k):
+        rows = slice(ends[k], ends[k + 1])
+        return X[rows], y[rows], [codes[rows]]
+
+    terms = [Term(0, (0,), True, "unstructured")]
+    fits = [
+        fit_linear(
+            Design.of(source, terms, n_fixed=2, fit_intercept=True),
+            reml=True,
+            tol=1e-12,
+            max_iter=100,
+        )
+        for source in (Parts(read, 3, [60]), InMemory(X, y, None, [codes], [60]))
+    ]
+    assert fits[0].loglik == pytest.approx(fits[1].loglik, rel=1e-12)
+    np.testing.assert_allclose(fits[0].coefficients, fits[1].coefficients, rtol=1e-8)
+    np.testing.assert_allclose(fits[0].covariances[0], fits[1].covariances[0], rtol=1e-6)
+    np.testing.assert_allclose(fits[0].effects[0], fits[1].effects[0], rtol=1e-5, atol=1e-8)

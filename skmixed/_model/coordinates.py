@@ -27,6 +27,9 @@ from .charts import Chart
 class Coordinates(Protocol):
     """Coordinates of a covariance that begin with a profiled one; a *state* is a point in them."""
 
+    #: number of effects
+    size: int
+    #: range of the profiled coordinate
     low: float
     high: float
 

@@ -31,7 +31,22 @@ from .sample import compared, read_sample
 class Margins(pd.DataFrame):
     """A table of averages that knows their covariance matrix.
 
-    Slices and copies of it are plain DataFrames.
+    Made by :func:`average_predictions` and :func:`average_effects`.  Slices and copies of it are
+    plain DataFrames.
+
+    Parameters
+    ----------
+    data, index, columns, dtype, copy
+        As of a DataFrame.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import make_mixed_regression
+    >>> from skmixed.inference import average_effects
+    >>> X, y = make_mixed_regression(random_state=0)
+    >>> average_effects(MixedLinearRegressor(groups="group").fit(X, y))["term"].to_list()
+    ['x0', 'x1']
     """
 
     _metadata = ["_covariance"]
@@ -115,16 +130,16 @@ def average_predictions(
         For unknown columns, kinds and levels, weights that are all zero, or a pickled model without
         ``X``.
 
+    See Also
+    --------
+    average_effects : Slopes and contrasts of these averages.
+
     Notes
     -----
     The standard error is that of the average given what new levels average to; ``predict(...,
     return_std=True)`` of a linear model instead adds the whole variance of a new level.  For known
     levels both hold the posterior variance of their effects.  Covariances at the boundary of their
     space count as known.
-
-    See Also
-    --------
-    average_effects : Slopes and contrasts of these averages.
 
     Examples
     --------
