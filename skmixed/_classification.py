@@ -82,7 +82,7 @@ class PredictsProbabilities(ClassifierMixin, MixedModel):
         >>> model = MixedLogisticClassifier(groups="group", n_quadrature=7).fit(X, y)
         >>> proba, std = model.predict_proba(X.head(1), return_std=True)
         >>> proba.round(2), std.round(2)
-        (array([[0.02, 0.98]]), array([[0.01, 0.01]]))
+        (array([[0.17, 0.83]]), array([[0.08, 0.08]]))
         """
         return predicted_probabilities(self._model, X, groups, kind, return_std)
 
@@ -110,7 +110,7 @@ class PredictsProbabilities(ClassifierMixin, MixedModel):
         >>> X, y = make_mixed_classification(random_state=0)
         >>> model = MixedLogisticClassifier(groups="group", n_quadrature=7).fit(X, y)
         >>> model.predict_log_proba(X.head(1)).round(2)
-        array([[-3.83, -0.02]])
+        array([[-1.8 , -0.18]])
         """
         return self._logarithms(X, groups, kind)
 
@@ -142,7 +142,7 @@ class PredictsProbabilities(ClassifierMixin, MixedModel):
         >>> X, y = make_mixed_classification(random_state=0)
         >>> model = MixedLogisticClassifier(groups="group", n_quadrature=7).fit(X, y)
         >>> model.decision_function(X.head(1)).round(2)
-        array([3.81])
+        array([1.61])
         """
         zeros, ones = self._logarithms(X, groups, kind).T
         return ones - zeros

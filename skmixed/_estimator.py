@@ -230,7 +230,7 @@ class MixedModel(BaseEstimator):
         >>> model = MixedLinearRegressor(groups="group").fit(X, y)
         >>> model.variance_components()[["factor", "estimate"]].round(1)
              factor  estimate
-        0     group       1.0
-        1  Residual       1.5
+        0     group       1.3
+        1  Residual       1.3
         """
         return self._found.variance_table(method, level, **options)

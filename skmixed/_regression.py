@@ -75,7 +75,7 @@ class PredictsMeans(RegressorMixin, MixedModel):
         >>> model = MixedLinearRegressor(groups="group").fit(X, y)
         >>> mean, std = model.predict(X.head(2), return_std=True)
         >>> std.round(2)
-        array([0.37, 0.37])
+        array([0.35, 0.36])
         """
         return predicted_means(self._model, X, groups, kind, return_std)
 
@@ -125,7 +125,7 @@ class PredictsMeans(RegressorMixin, MixedModel):
         >>> X, y = make_mixed_regression(random_state=0)
         >>> model = MixedLinearRegressor(groups="group").fit(X, y)
         >>> model.predict_interval(X.head(1)).round(1)
-        array([[-1.2,  3.7]])
+        array([[1.9, 6.7]])
         """
         check_choice("target", target, ("observation", "mean"))
         check_level(level)

@@ -243,7 +243,7 @@ class MixedLinearRegressor(PredictsMeans):
         >>> from skmixed.datasets import make_mixed_regression
         >>> X, y = make_mixed_regression(random_state=0)
         >>> round(MixedLinearRegressor(groups="group").fit(X, y).score(X, y), 2)
-        0.83
+        0.84
         """
         return float(r2_score(y, self.predict(X, groups=groups), sample_weight=sample_weight))
 

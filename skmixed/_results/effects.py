@@ -134,8 +134,8 @@ class RandomEffectsResults(Estimates):
         >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
         >>> results.variance_table("profile")[["factor", "ci_low"]].round(2)
              factor  ci_low
-        0     group    0.68
-        1  Residual    1.36
+        0     group    0.93
+        1  Residual    1.21
         """
         check_level(level)
         _check_limits(method, scale)
@@ -229,7 +229,7 @@ class RandomEffectsResults(Estimates):
         >>> X, y = make_mixed_regression(random_state=0)
         >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
         >>> results.effects_table().shape
-        (50, 7)
+        (100, 7)
         """
         parts = [self._factor_effects(f) for f in range(len(self.fitted.names.factors))]
         if not parts:

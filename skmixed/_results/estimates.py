@@ -178,7 +178,7 @@ class Estimates:
         >>> X, y = make_mixed_regression(random_state=0)
         >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
         >>> results.conf_int().loc["x0"].round(2).to_list()
-        [0.88, 1.07]
+        [1.02, 1.17]
         """
         if not isinstance(alpha, Real) or not 0 < alpha < 1:
             raise ValueError(

@@ -211,13 +211,13 @@ class Twin(Numerically):
         def averages(at):
             return np.array([np.mean(self.probability(t, at[:k], at[k:], known)) for t in tables])
 
-        steps = 1e-4 * np.sqrt(np.diag(self.fit.parameter_covariance)) * np.eye(len(point))
+        steps = 1e-4 * np.sqrt(np.diag(self.fit.information.covariance)) * np.eye(len(point))
         J = np.array(
             [(averages(point + s) - averages(point - s)) / (2 * np.sum(s)) for s in steps]
         ).T
         G = np.array([self.along_effects(t, known) for t in tables])
         modes = self.modes(self.map @ self.fit.beta)
-        return J @ self.fit.parameter_covariance @ J.T + G @ modes.covariance @ G.T
+        return J @ self.fit.information.covariance @ J.T + G @ modes.covariance @ G.T
 
     def along_effects(self, rows, known):
         """Derivative of the average in all effects: ``sum_i slope_i z_i / n``."""

@@ -19,6 +19,7 @@ LADDER = [
     ["inference"],
     ["_results", "results"],
     ["_estimator"],
+    ["_regression", "_classification"],
     ["linear", "logistic"],
     ["datasets"],
 ]

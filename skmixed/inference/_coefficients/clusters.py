@@ -93,7 +93,7 @@ def _column(X, name):
     columns = tables.column_names(X) or []
     if name not in columns:
         raise tables.unknown_column("clusters", name, columns)
-    return tables.column(X, name)
+    return X[name]
 
 
 def _check_labels(labels, n):

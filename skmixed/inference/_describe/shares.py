@@ -84,8 +84,9 @@ def _containing(fit):
     second.
     """
     cross = fit.sums.plan.cross
-    factors = range(len(fit.effects))
-    return np.array([[f == g or is_nested(cross, f, g) for g in factors] for f in factors], int)
+    m = len(fit.effects)
+    table = [f == g or is_nested(cross, f, g) for f in range(m) for g in range(m)]
+    return np.array(table, dtype=int).reshape(m, m)
 
 
 def _logit_limits(share, std_error, level):
