@@ -240,7 +240,7 @@ class FittedFormula:
         _check_names(groups, table)
         matrices = [_fitted_part(text, part, table) for part in (fixed, *(b.effects for b in bars))]
         specifications = [matrix.model_spec for matrix in matrices]
-        required = [sorted(map(str, s.required_variables)) for s in specifications]
+        required = [_variables(specification) for specification in specifications]
         evaluated = tuple(dict.fromkeys(chain.from_iterable(required)))
         columns = _required(text, table, {*evaluated, *groups})
         table = table[columns]
@@ -250,7 +250,7 @@ class FittedFormula:
             text=text,
             groups=groups,
             columns=tuple(columns),
-            fixed_columns=tuple(required[0]),
+            fixed_columns=required[0],
             categorical=_categorical(specifications),
             evaluated=evaluated,
             names=tuple(names),
@@ -362,6 +362,11 @@ def _places(parts):
         used.append(tuple(k for k, name in enumerate(part.names) if name not in names))
         names |= dict.fromkeys(part.names)
     return list(names)[1:], tuple(used)
+
+
+def _variables(specification):
+    """Columns that a part is computed from."""
+    return tuple(sorted(map(str, specification.required_variables)))
 
 
 def _one_sided(text):

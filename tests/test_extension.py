@@ -27,6 +27,8 @@ from skmixed.inference._coefficients.dof import Constant
 from skmixed.inference._coefficients.rules import DEGREES_OF_FREEDOM, Degrees, model_covariance
 from tests.helpers import dense
 
+pytestmark = pytest.mark.smoke
+
 
 # start: family
 class ProbitRows:

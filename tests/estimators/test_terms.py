@@ -6,6 +6,8 @@ from sklearn.base import clone
 from skmixed import MixedLinearRegressor, RandomEffect
 from skmixed.terms import parse_terms
 
+pytestmark = pytest.mark.smoke
+
 R = RandomEffect
 
 

@@ -17,6 +17,8 @@ from skmixed._sums.source import InMemory
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
 from tests.helpers.counting import evaluations
 
+pytestmark = pytest.mark.smoke
+
 PACKAGE = str(Path(skmixed.__file__).parent)
 
 

@@ -209,6 +209,7 @@ needs_reference = pytest.mark.skipif(not MODELS, reason=reference_models.MISSING
 NAMES = [pytest.param(name, marks=pytest.mark.slow if name in NESTED else []) for name in MODELS]
 
 
+@pytest.mark.slow
 @needs_reference
 @pytest.mark.parametrize("name", NAMES)
 def test_reference_log_likelihood(name):
@@ -225,6 +226,7 @@ def test_reference_log_likelihood(name):
             assert loglik == pytest.approx(model.reference["loglik"], rel=1e-12)
 
 
+@pytest.mark.slow
 @needs_reference
 @pytest.mark.parametrize(
     "name", [name for name in MODELS if MODELS[name]["n"] < 900 or "null" in name]
@@ -270,6 +272,7 @@ def random_variance(model):
     )
 
 
+@pytest.mark.slow
 @needs_reference
 @pytest.mark.parametrize(
     "name", [name for name in NAMES if "fitted_prob" in MODELS[name.values[0]]]
@@ -284,6 +287,7 @@ def test_reference_probabilities(name):
     checksum(marginal, reference["population_prob_marginal"], 1e-9)
 
 
+@pytest.mark.slow
 @needs_reference
 @pytest.mark.parametrize("name", [name for name in NAMES if "ranef" in MODELS[name.values[0]]])
 def test_reference_random_effects(name):
@@ -314,6 +318,7 @@ def test_reference_random_effects(name):
         start += q * len(level)
 
 
+@pytest.mark.slow
 @needs_reference
 @pytest.mark.parametrize("name", reference_glmm.predictions())
 def test_reference_predictions(name):

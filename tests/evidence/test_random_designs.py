@@ -335,7 +335,12 @@ def unwelcome(error, design):
     return [] if len(str(error)) > 20 else [f"no help: {error}"]
 
 
-@pytest.mark.parametrize("batch", range(N_DESIGNS // BATCH))
+def first_ones_quick(n, quick=1):
+    """Batches 0 to n, all but the first ones slow."""
+    return [pytest.param(k, marks=[pytest.mark.slow] * (k >= quick)) for k in range(n)]
+
+
+@pytest.mark.parametrize("batch", first_ones_quick(N_DESIGNS // BATCH))
 def test_every_design_ends_well(batch):
     """Finite estimates, or an error of the package's own; never a raw numpy error, a NaN or a
     hang."""

@@ -24,6 +24,8 @@ from tests.helpers.comparisons import (
     spread,
 )
 
+pytestmark = pytest.mark.slow  # stored results of every reference model
+
 TOLERANCES = {
     "log-likelihood, below": Tolerance(1e-8, f"relative (to {FLOOR:g} if smaller)"),
     "log-likelihood, above": Tolerance(1e-7, "relative"),

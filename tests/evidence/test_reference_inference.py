@@ -13,6 +13,8 @@ from tests.helpers import comparisons as shared
 from tests.helpers import reference_models
 from tests.helpers.comparisons import Difference, Tolerance, log_p, relative, relative_matrix
 
+pytestmark = pytest.mark.slow  # stored results of every reference model
+
 TOLERANCES = {
     "Satterthwaite df": Tolerance(1e-3, "relative"),
     "Kenward-Roger df": Tolerance(1e-3, "relative"),

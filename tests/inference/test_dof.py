@@ -170,7 +170,7 @@ def test_a_variance_of_zero_changes_no_degrees_of_freedom():
     assert np.allclose(*tables, rtol=1e-6)
 
 
-@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("reml", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_kenward_roger_is_the_dense_formula(name, reml):
     case = fitted(name, reml)

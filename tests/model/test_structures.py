@@ -6,6 +6,8 @@ import pytest
 from skmixed._algebra.roots import pivoted_root
 from skmixed._model.structures import STRUCTURES
 
+pytestmark = pytest.mark.smoke
+
 structures = pytest.mark.parametrize("name", sorted(STRUCTURES))
 sizes = pytest.mark.parametrize("size", [1, 2, 4])
 

@@ -7,6 +7,8 @@ import pytest
 
 from skmixed._search.minimize import MAX_ITER, minimize, trust_region_step
 
+pytestmark = pytest.mark.smoke
+
 
 @pytest.mark.parametrize("seed", range(20))
 def test_step_is_the_constrained_minimum(seed):

@@ -13,6 +13,8 @@ from skmixed._sums.onepass import cross_products
 from skmixed._sums.source import InMemory
 from tests.helpers.designs import design_of, term
 
+pytestmark = pytest.mark.smoke
+
 N = 600
 
 
