@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,16 +11,19 @@ from sklearn.base import ClassifierMixin
 from ._estimator import MixedModel
 from ._fit.kinds import Kind
 from ._fit.predictions import averages, predicted_probabilities, read_rows
+from ._model.averages import Probabilities
 
 
 class PredictsProbabilities(ClassifierMixin, MixedModel):
     """A classifier: predictions are probabilities, averaged over effects that are not known."""
 
+    classes_: np.ndarray
+
     __metadata_request__predict_proba = {"groups": True}
     __metadata_request__predict_log_proba = {"groups": True}
     __metadata_request__decision_function = {"groups": True}
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
@@ -114,9 +117,10 @@ class PredictsProbabilities(ClassifierMixin, MixedModel):
         """
         return self._logarithms(X, groups, kind)
 
-    def _logarithms(self, X, groups, kind):
+    def _logarithms(self, X: Any, groups: Any, kind: Kind) -> np.ndarray:
         model = self._model
-        return averages(model, *read_rows(model, X, groups, kind), kind).logarithms
+        found = averages(model, *read_rows(model, X, groups, kind), kind)
+        return cast(Probabilities, found).logarithms
 
     def decision_function(
         self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional"
@@ -174,7 +178,7 @@ class PredictsProbabilities(ClassifierMixin, MixedModel):
         array([1, 1, 0])
         """
         zeros, ones = self._logarithms(X, groups, kind).T
-        return self._model.classes[(ones > zeros).astype(int)]
+        return self.classes_[(ones > zeros).astype(int)]
 
-    def _responses(self, drawn):
-        return self._model.classes[drawn.astype(int)]
+    def _responses(self, drawn: np.ndarray) -> np.ndarray:
+        return self.classes_[drawn.astype(int)]

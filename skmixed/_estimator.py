@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -90,7 +90,7 @@ class MixedModel(BaseEstimator):
     __metadata_request__predict = {"groups": True}
     __metadata_request__score = {"groups": True}
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """Requests of this estimator.
 
         ``groups=`` is not requested where columns of X are named instead.
@@ -103,12 +103,12 @@ class MixedModel(BaseEstimator):
                     request.add_request(param="groups", alias=False)
         return routing
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = tags.input_tags.string = self._names_columns()
         return tags
 
-    def _names_columns(self):
+    def _names_columns(self) -> bool:
         """Whether the parameters name grouping columns of X."""
         if self.groups is not None or self.formula is not None:
             return True
@@ -120,8 +120,8 @@ class MixedModel(BaseEstimator):
 
     def _store(self, model: FittedModel, problems: Problems) -> None:
         """Take the attributes of a fitted model, and say what is to be said about it."""
-        vars(self).pop("feature_names_in_", None)
-        vars(self).update(model.attributes())
+        self.__dict__.pop("feature_names_in_", None)
+        self.__dict__.update(model.attributes())
         self.results_ = self._results(model)
         for message, category in problems:
             warn(message, category)
@@ -137,7 +137,7 @@ class MixedModel(BaseEstimator):
     def _model(self) -> FittedModel:
         return self._found.fitted
 
-    def _reporter(self) -> Callable | None:
+    def _reporter(self) -> Callable[[float, float, float], None] | None:
         """What prints the progress of a search."""
         if not self.verbose:
             return None
@@ -203,7 +203,10 @@ class MixedModel(BaseEstimator):
         return drawn
 
     def variance_components(
-        self, level: float = 0.95, method: str = "wald", **options: Any
+        self,
+        level: float = 0.95,
+        method: Literal["wald", "profile", "bootstrap"] = "wald",
+        **options: Any,
     ) -> pd.DataFrame:
         """Variances and covariances as a table.
 

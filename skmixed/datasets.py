@@ -93,12 +93,20 @@ def make_mixed_classification(
     return X, pd.Series((rng.random_sample(len(eta)) < expit(eta)).astype(int), name="y")
 
 
-def _linear_predictor(rng, n_groups, rows_per_group, coef, intercept, covariance):
+def _linear_predictor(
+    rng: np.random.RandomState,
+    n_groups: int,
+    rows_per_group: int,
+    coef: ArrayLike,
+    intercept: float,
+    covariance: ArrayLike,
+) -> tuple[pd.DataFrame, np.ndarray]:
     """X with its group column, and ``intercept + X coef + Z b``."""
-    covariance = np.asarray(covariance, dtype=float)
+    beta = np.asarray(coef, dtype=float)
+    Sigma = np.asarray(covariance, dtype=float)
     group = np.repeat(np.arange(n_groups), rows_per_group)
-    x = rng.standard_normal((len(group), len(coef)))
-    b = rng.multivariate_normal(np.zeros(len(covariance)), covariance, size=n_groups)[group]
-    Z = np.column_stack([np.ones(len(group)), x])[:, : len(covariance)]
-    X = pd.DataFrame(x, columns=[f"x{j}" for j in range(len(coef))]).assign(group=group)
-    return X, intercept + x @ np.asarray(coef, dtype=float) + np.sum(Z * b, axis=1)
+    x = rng.standard_normal((len(group), len(beta)))
+    b = rng.multivariate_normal(np.zeros(len(Sigma)), Sigma, size=n_groups)[group]
+    Z = np.column_stack([np.ones(len(group)), x])[:, : len(Sigma)]
+    X = pd.DataFrame(x, columns=[f"x{j}" for j in range(len(beta))]).assign(group=group)
+    return X, intercept + x @ beta + np.sum(Z * b, axis=1)

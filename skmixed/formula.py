@@ -9,6 +9,7 @@ centres and knots for new rows.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -34,7 +35,7 @@ class BarTerm:
     """
 
     effects: str
-    groups: tuple
+    groups: tuple[str, ...]
     correlated: bool
 
 
@@ -72,14 +73,22 @@ def split_formula(text: str) -> tuple[str, str, list[BarTerm]]:
     return response.strip() if separator else "", fixed, terms
 
 
-def _refused(text, reason):
+def _refused(text: str, reason: str) -> ValueError:
     return ValueError(f"formula={text!r}: {reason}.\nWrite random effects as '+ (1 + x | group)'.")
+
+
+@dataclass
+class _Opened:
+    """A bracket that is still open: its token, and that of the bar inside."""
+
+    start: int
+    bar: int | None = None
 
 
 class _Splitter:
     """Cuts the random terms out of the right-hand side."""
 
-    def __init__(self, text, whole):
+    def __init__(self, text: str, whole: str) -> None:
         self.text = text
         self.whole = whole
         try:
@@ -87,34 +96,34 @@ class _Splitter:
         except FormulaicError as error:
             raise _refused(whole, str(error).splitlines()[0]) from error
 
-    def split(self):
-        terms = []
-        cuts = []
-        opened = []
+    def split(self) -> tuple[str, list[BarTerm]]:
+        terms: list[BarTerm] = []
+        cuts: list[tuple[int, int]] = []
+        opened: list[_Opened] = []
         for i, token in enumerate(self.tokens):
             kind = token.kind.value
             if kind == "context" and token.token in ("(", "[", "{"):
-                opened.append([i, None])
+                opened.append(_Opened(i))
             elif kind == "context":
-                start, bar = opened.pop()
-                if bar is not None:
+                last = opened.pop()
+                if last.bar is not None:
                     self._check_outermost(opened)
-                    terms += self._terms(start, bar, i)
-                    cuts.append(self._cut(start, i))
+                    terms += self._terms(last.start, last.bar, i)
+                    cuts.append(self._cut(last.start, i))
             elif kind == "operator" and token.token in ("|", "||"):
                 if not opened:
                     raise _refused(self.whole, "a bar outside parentheses")
-                opened[-1][1] = i
+                opened[-1].bar = i
         return self._without(cuts), terms
 
-    def _check_outermost(self, opened):
+    def _check_outermost(self, opened: list[_Opened]) -> None:
         if opened:
             raise _refused(self.whole, "a random term inside parentheses")
 
-    def _between(self, first, last):
+    def _between(self, first: int, last: int) -> str:
         return self.text[self.tokens[first].source_end + 1 : self.tokens[last].source_start].strip()
 
-    def _terms(self, start, bar, end):
+    def _terms(self, start: int, bar: int, end: int) -> list[BarTerm]:
         effects = self._between(start, bar)
         correlated = self.tokens[bar].token == "|"
         try:
@@ -124,7 +133,7 @@ class _Splitter:
         parts = [effects] if correlated else _uncorrelated(effects)
         return [BarTerm(part, group, correlated) for group in groups for part in parts]
 
-    def _cut(self, start, end):
+    def _cut(self, start: int, end: int) -> tuple[int, int]:
         """The span of a term with the plus that joins it to the rest."""
         before = self.tokens[start - 1] if start else None
         if before is not None:
@@ -136,14 +145,14 @@ class _Splitter:
         after = self.tokens[end + 1] if end + 1 < len(self.tokens) else None
         return self.tokens[start].source_start, (after or self.tokens[end]).source_end + 1
 
-    def _without(self, cuts):
+    def _without(self, cuts: list[tuple[int, int]]) -> str:
         rest = self.text
         for start, end in sorted(cuts, reverse=True):
             rest = rest[:start] + rest[end:]
         return rest.strip().lstrip("+").strip() or "1"
 
 
-def _uncorrelated(effects):
+def _uncorrelated(effects: str) -> list[str]:
     """The terms of ``(effects || g)``, one each; factors keep their columns together, as in
     lme4."""
     terms = [str(term) for term in Formula(effects)]
@@ -152,9 +161,15 @@ def _uncorrelated(effects):
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The columns of a formula for some rows."""
+    """The columns of a formula for some rows.
 
-    matrix: np.ndarray  # fixed effects, then columns that only random effects use
+    Attributes
+    ----------
+    matrix : fixed effects, then columns that only random effects use
+    labels : of the grouping columns
+    """
+
+    matrix: np.ndarray
     labels: dict[str, Any]
 
 
@@ -202,8 +217,8 @@ class FittedFormula:
     n_fixed: int
     intercept: bool
     effects: tuple[RandomEffect, ...]
-    parts: tuple[Any, ...] = field(repr=False)  # what makes the columns of each part
-    used: tuple[tuple[int, ...], ...] = field(repr=False)  # of these columns, those in the matrix
+    parts: tuple[Any, ...] = field(repr=False)
+    used: tuple[tuple[int, ...], ...] = field(repr=False)
 
     @classmethod
     def fit(cls, text: str, X: Any) -> tuple[FittedFormula, pd.DataFrame]:
@@ -244,7 +259,7 @@ class FittedFormula:
         evaluated = tuple(dict.fromkeys(chain.from_iterable(required)))
         columns = _required(text, table, {*evaluated, *groups})
         table = table[columns]
-        parts = tuple(recipe_of(m.model_spec, table, m) for m in matrices)
+        parts: tuple[Any, ...] = tuple(recipe_of(m.model_spec, table, m) for m in matrices)
         names, used = _places(parts)
         formula = cls(
             text=text,
@@ -341,17 +356,17 @@ class FittedFormula:
 INTERCEPT = "Intercept"
 
 
-def _fitted_part(text, part, table):
+def _fitted_part(text: str, part: Any, table: Any) -> Any:
     return _evaluate(text, lambda: Formula(part).get_model_matrix(table, **_OPTIONS), table)
 
 
-def _required(text, table, needed):
+def _required(text: str, table: Any, needed: set[str]) -> list[str]:
     """Columns that a formula uses; dotted names are cut at the dot where they are evaluated."""
     names = [str(name) for name in table.columns]
     return [name for name in names if name in needed or f"`{name}`" in text]
 
 
-def _places(parts):
+def _places(parts: Sequence[Any]) -> tuple[list[str], tuple[tuple[int, ...], ...]]:
     """Names of the columns of a matrix, and the columns of every part that it takes.
 
     What the fixed effects have already is not taken again for the random effects.
@@ -364,12 +379,12 @@ def _places(parts):
     return list(names)[1:], tuple(used)
 
 
-def _variables(specification):
+def _variables(specification: Any) -> tuple[str, ...]:
     """Columns that a part is computed from."""
     return tuple(sorted(map(str, specification.required_variables)))
 
 
-def _one_sided(text):
+def _one_sided(text: str) -> tuple[str, list[BarTerm]]:
     """Fixed effects and random-effects terms of a formula without a response."""
     response, fixed, bars = split_formula(text)
     if response:
@@ -380,25 +395,25 @@ def _one_sided(text):
     return fixed, bars
 
 
-def _categorical(specifications):
+def _categorical(specifications: Sequence[Any]) -> tuple[str, ...]:
     """Columns that enter as categories, whatever they hold."""
     factors = [(s, f) for s in specifications for f in s.factor_contrasts]
     return tuple(sorted({str(v) for s, f in factors for v in s.factor_variables[f]}))
 
 
-def _effect(bar, part):
+def _effect(bar: Any, part: Any) -> RandomEffect:
     group = bar.groups[0] if len(bar.groups) == 1 else bar.groups
     slopes = tuple(name for name in part.names if name != INTERCEPT)
     return RandomEffect(group, slopes, intercept=INTERCEPT in part.names)
 
 
-def _check_names(wanted, table):
+def _check_names(wanted: Iterable[Hashable], table: Any) -> None:
     for name in wanted:
         if name not in table.columns:
             raise tables.unknown_column("formula", name, list(table.columns))
 
 
-def _check_finite(names, matrix):
+def _check_finite(names: Sequence[str], matrix: np.ndarray) -> None:
     if not np.all(np.isfinite(matrix)):
         name = names[int(np.argmin(np.all(np.isfinite(matrix), axis=0)))]
         raise ValueError(
@@ -410,7 +425,7 @@ def _check_finite(names, matrix):
 _OPTIONS = {"output": "numpy", "na_action": "raise", "context": {}}
 
 
-def evaluate_response(text: str, table) -> pd.Series:
+def evaluate_response(text: str, table: Any) -> pd.Series:
     """The left-hand side of a formula for some rows, named as written."""
     frame = _pandas(text, table)
     name = text.strip("`")
@@ -427,7 +442,7 @@ def evaluate_response(text: str, table) -> pd.Series:
     return pd.Series(values[:, 0], index=frame.index, name=text)
 
 
-def _pandas(text, table):
+def _pandas(text: str, table: Any) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         return table
     if tables.column_names(table) is None:
@@ -439,7 +454,7 @@ def _pandas(text, table):
     return table.to_pandas() if hasattr(table, "to_pandas") else pd.DataFrame(table)
 
 
-def _evaluate(text, function, table):
+def _evaluate(text: str, function: Callable[[], Any], table: Any) -> Any:
     """What a function of the table gives, or an error in words."""
     try:
         with warnings.catch_warnings():
@@ -463,7 +478,7 @@ def _evaluate(text, function, table):
         raise ValueError(f"formula={text!r}: {reason}\nThe columns are {names}.") from error
 
 
-def _check_missing(table, names):
+def _check_missing(table: Any, names: Sequence[str]) -> None:
     for name in names:
         missing = pd.isna(table[name].array)
         if missing.any():

@@ -17,8 +17,9 @@ from ._fit.training import read_training, source_of
 from ._reader import Spec
 from ._regression import PredictsMeans
 from ._report.problems import linear_problems
+from ._results.coefficients import Covariance, Degrees
 from ._sums.design import Design
-from .results import Covariance, Degrees, MixedResults
+from .results import MixedResults
 from .terms import RandomEffect
 
 __all__ = ["MixedLinearRegressor"]
@@ -110,7 +111,7 @@ class MixedLinearRegressor(PredictsMeans):
     """
 
     _results = MixedResults
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any] | str]] = {
         "groups": [str, Integral, list, tuple, None],
         "random_effects": "no_validation",
         "formula": [str, None],
@@ -124,7 +125,7 @@ class MixedLinearRegressor(PredictsMeans):
 
     def __init__(
         self,
-        groups: str | int | list | None = None,
+        groups: str | int | list[str | int] | None = None,
         random_effects: str | RandomEffect | list[RandomEffect] | None = None,
         *,
         formula: str | None = None,
@@ -134,7 +135,7 @@ class MixedLinearRegressor(PredictsMeans):
         tol: float = 1e-9,
         max_iter: int = 100,
         verbose: int = 0,
-    ):
+    ) -> None:
         self.groups = groups
         self.random_effects = random_effects
         self.formula = formula

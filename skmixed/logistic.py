@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -23,8 +23,9 @@ from ._likelihood.quadrature import MAX_DIMENSION
 from ._model.families import BernoulliLogit, Family
 from ._reader import Reader, Spec
 from ._report.problems import generalised_problems
+from ._results.coefficients import Covariance, Degrees
 from ._sums.design import RowDesign
-from .results import Covariance, Degrees, LogisticResults
+from .results import LogisticResults
 from .terms import RandomEffect
 
 __all__ = ["MixedLogisticClassifier"]
@@ -123,8 +124,10 @@ class MixedLogisticClassifier(PredictsProbabilities):
     #: the distribution of the outcomes
     family: ClassVar[Family] = BernoulliLogit()
 
+    results_: LogisticResults
+    classes_: np.ndarray
     _results = LogisticResults
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any] | str]] = {
         "groups": [str, Integral, list, tuple, None],
         "random_effects": "no_validation",
         "formula": [str, None],
@@ -138,7 +141,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
 
     def __init__(
         self,
-        groups: str | int | list | None = None,
+        groups: str | int | list[str | int] | None = None,
         random_effects: str | RandomEffect | list[RandomEffect] | None = None,
         *,
         formula: str | None = None,
@@ -148,7 +151,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         tol: float = 1e-9,
         max_iter: int = 100,
         verbose: int = 0,
-    ):
+    ) -> None:
         self.groups = groups
         self.random_effects = random_effects
         self.formula = formula
@@ -315,7 +318,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         >>> print(str(model.summary()).splitlines()[0].strip())
         Mixed-effects logistic regression
         """
-        return self._found.summary(
+        return cast(LogisticResults, self._found).summary(
             level=level, odds_ratios=odds_ratios, df=df, cov=cov, clusters=clusters
         )
 
@@ -345,7 +348,7 @@ class _Classes:
         return codes.astype(np.float64)
 
 
-def _check_two(labels, kind):
+def _check_two(labels: np.ndarray, kind: str) -> None:
     if len(labels) > 2:
         raise ValueError(
             f"Only binary classification is supported. The type of the target is {kind}.\n"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
 from ._fit.predictions import predicted_events, predicted_means
+from ._model.families import Family
 from ._report.summary import exponentiated, print_report
 from ._results.coefficients import CoefficientTests, Covariance, Degrees
 from ._results.effects import RandomEffectsResults
@@ -164,8 +165,8 @@ class LogisticResults(MixedResults):
         table = table.rename(columns={"coef": name})
         return table.drop(columns="df").rename(columns={"t": "z"}) if df == "normal" else table
 
-    def _exponentiated_name(self):
-        family = self.fitted.fit.family
+    def _exponentiated_name(self) -> str:
+        family = cast(Family, self.fitted.fit.family)
         if family.exponentiated_name is None:
             raise ValueError(
                 f"coefficients of a {family.word} model are no logarithms of ratios.\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 __all__ = ["RandomEffect", "parse_terms"]
 
@@ -35,12 +36,12 @@ class RandomEffect:
     RandomEffect(group='school', columns=('age',), intercept=True, covariance='diagonal')
     """
 
-    group: str | int | tuple
-    columns: tuple = ()
+    group: str | int | tuple[str | int, ...]
+    columns: tuple[str | int, ...] = ()
     intercept: bool = field(default=True, kw_only=True)
     covariance: str | None = field(default=None, kw_only=True)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         columns = (self.columns,) if isinstance(self.columns, str | int) else tuple(self.columns)
         object.__setattr__(self, "columns", columns)
         if isinstance(self.group, list):
@@ -93,7 +94,7 @@ def parse_terms(text: str) -> list[RandomEffect]:
     return _Parser(text).terms()
 
 
-def expand_groups(text: str) -> list[tuple]:
+def expand_groups(text: str) -> list[tuple[str, ...]]:
     """Grouping columns of the right-hand side of a bar: ``"a/b"`` is ``[("a",), ("a", "b")]``."""
     parser = _Parser(text)
     groups = parser.groups()
@@ -104,33 +105,33 @@ def expand_groups(text: str) -> list[tuple]:
 class _Parser:
     """Recursive descent over the tokens of one string."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         self.text = text
         self.tokens = [m.group().strip() for m in _TOKEN.finditer(text.rstrip())]
         self.position = 0
 
-    def fail(self, reason):
+    def fail(self, reason: str) -> NoReturn:
         raise ValueError(
             f"random_effects={self.text!r}: {reason}.\n"
             'Write terms such as "(1 + age | id) + (1 | school/class)".'
         )
 
     @property
-    def next(self):
+    def next(self) -> str:
         return self.tokens[self.position] if self.position < len(self.tokens) else "the end"
 
-    def take(self, *expected):
+    def take(self, *expected: str) -> str:
         token = self.next
         if expected and token not in expected:
             self.fail(f"expected {' or '.join(map(repr, expected))}, found {token!r}")
         self.position += 1
         return token
 
-    def finish(self):
+    def finish(self) -> None:
         if self.next != "the end":
             self.fail(f"nothing may follow, found {self.next!r}")
 
-    def name(self, what):
+    def name(self, what: str) -> str:
         token = self.take()
         if token.startswith("`") and len(token) > 2:
             return token[1:-1]
@@ -138,14 +139,14 @@ class _Parser:
             self.fail(f"expected the name of {what}, found {token!r}")
         return token
 
-    def terms(self):
+    def terms(self) -> list[RandomEffect]:
         found = self.term()
         while self.next != "the end":
             self.take("+")
             found += self.term()
         return found
 
-    def term(self):
+    def term(self) -> list[RandomEffect]:
         self.take("(")
         intercept, columns = self.effects()
         correlated = self.take("|", "||") == "|"
@@ -160,9 +161,9 @@ class _Parser:
             for has_intercept, names in parts
         ]
 
-    def effects(self):
+    def effects(self) -> tuple[bool, list[str]]:
         intercept = True
-        columns = []
+        columns: list[str] = []
         sign = self.take() if self.next == "-" else "+"
         while True:
             if self.next in ("0", "1"):
@@ -178,14 +179,14 @@ class _Parser:
             self.fail("a term without any effect")
         return intercept, columns
 
-    def groups(self):
+    def groups(self) -> list[tuple[str, ...]]:
         parts = [self.interaction()]
         while self.next == "/":
             self.take()
             parts.append(self.interaction())
         return [tuple(n for part in parts[: k + 1] for n in part) for k in range(len(parts))]
 
-    def interaction(self):
+    def interaction(self) -> tuple[str, ...]:
         names = [self.name("a grouping factor")]
         while self.next == ":":
             self.take()
@@ -193,5 +194,6 @@ class _Parser:
         return tuple(names)
 
 
-def _uncorrelated(intercept, columns):
-    return [(True, [])] * intercept + [(False, [c]) for c in columns]
+def _uncorrelated(intercept: bool, columns: list[str]) -> list[tuple[bool, list[str]]]:
+    alone: list[tuple[bool, list[str]]] = [(True, [])]
+    return alone * intercept + [(False, [c]) for c in columns]

@@ -36,10 +36,17 @@ class Criterion(NamedTuple):
 class Maximum(Protocol):
     """Where the search ended, and what the likelihood is there."""
 
-    design: DesignBase
-    optimum: Optimum
-    #: factors whose variance is not identified
-    absent: tuple[int, ...]
+    @property
+    def design(self) -> DesignBase:
+        """Frame, terms, and sums or rows."""
+
+    @property
+    def optimum(self) -> Optimum:
+        """Where the search ended."""
+
+    @property
+    def absent(self) -> tuple[int, ...]:
+        """Factors whose variance is not identified."""
 
     @property
     def criterion(self) -> Criterion:

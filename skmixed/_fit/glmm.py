@@ -98,14 +98,8 @@ def _fit_at(design, objective, covariances, optimum, absent):
         absent,
         objective,
     )
-    state = optimum.evaluation
-    state.forget_rows()
-    effects = state.effects[: len(design.frame.effects)]
-    units = fit.units
-    vars(fit).update(
-        loglik=-0.5 * state.value,
-        effects=[units.effects(f, b) for f, b in enumerate(effects)],
-    )
+    fit.state.forget_rows()
+    _ = fit.loglik, fit.effects  # noted at once, for models that are pickled
     return fit
 
 
@@ -217,6 +211,15 @@ class GlmmFit(Estimated):
         _ = self.linear  # errors need both, and a pickled model keeps what was asked for
         with computing():
             return glmm_information(self)
+
+    @cached_property
+    def loglik(self):
+        return -0.5 * self.state.value
+
+    @cached_property
+    def effects(self):
+        found = self.state.effects[: len(self.design.frame.effects)]
+        return [self.units.effects(f, b) for f, b in enumerate(found)]
 
     @cached_property
     def loglik_without_effects(self):

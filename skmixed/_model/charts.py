@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,8 @@ class Chart(NamedTuple):
     """
 
     derivatives: np.ndarray
-    second: Callable
-    move: Callable
+    second: Callable[[np.ndarray], np.ndarray]
+    move: Callable[[np.ndarray], Any]
     radius: float
 
 
@@ -36,7 +36,7 @@ class Parameter(NamedTuple):
     """
 
     matrix: np.ndarray
-    move: Callable
+    move: Callable[[float], np.ndarray]
     reach: float
 
 

@@ -155,7 +155,11 @@ class Covariance:
         return entries(first, covariance / first, left), np.array(derivatives), np.array(curved)
 
 
-HEADS = {"variance": StandardDeviation, "covariance": Covariance, "correlation": Correlation}
+HEADS: dict[str, Any] = {
+    "variance": StandardDeviation,
+    "covariance": Covariance,
+    "correlation": Correlation,
+}
 
 
 class Root(NamedTuple):

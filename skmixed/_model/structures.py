@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,14 +60,19 @@ class Structure(ABC):
     Attributes
     ----------
     size : q, the number of effects
-    n_parameters : number of parameters of the family
     """
 
     size: int
-    n_parameters: int
 
-    #: shifts and scales of a term's columns that leave the family as it is
-    standardise: ClassVar[Callable]
+    @staticmethod
+    @abstractmethod
+    def standardise(term: Any, moments: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Shifts and scales of a term's columns that leave the family as it is."""
+
+    @property
+    @abstractmethod
+    def n_parameters(self) -> int:
+        """Number of parameters of the family."""
 
     @abstractmethod
     def chart(self, T: np.ndarray) -> Chart:
@@ -126,7 +131,7 @@ class Structure(ABC):
 
     def coordinates(
         self, kind: str, rows: np.ndarray, row: int, col: int
-    ) -> tuple[Coordinates, tuple] | None:
+    ) -> tuple[Coordinates, tuple[Any, ...]] | None:
         """Coordinates that begin with a parameter, and a key that those of one profile share.
 
         None where the family has none.
@@ -139,15 +144,17 @@ class Structure(ABC):
         """
         return None
 
-    #: of the correlation of two effects
-    correlation_range: tuple[float, float] = (-1.0, 1.0)
+    @property
+    def correlation_range(self) -> tuple[float, float]:
+        """Of the correlation of two effects."""
+        return -1.0, 1.0
 
 
-def _along(chart, unit):
+def _along(chart: Chart, unit: np.ndarray) -> Callable[[float], np.ndarray]:
     return lambda step: chart.move(step * unit)
 
 
-def affine(term, moments):
+def affine(term: Any, moments: Any) -> tuple[np.ndarray, np.ndarray]:
     """Any shift and scale of the slopes, for a term with an intercept."""
     if not term.intercept:
         return scaled(term, moments)
@@ -156,19 +163,19 @@ def affine(term, moments):
     return shifts, np.append(1.0, positive(moments.sd[columns]))
 
 
-def scaled(term, moments):
+def scaled(term: Any, moments: Any) -> tuple[np.ndarray, np.ndarray]:
     """Any scales."""
     rms = moments.rms[list(term.columns)]
     return np.zeros(term.size), positive(np.append([1.0] * term.intercept, rms))
 
 
-def commonly_scaled(term, moments):
+def commonly_scaled(term: Any, moments: Any) -> tuple[np.ndarray, np.ndarray]:
     """One scale for all."""
     _, scales = scaled(term, moments)
     return np.zeros(term.size), np.full(term.size, np.sqrt(np.mean(scales**2)))
 
 
-def positive(scales):
+def positive(scales: np.ndarray) -> np.ndarray:
     """Scales, one where there is none."""
     return np.where(scales > 0, scales, 1.0)
 
@@ -179,20 +186,20 @@ class LinearStructure(Structure):
     basis: np.ndarray  # (k, q, q)
 
     @property
-    def n_parameters(self):
+    def n_parameters(self) -> int:
         return len(self.basis)
 
     @property
-    def hull(self):
+    def hull(self) -> np.ndarray:
         return self.basis
 
-    def tangent(self, T):
+    def tangent(self, T: np.ndarray) -> np.ndarray:
         return self.basis
 
-    def bending(self, T, D):
+    def bending(self, T: np.ndarray, D: np.ndarray) -> np.ndarray:
         return np.zeros((len(self.basis), len(self.basis)))
 
-    def parameters(self, T):
+    def parameters(self, T: np.ndarray) -> list[Parameter]:
         if not self.is_interior(T):
             return super().parameters(T)
         inverse = np.linalg.inv(pivoted_root(T)[0])
@@ -203,15 +210,15 @@ class LinearStructure(Structure):
             for B in self.basis
         ]
 
-    def curvature(self, T, D):
+    def curvature(self, T: np.ndarray, D: np.ndarray) -> np.ndarray:
         return self.bending(T, D) if self.is_interior(T) else super().curvature(T, D)
 
 
-def _line(T, B):
+def _line(T: np.ndarray, B: np.ndarray) -> Callable[[float], np.ndarray]:
     return lambda step: T + step * B
 
 
-def symmetric_basis(size):
+def symmetric_basis(size: int) -> np.ndarray:
     """``e_r e_c' + e_c e_r'``, or ``e_r e_r'`` on the diagonal, in packed order."""
     rows, cols = lower_triangle(size)
     basis = np.zeros((len(rows), size, size))
@@ -225,11 +232,11 @@ class Unstructured(LinearStructure):
 
     standardise = staticmethod(affine)
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         self.size = size
         self.basis = symmetric_basis(size)
 
-    def chart(self, T):
+    def chart(self, T: np.ndarray) -> Chart:
         root, order = pivoted_root(T)
         a, b = lower_triangle(self.size)
         rows = order[a]
@@ -240,12 +247,12 @@ class Unstructured(LinearStructure):
             radius=float(np.linalg.norm(root)),
         )
 
-    def _derivatives(self, root, rows, cols):
+    def _derivatives(self, root: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         half = np.zeros((len(rows), self.size, self.size))
         half[np.arange(len(rows)), rows, :] = root[:, cols].T
         return half + half.transpose(0, 2, 1)
 
-    def start(self, S, floor):
+    def start(self, S: np.ndarray, floor: np.ndarray) -> np.ndarray:
         """The nearest matrix whose eigenvalues, rows and columns scaled by ``floor``, are at
         least one.
         """
@@ -256,16 +263,16 @@ class Unstructured(LinearStructure):
         lifted = (vectors * np.clip(values, 1.0, LARGEST_LIFT)) @ vectors.T
         return np.where(usable, lifted * units, 0.0)
 
-    def snapped(self, T, least):
+    def snapped(self, T: np.ndarray, least: float) -> np.ndarray:
         root, _ = pivoted_root(T)
         pivots = np.max(np.abs(root), axis=0) ** 2
         return _gram(root * (pivots >= least))
 
-    def is_interior(self, T):
+    def is_interior(self, T: np.ndarray) -> bool:
         root, _ = pivoted_root(T, tol=INTERIOR)
         return bool(np.all(np.any(root != 0, axis=0)))
 
-    def cone_at(self, span):
+    def cone_at(self, span: np.ndarray) -> Cone:
         values, vectors = np.linalg.eigh(span)
         zero = values <= ZERO * max(values[-1], np.finfo(float).tiny)
         vectors = vectors[:, np.argsort(~zero, kind="stable")]
@@ -273,12 +280,14 @@ class Unstructured(LinearStructure):
         pointed = [(nulls, _products(vectors, 0, nulls))] if nulls else []
         return Cone(_products(vectors, nulls, self.size), pointed)
 
-    def coordinates(self, kind, rows, row, col):
+    def coordinates(
+        self, kind: str, rows: np.ndarray, row: int, col: int
+    ) -> tuple[Coordinates, tuple[Any, ...]] | None:
         head = HEADS[kind]
         return RootCoordinates(rows[: head.size], head), (row, col)
 
 
-def _products(vectors, start, stop):
+def _products(vectors: np.ndarray, start: int, stop: int) -> np.ndarray:
     """``v_r v_c' + v_c v_r'`` (half of it for r = c) in packed order, r from ``start`` on."""
     pairs = [(r, c) for r, c in triangle_entries(stop) if r >= start]
     found = [np.outer(vectors[:, r], vectors[:, c]) for r, c in pairs]
@@ -292,19 +301,19 @@ class Spectral(LinearStructure):
     Diagonal, identity and exchangeable are three tables of projections.
     """
 
-    def __init__(self, projections, basis):
+    def __init__(self, projections: np.ndarray, basis: np.ndarray) -> None:
         self.size = projections.shape[1]
         self.projections = projections
         self.basis = basis
         self._ranks = np.trace(projections, axis1=1, axis2=2)
 
-    def _variances(self, T):
+    def _variances(self, T: np.ndarray) -> np.ndarray:
         return np.einsum("kij,ij->k", self.projections, T) / self._ranks
 
-    def _compose(self, variances):
+    def _compose(self, variances: np.ndarray) -> np.ndarray:
         return np.einsum("k,kij->ij", variances, self.projections)
 
-    def chart(self, T):
+    def chart(self, T: np.ndarray) -> Chart:
         root = np.sqrt(np.maximum(self._variances(T), 0.0))
         return Chart(
             derivatives=2.0 * root[:, None, None] * self.projections,
@@ -313,31 +322,33 @@ class Spectral(LinearStructure):
             radius=float(np.linalg.norm(root)),
         )
 
-    def start(self, S, floor):
+    def start(self, S: np.ndarray, floor: np.ndarray) -> np.ndarray:
         lifted = np.where(floor > 0, np.maximum(np.diag(S), floor), 0.0)
         off_diagonal = S - np.diag(np.diag(S))
         least = self._variances(np.diag(floor))
         variances = self._variances(np.diag(lifted) + off_diagonal)
         return self._compose(np.clip(variances, least, LARGEST_LIFT * least))
 
-    def snapped(self, T, least):
+    def snapped(self, T: np.ndarray, least: float) -> np.ndarray:
         variances = self._variances(T)
         return self._compose(np.where(variances >= least, variances, 0.0))
 
-    def is_interior(self, T):
+    def is_interior(self, T: np.ndarray) -> bool:
         variances = self._variances(T)
         return bool(np.all(variances > INTERIOR * np.max(variances)))
 
-    def cone_at(self, span):
+    def cone_at(self, span: np.ndarray) -> Cone:
         sizes = np.einsum("kij,ij->k", self.projections, span)
         zero = sizes <= ZERO * max(sizes.max(), np.finfo(float).tiny)
         return Cone(self.projections[~zero], [(1, P[None]) for P in self.projections[zero]])
 
-    def coordinates(self, kind, rows, row, col):
+    def coordinates(
+        self, kind: str, rows: np.ndarray, row: int, col: int
+    ) -> tuple[Coordinates, tuple[Any, ...]] | None:
         owners = tuple(np.flatnonzero(self.projections[:, row, row]).tolist())
         return SpectralCoordinates(self.projections, self._head(kind, owners)), owners
 
-    def _head(self, kind, owners):
+    def _head(self, kind: str, owners: tuple[int, ...]) -> Any:
         if len(owners) == 1:
             return Squares(len(self.projections), owners[0])
         return (
@@ -350,7 +361,7 @@ class Diagonal(Spectral):
 
     standardise = staticmethod(scaled)
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         projections = np.zeros((size, size, size))
         projections[np.arange(size), np.arange(size), np.arange(size)] = 1.0
         super().__init__(projections, projections)
@@ -361,7 +372,7 @@ class Identity(Spectral):
 
     standardise = staticmethod(commonly_scaled)
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         super().__init__(np.eye(size)[None], np.eye(size)[None])
 
 
@@ -370,7 +381,7 @@ class Exchangeable(Spectral):
 
     standardise = staticmethod(commonly_scaled)
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         mean = np.full((size, size), 1.0 / size)
         if size == 1:  # of a single effect there is a variance only
             super().__init__(mean[None], mean[None])
@@ -380,7 +391,7 @@ class Exchangeable(Spectral):
             super().__init__(np.stack([np.eye(size) - mean, mean]), basis)
 
     @property
-    def correlation_range(self):
+    def correlation_range(self) -> tuple[float, float]:
         return -1.0 / (self.size - 1), 1.0
 
 
@@ -391,23 +402,23 @@ class Absent(LinearStructure):
 
     standardise = staticmethod(commonly_scaled)
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         self.size = size
         self.basis = np.zeros((0, size, size))
 
-    def chart(self, T):
+    def chart(self, T: np.ndarray) -> Chart:
         return Chart(self.basis, lambda D: np.zeros((0, 0)), lambda step: T, 0.0)
 
-    def start(self, S, floor):
+    def start(self, S: np.ndarray, floor: np.ndarray) -> np.ndarray:
         return np.zeros((self.size, self.size))
 
-    def snapped(self, T, least):
+    def snapped(self, T: np.ndarray, least: float) -> np.ndarray:
         return T
 
-    def is_interior(self, T):
+    def is_interior(self, T: np.ndarray) -> bool:
         return False
 
-    def cone_at(self, span):
+    def cone_at(self, span: np.ndarray) -> Cone:
         return Cone(self.basis, [])
 
 
@@ -421,11 +432,13 @@ STRUCTURES: dict[str, Callable[[int], Structure]] = {
 }
 
 
-def _gram(root):
+def _gram(root: np.ndarray) -> np.ndarray:
     return root @ root.T
 
 
-def _add_at(matrix, rows, cols, values):
+def _add_at(
+    matrix: np.ndarray, rows: np.ndarray, cols: np.ndarray, values: np.ndarray
+) -> np.ndarray:
     out = matrix.copy()
     out[rows, cols] += values
     return out

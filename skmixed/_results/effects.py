@@ -22,16 +22,19 @@ EFFECTS_LEVEL = 0.95  # of the limits of conditional modes
 EFFECT_COLUMNS = ["factor", "level", "effect", "estimate", "std_error", "ci_low", "ci_high"]
 
 
-def _wald_limits(results, level, **_):
+Limits = tuple[np.ndarray, np.ndarray, np.ndarray]  # standard errors, low, high
+
+
+def _wald_limits(results: Any, level: float, **_: Any) -> Limits:
     found = results._variances
     return found.std_errors, *found.intervals(level)
 
 
-def _profile_limits(results, level, **_):
+def _profile_limits(results: Any, level: float, **_: Any) -> Limits:
     return results._variances.std_errors, *profile_limits(results.fitted.fit, level)
 
 
-def _bootstrap_limits(results, level, **options):
+def _bootstrap_limits(results: Any, level: float, **options: Any) -> Limits:
     low, high, std_errors = bootstrap_limits(results.fitted, level, **options)
     return std_errors, low, high
 
@@ -140,40 +143,44 @@ class RandomEffectsResults(Estimates):
         check_level(level)
         _check_limits(method, scale)
         if scale == "sd":
-            estimates, *errors = self._deviations(level)
+            estimates, *limits = self._deviations(level)
         else:
             estimates = self._variances.estimates
             options = {"n_samples": n_samples, "random_state": random_state, "n_jobs": n_jobs}
-            errors = LIMITS[method](self, level, **options)
-        rows = [row[1:] for row in self._variance_rows(estimates, *errors)]
+            limits = list(LIMITS[method](self, level, **options))
+        rows = [row[1:] for row in self._variance_rows(estimates, *limits)]
         return pd.DataFrame(rows, columns=VarianceRow._fields[1:])
 
-    def _deviations(self, level):
+    def _deviations(self, level: float) -> tuple[np.ndarray, ...]:
         """Standard deviations and correlations, their standard errors and limits."""
         found = self._variances
         return *found.deviations(), *found.deviation_intervals(level)
 
-    def _variance_rows(self, estimates, std_errors, low, high):
+    def _variance_rows(
+        self, estimates: np.ndarray, std_errors: np.ndarray, low: np.ndarray, high: np.ndarray
+    ) -> list[VarianceRow]:
         """One row per entry of the covariances; the residual variance comes last."""
-        entries = self._variances.entries
-        named = [
-            (k, *self.fitted.names.entry(k, r, c), *self._sizes(k, r, c)) for k, r, c in entries
+        named: list[tuple[int | None, tuple[str, str, str], float]] = [
+            (k, self.fitted.names.entry(k, r, c), self._size(k, r, c))
+            for k, r, c in self._variances.entries
         ]
         if self.fitted.fit.family.has_residual:
-            named.append((None, "Residual", "", "", np.sqrt(self.scale)))
+            named.append((None, ("Residual", "", ""), float(np.sqrt(self.scale))))
         numbers = zip(estimates, std_errors, low, high, strict=True)
         return [
-            VarianceRow(*names, estimate, size, *rest)
-            for (*names, size), (estimate, *rest) in zip(named, numbers, strict=True)
+            VarianceRow(term, *names, estimate, size, std_error, start, end)
+            for (term, names, size), (estimate, std_error, start, end) in zip(
+                named, numbers, strict=True
+            )
         ]
 
-    def _sizes(self, term, row, col):
-        """The standard deviation or correlation of an entry, as a tuple."""
+    def _size(self, term: int, row: int, col: int) -> float:
+        """The standard deviation or correlation of an entry."""
         cov = self.fitted.fit.covariances[term]
         if row == col:
-            return (np.sqrt(cov[row, row]),)
+            return np.sqrt(cov[row, row])
         scale = np.sqrt(cov[row, row] * cov[col, col])
-        return (cov[row, col] / scale if scale > 0 else np.nan,)
+        return cov[row, col] / scale if scale > 0 else np.nan
 
     @property
     def cov_re(self) -> dict[str, pd.DataFrame]:
@@ -236,7 +243,7 @@ class RandomEffectsResults(Estimates):
             return pd.DataFrame(columns=EFFECT_COLUMNS)
         return pd.concat(parts, ignore_index=True)
 
-    def _factor_effects(self, f):
+    def _factor_effects(self, f: int) -> pd.DataFrame:
         names = self.fitted.names
         effects = names.effects[f]
         modes = self.fitted.fit.effects[f]
@@ -255,7 +262,7 @@ class RandomEffectsResults(Estimates):
         return pd.DataFrame(dict(zip(EFFECT_COLUMNS, columns, strict=True)))
 
 
-def _check_limits(method, scale):
+def _check_limits(method: str, scale: str) -> None:
     if method not in LIMITS:
         raise ValueError(f"method={method!r} is not known.\nUse 'wald', 'profile' or 'bootstrap'.")
     if scale not in ("variance", "sd") or (scale == "sd" and method != "wald"):

@@ -30,10 +30,10 @@ class Estimates:
     #: reads the fixed effects by rules for their covariance and degrees of freedom
     _read_coefficients: ClassVar[Callable[..., Coefficients]]
 
-    def __init__(self, fitted: FittedModel):
+    def __init__(self, fitted: FittedModel) -> None:
         self.fitted = fitted
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.nobs:g} observations, log-likelihood {self.llf:.4f}>"
 
     @property
@@ -88,7 +88,7 @@ class Estimates:
         return np.log(self.nobs) * self.n_params - 2.0 * self.llf
 
     @property
-    def fingerprint(self) -> tuple:
+    def fingerprint(self) -> tuple[Any, ...]:
         """Sums that tell the rows and responses of one fit from those of another.
 
         A pickled model keeps them.
@@ -96,7 +96,7 @@ class Estimates:
         return self.fitted.fingerprint
 
     @property
-    def _names(self):
+    def _names(self) -> list[str]:
         return self.fitted.coefficient_names
 
     @property
@@ -196,12 +196,12 @@ class Estimates:
         return wald_chi2(self.params.to_numpy()[slopes], covariance[np.ix_(slopes, slopes)])
 
     @property
-    def _slopes(self):
+    def _slopes(self) -> list[int]:
         """Positions of the coefficients other than the intercept."""
         return list(range(int(self.fitted.names.intercept), len(self._names)))
 
     @cached_property
-    def _variances(self):
+    def _variances(self) -> VarianceEstimates:
         return VarianceEstimates.of(self._fit)
 
     def _coefficients(

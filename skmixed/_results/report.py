@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from .._fit.glmm import GlmmFit
+from .._fit.model import FittedModel
 from .._report.summary import JointLine, Report, exponentiated
 from ..inference._coefficients.contrasts import Coefficients
 
@@ -28,31 +30,33 @@ class Heading(NamedTuple):
     details: Sequence[tuple[str, str]] = ()
 
 
-def linear_heading(model) -> Heading:
+def linear_heading(model: FittedModel) -> Heading:
     """Of a linear model."""
-    method = "REML" if model.fit.reml else "ML"
+    is_restricted = model.fit.criterion.reml
+    method = "REML" if is_restricted else "ML"
     title = f"Linear regression by {method}"
     if model.names.factors:
         title = f"Mixed-effects {method} regression"
-    restricted = "Log restricted-likelihood:" if model.fit.reml else "Log-likelihood:"
+    restricted = "Log restricted-likelihood:" if is_restricted else "Log-likelihood:"
     return Heading(title, restricted, "linear model")
 
 
-def generalised_heading(model) -> Heading:
+def generalised_heading(model: FittedModel) -> Heading:
     """Of a generalised linear model."""
-    family = model.fit.family
+    fit = cast(GlmmFit, model.fit)
+    family = fit.family
     word = family.word
     details = [("Odds of:" if family.exponentiated_name else "Event:", model.names.event)]
     title = f"{word.capitalize()} regression"
     if model.names.factors:
         title = f"Mixed-effects {word} regression"
-        points = model.fit.points
+        points = fit.points
         integration = "Laplace" if points == 1 else f"{points}-point quadrature"
         details.append(("Integration:", integration))
     return Heading(title, "Log-likelihood:", f"{word} model", details)
 
 
-def make_report(results, level: float, heading: Heading, coefficients: Coefficients) -> Report:
+def make_report(results: Any, level: float, heading: Heading, coefficients: Coefficients) -> Report:
     """Header, groups, fixed effects, variance components and the test against the model without
     random effects.
     """
@@ -94,7 +98,7 @@ def as_ratios(report: Report, name: str) -> dict[str, Any]:
     return {"coefficients": table, "coefficient_title": name, "notes": notes}
 
 
-def _methods(coefficients, has_test):
+def _methods(coefficients: Coefficients, has_test: bool) -> list[str]:
     """How the fixed effects were tested, where that is not the default."""
     lines = [coefficients.method] if coefficients.method else []
     if lines and not has_test:
@@ -104,7 +108,7 @@ def _methods(coefficients, has_test):
     return lines
 
 
-def _joint_line(results, coefficients):
+def _joint_line(results: Any, coefficients: Coefficients) -> JointLine | None:
     """The test that all coefficients but the intercept are zero."""
     if not coefficients.method:
         wald = results.wald_chi2
@@ -121,7 +125,7 @@ def _joint_line(results, coefficients):
     return JointLine(title, name, test.statistic, test.pvalue)
 
 
-def _notes(results, plain):
+def _notes(results: Any, plain: str) -> list[str]:
     lines = []
     test = results.random_effects_test()
     if test.df:

@@ -29,11 +29,11 @@ class RowResults(Estimates):
         """Response minus conditional fitted values."""
         return self._by_row(self.fitted.training.y - self._fitted_means())
 
-    def _fitted_means(self):
+    def _fitted_means(self) -> np.ndarray:
         eta = self.fitted.predictor(*self.fitted.training.read())
         return self.fitted.fit.family.mean(eta)
 
-    def _by_row(self, values):
+    def _by_row(self, values: np.ndarray) -> pd.Series | np.ndarray:
         index = self.fitted.training.index
         return values if index is None else pd.Series(values, index=index)
 

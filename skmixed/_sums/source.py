@@ -48,7 +48,7 @@ class Chunk(NamedTuple):
         """Number of observations."""
         return float(len(self.X) if self.weights is None else np.sum(self.weights))
 
-    def weighted(self, columns):
+    def weighted(self, columns: np.ndarray) -> np.ndarray:
         """Rows (n, ...) times their weights."""
         if self.weights is None:
             return columns
@@ -65,7 +65,8 @@ class Source(Protocol):
     n : number of observations, the sum of the weights
     """
 
-    n_levels: Sequence[int]
+    @property
+    def n_levels(self) -> Sequence[int]: ...
 
     @property
     def n_rows(self) -> int: ...
@@ -99,17 +100,18 @@ class InMemory:
     y: np.ndarray
     weights: np.ndarray | None
     codes: Sequence[np.ndarray]
+
     n_levels: Sequence[int]
 
     @property
-    def n_rows(self):
+    def n_rows(self) -> int:
         return len(self.X)
 
     @property
-    def n(self):
+    def n(self) -> float:
         return float(len(self.X) if self.weights is None else np.sum(self.weights))
 
-    def moments(self):
+    def moments(self) -> Moments:
         X = self.X
         w = self.weights
         total = len(X) if w is None else np.sum(w)
@@ -124,18 +126,18 @@ class InMemory:
         sd = np.where(sd <= CONSTANT * np.abs(mean), 0.0, sd)
         return Moments(mean, sd, np.sqrt(variance + mean**2))
 
-    def sample(self, most, *, response):
+    def sample(self, most: int, *, response: bool) -> Sample:
         rows = slice(None, None, -(-len(self.X) // most))
         X = self.X[rows]
         root = np.ones(len(X)) if self.weights is None else np.sqrt(self.weights[rows])
         return Sample(X, self.y[rows] if response else None, root)
 
-    def chunks(self, rows=None):
+    def chunks(self, rows: int | None = None) -> Iterator[Chunk]:
         for part in slices(len(self.X), rows or self._chunk_length()):
             weights = None if self.weights is None else self.weights[part]
             yield Chunk(self.X[part], self.y[part], weights, [c[part] for c in self.codes])
 
-    def _chunk_length(self):
+    def _chunk_length(self) -> int:
         """Few rows enough for the cache, many enough to pay for touching the levels they span."""
         spans = [int(np.ptp(c[:ROWS_PER_CHUNK])) if len(c) else 0 for c in self.codes]
         touched = [min(s, m) for s, m in zip(spans, self.n_levels, strict=True)]
