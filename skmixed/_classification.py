@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from ._estimator import MixedModel
 from ._fit.kinds import Kind
 from ._fit.predictions import averages, predicted_probabilities, read_rows
-from ._model.averages import Probabilities
+from ._model.averages import Complemented
 
 
 class PredictsProbabilities(ClassifierMixin, MixedModel):
@@ -120,7 +120,7 @@ class PredictsProbabilities(ClassifierMixin, MixedModel):
     def _logarithms(self, X: Any, groups: Any, kind: Kind) -> np.ndarray:
         model = self._model
         found = averages(model, *read_rows(model, X, groups, kind), kind)
-        return cast(Probabilities, found).logarithms
+        return cast(Complemented, found).logarithms
 
     def decision_function(
         self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional"

@@ -11,7 +11,6 @@ beyond odds of e^40).
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Callable
 from functools import cached_property
 from typing import Protocol
@@ -46,23 +45,33 @@ class Averages(Protocol):
         """``E mu''(eta + sd Z)``, twice the derivative in sd^2."""
 
 
-class Probabilities(ABC):
-    """Averages that are probabilities of the second of two classes."""
+class Complemented(Averages, Protocol):
+    """Averages that are probabilities."""
 
-    mean: np.ndarray
-    slope: np.ndarray
-    bend: np.ndarray
-    #: ``1 - mean`` with digits of its own
-    complement: np.ndarray
+    @property
+    def complement(self) -> np.ndarray:
+        """``1 - mean`` with digits of its own."""
 
     @property
     def both(self) -> np.ndarray:
+        """Of both classes, in rows that sum to one."""
+
+    @property
+    def logarithms(self) -> np.ndarray:
+        """Their logarithms."""
+
+
+class Probabilities:
+    """What follows for the two classes: a base of classes that are :class:`Complemented`."""
+
+    @property
+    def both(self: Complemented) -> np.ndarray:
         """Of both classes, in rows that sum to one."""
         both = np.column_stack([self.complement, self.mean])
         return both / both.sum(axis=1, keepdims=True)
 
     @property
-    def logarithms(self) -> np.ndarray:
+    def logarithms(self: Complemented) -> np.ndarray:
         """Their logarithms."""
         return np.log(np.maximum(self.both, np.finfo(float).tiny))
 

@@ -17,6 +17,7 @@ from ..._algebra.roots import pivoted_root
 from ..._fit.base import Fit
 from ..._fit.model import FittedModel
 from ..._fit.separation import infinite_estimates
+from ..._fit.training import source_of
 from ..._sums.responses import responses_of
 
 ROUNDING = 1e-12  # share of an observation per row that may be missing
@@ -63,7 +64,7 @@ class Resampler:
 
     def __init__(self, model: FittedModel, *, tol: float = 1e-9, max_iter: int = 100):
         rows, codes = model.training.read()
-        source = model.training.source()
+        source = source_of(model.training, rows, codes)
         self.fit: Fit = model.fit
         self.predictors = Predictors(model, rows, codes)
         self.responses = responses_of(model.fit.design, source)
