@@ -36,12 +36,6 @@ class Joint:
         k = len(self.coefficients)
         return self.covariance[k:, k:]
 
-    def of_pair(self, coefficient: int, entry: tuple[int, int, int]) -> np.ndarray:
-        """Covariance of a coefficient and a variance."""
-        places = [coefficient, len(self.coefficients) + self.entries.index(entry)]
-        units = np.array([1.0, self.unit])
-        return self.covariance[np.ix_(places, places)] * np.outer(units, units)
-
 
 def entries_of(fit: Fit) -> tuple[tuple[int, int, int], ...]:
     """Entries (term, row, column) of the covariances that their structures do not fix at zero."""

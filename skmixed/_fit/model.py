@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -95,10 +95,6 @@ class FittedModel:
         if self.reader.features.names is not None:
             found["feature_names_in_"] = np.array(self.reader.features.names, dtype=object)
         return found
-
-    def with_fit(self, fit: Fit, y: np.ndarray) -> Self:
-        """The model after a fit to other responses of the same rows."""
-        return replace(self, fit=fit, rows=self.training.with_response(y))
 
 
 def name_everything(

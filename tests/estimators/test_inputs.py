@@ -1,7 +1,10 @@
-"""Tables of every kind give the same fit; wrong input is named, with what to do."""
+"""Tables of every kind give the same fit; wrong input is named, with what to do; copies predict the same."""
 
 from __future__ import annotations
 
+import copy
+import functools
+import pickle
 import warnings
 
 import numpy as np
@@ -9,40 +12,82 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skmixed import (
     GroupsWarning,
     MixedLinearRegressor,
+    MixedLogisticClassifier,
     RandomEffect,
     RankDeficiencyWarning,
+    SeparationWarning,
     SkmixedWarning,
 )
+from tests.helpers.rows import BOTH, name_of, schools_and_towns
 
 TERMS = "(1 + age | school) + (1 | town)"
+#: what takes rows and gives one answer or more for each
+METHODS = {
+    MixedLinearRegressor: ["predict", "predict_interval", "simulate"],
+    MixedLogisticClassifier: [
+        "predict",
+        "predict_proba",
+        "predict_log_proba",
+        "decision_function",
+        "simulate",
+    ],
+}
+#: the prediction for a level that was not in the fit
+OF_NEW_LEVELS = {MixedLinearRegressor: "population", MixedLogisticClassifier: "marginal"}
 
 
-@pytest.fixture(scope="module")
-def data():
-    """Two crossed factors, one with text and one with whole numbers, and a slope."""
-    rng = np.random.default_rng(1)
-    n = 240
-    school, town = rng.integers(0, 20, n), rng.integers(0, 8, n)
-    table = pd.DataFrame({"age": rng.uniform(6, 16, n), "hours": rng.exponential(2.0, n)})
-    table["school"], table["town"] = [f"school {c}" for c in school], town
-    y = (
-        table["age"]
-        + rng.normal(0, 2, 20)[school]
-        + rng.normal(0, 1, 8)[town]
-        + rng.normal(0, 1, n)
-    )
-    y += rng.normal(0, 0.5, 20)[school] * (table["age"] - 11)
-    return table, y.to_numpy()
+@pytest.fixture(scope="module", params=BOTH, ids=name_of)
+def kind(request):
+    return request.param
+
+
+rows = functools.cache(schools_and_towns)
+
+
+@pytest.fixture
+def data(kind):
+    return rows(kind)
+
+
+def for_kinds(name, values):
+    """Parametrises a test over kinds and, for each, its own values."""
+    pairs = [(kind, value) for kind, own in values.items() for value in own]
+    ids = [
+        f"{name_of(kind)}-{value}" if isinstance(value, str) else name_of(kind)
+        for kind, value in pairs
+    ]
+    return pytest.mark.parametrize(("kind", name), pairs, indirect=["kind"], ids=ids)
+
+
+linear_only = pytest.mark.parametrize("kind", BOTH[:1], indirect=True, ids=name_of)
+logistic_only = pytest.mark.parametrize("kind", BOTH[1:], indirect=True, ids=name_of)
+
+
+@functools.cache
+def fitted(kind, make=lambda t: t, **parameters):
+    """A model of the rows as a table of some kind; not to be changed, for other tests have it too."""
+    table, y = rows(kind)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SkmixedWarning)
+        return kind(**({"random_effects": TERMS} | parameters)).fit(make(table), y)
+
+
+def answer(model, X, **options):
+    """Predictions that say the most: probabilities rather than labels."""
+    method = "predict_proba" if isinstance(model, MixedLogisticClassifier) else "predict"
+    return getattr(model, method)(X, **options)
 
 
 # ----------------------------------------------------------------------------------------------------- kinds of tables
 
 TABLES = {
+    "plain": lambda t: t,
     "categorical": lambda t: t.astype({"school": "category", "town": "category"}),
     "unused category": lambda t: t.assign(
         school=pd.Categorical(
@@ -55,7 +100,6 @@ TABLES = {
     "shuffled index": lambda t: t.set_index(np.arange(len(t))[::-1]),
     "other column order": lambda t: t[["town", "age", "school", "hours"]],
     "float32 ids": lambda t: t.astype({"town": "float32"}),
-    "boolean column": lambda t: t,
     "polars": pl.from_pandas,
     "polars categorical": lambda t: pl.from_pandas(t).with_columns(
         pl.col("school").cast(pl.Categorical)
@@ -65,49 +109,45 @@ TABLES = {
 }
 
 
-@pytest.mark.parametrize("kind", TABLES)
-def test_tables_give_the_same_fit(data, kind):
+@pytest.mark.parametrize("make", TABLES.values(), ids=TABLES)
+def test_tables_give_the_same_fit(kind, data, make):
     table, y = data
-    expected = MixedLinearRegressor(random_effects=TERMS).fit(table, y)
-    X = TABLES[kind](table)
-    model = MixedLinearRegressor(random_effects=TERMS).fit(X, y)
+    expected, X = fitted(kind), make(table)
+    model = kind(random_effects=TERMS).fit(X, y)
     assert model.loglik_ == pytest.approx(expected.loglik_, rel=1e-10)
     assert list(model.feature_names_in_) == (
         list(X.column_names) if hasattr(X, "column_names") else list(X.columns)
     )
-    np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-6)
-    np.testing.assert_allclose(model.predict(X), expected.predict(table), rtol=1e-6)
+    rtol = 1e-6 if kind is MixedLinearRegressor else 1e-5
+    np.testing.assert_allclose(model.coef_, expected.coef_, rtol=rtol)
+    np.testing.assert_allclose(answer(model, X), answer(expected, table), rtol=rtol)
 
 
-def test_fitted_on_one_kind_predicts_on_another(data):
+def test_fitted_on_one_kind_predicts_on_another(kind, data):
+    table, _ = data
+    model = fitted(kind)
+    expected = answer(model, table)
+    for name, make in TABLES.items():
+        if name != "other column order":
+            np.testing.assert_allclose(answer(model, make(table)), expected, rtol=1e-10)
+
+
+def test_arrays_by_position(kind, data):
     table, y = data
-    model = MixedLinearRegressor(random_effects=TERMS).fit(table, y)
-    for make in TABLES.values():
-        if list(
-            make(table)[:2].to_pandas() if hasattr(make(table), "to_pandas") else make(table)
-        ) == list(table):
-            np.testing.assert_allclose(model.predict(make(table)), model.predict(table), rtol=1e-10)
-
-
-def test_arrays_by_position(data):
-    table, y = data
-    expected = MixedLinearRegressor(random_effects=TERMS).fit(table, y)
+    expected = fitted(kind)
     for X in (
         table.to_numpy(),
         table.astype({"school": "category"}).assign(school=table["school"]).to_numpy(object),
     ):
-        model = MixedLinearRegressor(random_effects=[RandomEffect(2, (0,)), RandomEffect(-1)]).fit(
-            X, y
-        )
+        model = kind(random_effects=[RandomEffect(2, (0,)), RandomEffect(-1)]).fit(X, y)
         assert model.loglik_ == pytest.approx(expected.loglik_, rel=1e-10)
-        np.testing.assert_allclose(model.predict(X), expected.predict(table), rtol=1e-6)
+        np.testing.assert_allclose(answer(model, X), answer(expected, table), rtol=1e-6)
 
 
 ARGUMENTS = {
     "list": list,
     "tuple": tuple,
     "array": np.asarray,
-    "column": lambda g: np.asarray(g)[:, None],
     "Series": lambda g: pd.Series(g),
     "Series with another index": lambda g: pd.Series(g, index=range(len(g), 0, -1), name="school"),
     "Index": pd.Index,
@@ -120,80 +160,71 @@ ARGUMENTS = {
     "pyarrow": pa.array,
     "pyarrow chunked": lambda g: pa.chunked_array([g]),
 }
+BY_NAME = RandomEffect("school", ("age",))
 
 
-@pytest.mark.parametrize("kind", ARGUMENTS)
 @pytest.mark.parametrize(
-    "terms", [None, RandomEffect("school", ("age",))], ids=["default", "by name"]
+    ("make", "terms"),
+    [
+        *(pytest.param(m, t, id=f"{n}-{t}") for n, m in ARGUMENTS.items() for t in (None, BY_NAME)),
+        # a plain array has no names
+        pytest.param(lambda g: np.asarray(g)[:, None], None, id="column-None"),
+    ],
 )
-def test_labels_of_any_kind(data, kind, terms):
+def test_labels_of_any_kind(kind, data, make, terms):
     """The keyword takes what holds one label per row, positionally."""
     table, y = data
     X, labels = table[["age", "hours"]], list(table["school"])
-    expected = MixedLinearRegressor("school", terms).fit(X.assign(school=labels), y)
-    groups = ARGUMENTS[kind](labels)
-    if kind == "column" and terms is not None:
-        pytest.skip("a plain array has no names")
-    model = MixedLinearRegressor(random_effects=terms).fit(X, y, groups=groups)
+    expected = kind("school", terms).fit(X.assign(school=labels), y)
+    groups = make(labels)
+    model = kind(random_effects=terms).fit(X, y, groups=groups)
     assert model.loglik_ == pytest.approx(expected.loglik_, rel=1e-10)
     np.testing.assert_allclose(
-        model.predict(X, groups=groups), expected.predict(X.assign(school=labels)), rtol=1e-6
+        answer(model, X, groups=groups), answer(expected, X.assign(school=labels)), rtol=1e-6
     )
 
 
-def test_several_factors_as_an_argument(data):
+def test_several_factors_as_an_argument(kind, data):
     table, y = data
     X = table[["age", "hours"]]
-    expected = MixedLinearRegressor(["school", "town"]).fit(table, y).loglik_
+    expected = kind(["school", "town"]).fit(table, y).loglik_
     as_array = np.column_stack([table["school"], table["town"]])
     for groups in (table[["school", "town"]], as_array, pl.from_pandas(table[["school", "town"]])):
-        assert MixedLinearRegressor().fit(X, y, groups=groups).loglik_ == pytest.approx(
-            expected, rel=1e-10
-        )
+        assert kind().fit(X, y, groups=groups).loglik_ == pytest.approx(expected, rel=1e-10)
 
 
-@pytest.mark.parametrize(
-    "labels",
-    [
-        pd.date_range("2020", periods=10).repeat(6),
-        np.array([True, False]).repeat(30),
-        np.array([1, "one"], dtype=object).repeat(30),
-        np.array([(1, 2), (1, 3)] * 30 + [None], dtype=object)[:60],
-        np.array([2**63 - 1, -(2**63)]).repeat(30),
-        np.array([0, 2**64 - 1], dtype=np.uint64).repeat(30),
-        np.array([b"a", b"b"]).repeat(30),
-        np.arange(60) // 6 / 7.0,
-        pd.Categorical([True, False] * 30),
-    ],
-    ids=[
-        "dates",
-        "booleans",
-        "mixed",
-        "tuples",
-        "far apart",
-        "unsigned",
-        "bytes",
-        "floats",
-        "categories of booleans",
-    ],
-)
-def test_labels_of_any_type(labels):
+LABELS = {
+    "dates": pd.date_range("2020", periods=10).repeat(6),
+    "booleans": np.array([True, False]).repeat(30),
+    "mixed": np.array([1, "one"], dtype=object).repeat(30),
+    "tuples": np.array([(1, 2), (1, 3)] * 30 + [None], dtype=object)[:60],
+    "far apart": np.array([2**63 - 1, -(2**63)]).repeat(30),
+    "unsigned": np.array([0, 2**64 - 1], dtype=np.uint64).repeat(30),
+    "bytes": np.array([b"a", b"b"]).repeat(30),
+    "floats": np.arange(60) // 6 / 7.0,
+    "categories of booleans": pd.Categorical([True, False] * 30),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+def test_labels_of_any_type(kind, labels):
     """Only equality of labels counts."""
     rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((60, 1)), rng.standard_normal(60)
     codes = pd.factorize(labels)[0]
+    X, y = rng.standard_normal((60, 1)), rng.standard_normal(60) + codes
+    if kind is MixedLogisticClassifier:
+        y = (y > np.median(y)).astype(int)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SkmixedWarning)
-        y += codes
-        model = MixedLinearRegressor().fit(X, y, groups=labels)
-        expected = MixedLinearRegressor().fit(X, y, groups=codes)
+        model = kind().fit(X, y, groups=labels)
+        expected = kind().fit(X, y, groups=codes)
     assert model.loglik_ == pytest.approx(expected.loglik_, rel=1e-10)
     np.testing.assert_allclose(
-        model.predict(X, groups=labels), expected.predict(X, groups=codes), rtol=1e-8
+        answer(model, X, groups=labels), answer(expected, X, groups=codes), rtol=1e-8
     )
 
 
-# -------------------------------------------------------------------------------------------------------------- errors
+# ---------------------------------------------------------------------------------------------- errors: labels, columns
 
 
 def assert_helpful(error):
@@ -203,34 +234,31 @@ def assert_helpful(error):
 
 
 @pytest.mark.parametrize(
-    "model",
-    [MixedLinearRegressor("school"), MixedLinearRegressor(random_effects="(1 | school)")],
-    ids=["groups", "random_effects"],
+    "parameters", [{"groups": "school"}, {"random_effects": "(1 | school)"}], ids=str
 )
-def test_both_styles_at_once(data, model):
+def test_both_styles_at_once(kind, data, parameters):
     table, y = data
     X = table[["age", "school"]]
     with pytest.raises(ValueError, match="not both") as error:
-        model.fit(X, y, groups=table["town"])
+        kind(**parameters).fit(X, y, groups=table["town"])
     assert_helpful(error)
-    with pytest.raises(ValueError, match="not both"):
-        model.fit(X, y).predict(X, groups=table["town"])
+    model = kind(**parameters).fit(X, y)
+    for method in METHODS[kind]:
+        with pytest.raises(ValueError, match="not both"):
+            getattr(model, method)(X, groups=table["town"])
     with pytest.raises(ValueError, match="not both"):
         model.score(X, y, groups=table["town"])
 
 
-def test_dict_of_groups(data):
+def test_dict_of_groups(kind, data):
     table, y = data
     with pytest.raises(TypeError, match="dict") as error:
-        MixedLinearRegressor().fit(table[["age"]], y, groups={"school": table["school"]})
+        kind().fit(table[["age"]], y, groups={"school": table["school"]})
     assert_helpful(error)
 
 
-MISSING = [None, np.nan, pd.NA, np.inf]
-
-
-@pytest.mark.parametrize("missing", MISSING, ids=str)
-def test_missing_labels(data, missing):
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, np.inf], ids=str)
+def test_missing_labels(kind, data, missing):
     """Refused at fit and at predict, in both styles, with the name of the factor."""
     table, y = data
     broken = table[["age", "school"]].astype({"school": object})
@@ -238,37 +266,35 @@ def test_missing_labels(data, missing):
         broken["school"] = table["town"].astype(float)
     complete = broken.copy()
     broken.loc[3, "school"] = missing
-    model = MixedLinearRegressor("school")
+    model = kind("school")
     with pytest.raises(ValueError, match=r"'school'.* 1 rows") as error:
         model.fit(broken, y)
     assert_helpful(error)
     with pytest.raises(ValueError, match="'school'"):
-        model.fit(complete, y).predict(broken)
+        answer(model.fit(complete, y), broken)
     with pytest.raises(ValueError, match="groups"):
-        MixedLinearRegressor().fit(table[["age"]], y, groups=broken["school"])
-    by_argument = MixedLinearRegressor().fit(table[["age"]], y, groups=complete["school"])
+        kind().fit(table[["age"]], y, groups=broken["school"])
+    by_argument = kind().fit(table[["age"]], y, groups=complete["school"])
     with pytest.raises(ValueError, match="groups"):
-        by_argument.predict(table[["age"]], groups=broken["school"])
+        answer(by_argument, table[["age"]], groups=broken["school"])
 
 
 @pytest.mark.parametrize(
-    "make", [pl.from_pandas, pa.Table.from_pandas, lambda t: t.convert_dtypes()]
+    "make",
+    [
+        pl.from_pandas,
+        pa.Table.from_pandas,
+        lambda t: t.convert_dtypes(),
+        lambda t: t.astype({"school": "category"}),
+    ],
+    ids=["polars", "pyarrow", "nullable", "categorical"],
 )
-def test_missing_labels_in_any_table(data, make):
+def test_missing_labels_in_any_table(kind, data, make):
     table, y = data
     broken = table[["age", "school"]].astype({"school": object})
     broken.loc[3, "school"] = None
     with pytest.raises(ValueError, match="'school'"):
-        MixedLinearRegressor("school").fit(make(broken), y)
-
-
-def test_missing_category(data):
-    table, y = data
-    broken = table[["age"]].assign(
-        school=table["school"].where(table.index != 3).astype("category")
-    )
-    with pytest.raises(ValueError, match="'school'"):
-        MixedLinearRegressor("school").fit(broken, y)
+        kind("school").fit(make(broken), y)
 
 
 @pytest.mark.parametrize(
@@ -284,241 +310,488 @@ def test_missing_category(data):
             {"groups": ["school", "nothing like it"]},
             "no column 'nothing like it' among 'age', 'school'",
         ),
+        ({"random_effects": "(1 | school) + (1 | school)"}, r"'Intercept' of school appears twice"),
     ],
     ids=str,
 )
-def test_unknown_columns(data, parameters, message):
+def test_unknown_columns(kind, data, parameters, message):
     table, y = data
     with pytest.raises(ValueError, match=message) as error:
-        MixedLinearRegressor(**parameters).fit(table[["age", "school"]], y)
+        kind(**parameters).fit(table[["age", "school"]], y)
     assert_helpful(error)
 
 
-def test_unknown_slope_with_labels_as_an_argument(data):
+def test_unknown_slope_with_labels_as_an_argument(kind, data):
     table, y = data
-    model = MixedLinearRegressor(random_effects="(1 + agee | school)")
     with pytest.raises(ValueError, match=r"no column 'agee'.*\n.*'age'"):
-        model.fit(table[["age"]], y, groups=table[["school"]])
+        kind(random_effects="(1 + agee | school)").fit(table[["age"]], y, groups=table[["school"]])
 
 
-def test_unknown_factor_among_the_argument(data):
+def test_unknown_factor_among_the_argument(kind, data):
     table, y = data
-    model = MixedLinearRegressor(random_effects="(1 | school) + (1 | city)")
     with pytest.raises(ValueError, match="no column 'city'"):
-        model.fit(table[["age"]], y, groups=table[["school", "town"]])
+        kind(random_effects="(1 | school) + (1 | city)").fit(
+            table[["age"]], y, groups=table[["school", "town"]]
+        )
 
 
-def test_text_among_the_fixed_effects(data):
+def test_text_is_shown_with_what_to_do(kind, data):
     table, y = data
     with pytest.raises(ValueError, match=r"column 'school' holds text, such as 'school") as error:
-        MixedLinearRegressor("town").fit(table, y)
-    assert_helpful(error)
+        kind("town").fit(table, y)
     assert "OneHotEncoder" in str(error.value)
 
 
 @pytest.mark.parametrize("make", TABLES.values(), ids=TABLES)
-def test_text_in_any_table(data, make):
+def test_text_among_the_fixed_effects(kind, data, make):
     table, y = data
-    with pytest.raises(ValueError, match="'school'"):
-        MixedLinearRegressor("town").fit(make(table), y)
-
-
-@pytest.mark.parametrize(
-    "make", [lambda t: t, lambda t: t.convert_dtypes(), pl.from_pandas, pa.Table.from_pandas]
-)
-@pytest.mark.parametrize("when", ["fit", "predict"])
-def test_missing_values_name_their_column(data, make, when):
-    table, y = data
-    broken = table.copy()
-    broken.loc[[3, 5], "hours"] = None
-    model = MixedLinearRegressor(["school", "town"])
-    with pytest.raises(ValueError, match=r"'hours' contains NaN in 2 of 240 rows") as error:
-        if when == "fit":
-            model.fit(make(broken), y)
-        else:
-            model.fit(make(table), y).predict(make(broken))
+    with pytest.raises(ValueError, match="'school'") as error:
+        kind("town").fit(make(table), y)
     assert_helpful(error)
 
 
-def test_infinite_values_name_their_column(data):
+@for_kinds("method", {kind: ["fit", *METHODS[kind]] for kind in BOTH})
+@pytest.mark.parametrize(
+    "make",
+    [lambda t: t, lambda t: t.convert_dtypes(), pl.from_pandas, pa.Table.from_pandas],
+    ids=["plain", "nullable", "polars", "pyarrow"],
+)
+def test_missing_values_name_their_column(kind, data, make, method):
+    table, y = data
+    broken = table.copy()
+    broken.loc[[3, 5], "hours"] = None
+    if method == "fit":
+        call = functools.partial(kind(["school", "town"]).fit, y=y)
+    else:
+        call = getattr(fitted(kind, make), method)
+    message = f"'hours' contains NaN in 2 of {len(table)} rows"
+    with pytest.raises(ValueError, match=message) as error:
+        call(make(broken))
+    assert_helpful(error)
+
+
+def test_infinite_values_name_their_column(kind, data):
     table, y = data
     broken = table.copy()
     broken.loc[3, "hours"] = np.inf
     with pytest.raises(ValueError, match="'hours'"):
-        MixedLinearRegressor(["school", "town"]).fit(broken, y)
+        kind(["school", "town"]).fit(broken, y)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_missing_response(data, bad):
-    table, y = data
-    with pytest.raises(ValueError, match="Input y contains NaN or infinity") as error:
-        MixedLinearRegressor(["school", "town"]).fit(
-            table, np.where(np.arange(len(y)) == 3, bad, y)
-        )
-    assert_helpful(error)
+# ---------------------------------------------------------------------------------------------- errors: other arguments
+
+WRONG = [
+    lambda kind, X, y: kind("school").fit(X, y[:-1]),
+    lambda kind, X, y: kind().fit(X[["age"]], y, groups=X["school"][:-1]),
+    lambda kind, X, y: kind("school").fit(X, y, sample_weight=np.ones(3)),
+    lambda kind, X, y: kind("school").fit(X, y, sample_weight=np.full(len(y), -1.0)),
+    lambda kind, X, y: kind("school").fit(X, y, sample_weight=np.zeros(len(y))),
+    lambda kind, X, y: kind("school").fit(X.iloc[:1], y[:1]),
+    lambda kind, X, y: kind("school").fit(X.iloc[:0], y[:0]),
+    lambda kind, X, y: kind("school").fit(X, np.column_stack([y, y])),
+    lambda kind, X, y: kind("school", covariance="toeplitz").fit(X, y),
+    lambda kind, X, y: kind("school", RandomEffect("school", covariance="toeplitz")).fit(X, y),
+    lambda kind, X, y: kind("school", tol=0.0).fit(X, y),
+    lambda kind, X, y: kind("school", max_iter=0).fit(X, y),
+    lambda kind, X, y: kind(1.5).fit(X, y),
+    lambda kind, X, y: kind([None]).fit(X, y),
+    lambda kind, X, y: kind("school", random_effects=3).fit(X, y),
+    lambda kind, X, y: kind("school", random_effects=["(1 | school)", None]).fit(X, y),
+    lambda kind, X, y: kind(random_effects="age").fit(X, y),
+    lambda kind, X, y: kind(random_effects="(1 | )").fit(X, y),
+    lambda kind, X, y: kind(random_effects="(0 | school)").fit(X, y),
+    lambda kind, X, y: kind(random_effects="(1 + | school").fit(X, y),
+    lambda kind, X, y: kind("school").fit(X, y).summary(level=95),
+]
+WRONG_LINEAR = [
+    lambda kind, X, y: kind("school", method="mle").fit(X, y),
+    lambda kind, X, y: kind("school").fit(X, y).predict_interval(X, level=95),
+    lambda kind, X, y: kind("school").fit(X, y).predict_interval(X, target="mode"),
+]
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda X, y: MixedLinearRegressor("school").fit(X, y[:-1]),
-        lambda X, y: MixedLinearRegressor().fit(X[["age"]], y, groups=X["school"][:-1]),
-        lambda X, y: MixedLinearRegressor("school").fit(X, y, sample_weight=np.ones(3)),
-        lambda X, y: MixedLinearRegressor("school").fit(X, y, sample_weight=np.full(len(y), -1.0)),
-        lambda X, y: MixedLinearRegressor("school").fit(X, y, sample_weight=np.zeros(len(y))),
-        lambda X, y: MixedLinearRegressor("school").fit(X.iloc[:1], y[:1]),
-        lambda X, y: MixedLinearRegressor("school").fit(X.iloc[:0], y[:0]),
-        lambda X, y: MixedLinearRegressor("school", covariance="toeplitz").fit(X, y),
-        lambda X, y: MixedLinearRegressor(
-            "school", RandomEffect("school", covariance="toeplitz")
-        ).fit(X, y),
-        lambda X, y: MixedLinearRegressor("school", method="mle").fit(X, y),
-        lambda X, y: MixedLinearRegressor("school", tol=0.0).fit(X, y),
-        lambda X, y: MixedLinearRegressor("school", max_iter=0).fit(X, y),
-        lambda X, y: MixedLinearRegressor(1.5).fit(X, y),
-        lambda X, y: MixedLinearRegressor([None]).fit(X, y),
-        lambda X, y: MixedLinearRegressor("school", random_effects=3).fit(X, y),
-        lambda X, y: MixedLinearRegressor("school", random_effects=["(1 | school)", None]).fit(
-            X, y
-        ),
-        lambda X, y: MixedLinearRegressor(random_effects="age").fit(X, y),
-        lambda X, y: MixedLinearRegressor(random_effects="(1 | )").fit(X, y),
-        lambda X, y: MixedLinearRegressor(random_effects="(0 | school)").fit(X, y),
-        lambda X, y: MixedLinearRegressor(random_effects="(1 + | school").fit(X, y),
-        lambda X, y: MixedLinearRegressor("school").fit(X, y).predict(X, kind="typical"),
-        lambda X, y: MixedLinearRegressor("school").fit(X, y).predict_interval(X, level=95),
-        lambda X, y: MixedLinearRegressor("school").fit(X, y).predict_interval(X, target="mode"),
-        lambda X, y: MixedLinearRegressor("school").fit(X, y).simulate(X, kind="typical"),
-    ],
-)
-def test_wrong_arguments(data, call):
+@for_kinds("call", {MixedLinearRegressor: WRONG + WRONG_LINEAR, MixedLogisticClassifier: WRONG})
+def test_wrong_arguments(kind, data, call):
     """An error of the package's or scikit-learn's own, never a bare one from numpy."""
     table, y = data
     with pytest.raises((ValueError, TypeError)) as error:
-        call(table[["age", "school"]], y)
+        call(kind, table[["age", "school"]], y)
     assert any(name in str(error.traceback[-1].path) for name in ("skmixed", "sklearn"))
 
 
-def test_weights_or_groups_by_place(data):
+def test_weights_or_groups_by_place(kind, data):
     """Only by keyword, so that weights are never taken for groups."""
     table, y = data
     with pytest.raises(TypeError):
-        MixedLinearRegressor("school").fit(table[["age", "school"]], y, np.ones(len(y)))
+        kind("school").fit(table[["age", "school"]], y, np.ones(len(y)))
 
 
-@pytest.mark.parametrize(
-    "method",
-    ["predict", "predict_interval", "summary", "variance_components", "simulate"],
-)
-def test_not_fitted(data, method):
-    arguments = (data[0],) if method in ("predict", "predict_interval", "simulate") else ()
+@for_kinds("method", {kind: [m for m in METHODS[kind] if m != "predict_interval"] for kind in BOTH})
+def test_unknown_kind_of_prediction(kind, data, method):
+    with pytest.raises(ValueError, match="kind='typical' is not known") as error:
+        getattr(fitted(kind), method)(data[0], kind="typical")
+    assert_helpful(error)
+
+
+WITHOUT_ROWS = ["summary", "variance_components"]
+
+
+@for_kinds("method", {kind: [*METHODS[kind], "score", *WITHOUT_ROWS] for kind in BOTH})
+def test_not_fitted(kind, data, method):
+    arguments = () if method in WITHOUT_ROWS else data if method == "score" else data[:1]
     with pytest.raises(NotFittedError):
-        getattr(MixedLinearRegressor("school"), method)(*arguments)
+        getattr(kind("school"), method)(*arguments)
 
 
-def test_table_of_effects_before_fit(data):
+def test_table_of_effects_before_fit(kind):
     with pytest.raises(NotFittedError):
-        _ = MixedLinearRegressor("school").random_effects_
+        _ = kind("school").random_effects_
 
 
-def test_wrong_number_of_factors(data):
+def test_wrong_number_of_factors(kind, data):
     table, y = data
     X = table[["age"]]
-    model = MixedLinearRegressor().fit(X, y, groups=table[["school", "town"]])
+    model = kind().fit(X, y, groups=table[["school", "town"]])
     for groups in (table["school"], table[["school"]], table[["school"]].to_numpy()):
         with pytest.raises(ValueError, match="factor") as error:
-            model.predict(X, groups=groups)
+            answer(model, X, groups=groups)
         assert_helpful(error)
 
 
-def test_more_factors_than_at_fit(data):
+def test_more_factors_than_at_fit(kind, data):
     table, y = data
     X, labels = table[["age"]], np.column_stack([table["school"], table["town"]])
-    model = MixedLinearRegressor().fit(X, y, groups=labels[:, 0])
+    model = kind().fit(X, y, groups=labels[:, 0])
     with pytest.raises(ValueError, match="factor"):
-        model.predict(X, groups=labels)
+        answer(model, X, groups=labels)
 
 
-def test_three_dimensional_groups(data):
+def test_three_dimensional_groups(kind, data):
     table, y = data
     with pytest.raises(ValueError, match="shape"):
-        MixedLinearRegressor().fit(table[["age"]], y, groups=np.zeros((len(y), 2, 2)))
+        kind().fit(table[["age"]], y, groups=np.zeros((len(y), 2, 2)))
 
 
 # ------------------------------------------------------------------------------------------------------------ warnings
 
 
-def test_no_groups_at_fit(data):
-    table, y = data
-    with pytest.warns(GroupsWarning, match="without groups"):
-        model = MixedLinearRegressor().fit(table[["age", "hours"]], y)
-    assert model.covariances_ == []
-    expected = np.linalg.lstsq(
-        np.column_stack([np.ones(len(y)), table[["age", "hours"]]]), y, rcond=None
-    )[0]
-    np.testing.assert_allclose([model.intercept_, *model.coef_], expected, rtol=1e-10)
-    assert np.isfinite(model.predict(table[["age", "hours"]])).all()
-
-
-def test_no_groups_at_predict(data):
+def test_no_groups_at_fit(kind, data):
     table, y = data
     X = table[["age", "hours"]]
-    model = MixedLinearRegressor().fit(X, y, groups=table["school"])
-    with pytest.warns(GroupsWarning, match="every level counts as new"):
-        conditional = model.predict(X)
-    np.testing.assert_array_equal(
-        conditional, model.predict(X, kind="population")
-    )  # which does not warn
+    with pytest.warns(GroupsWarning, match="without groups"):
+        model = kind().fit(X, y)
+    assert model.covariances_ == [] and model.converged_
+    found, std = answer(model, X, return_std=True)
+    np.testing.assert_array_equal(found, answer(model, X, kind="population"))
+    assert np.isfinite(found).all() and np.all(std > 0)
+    residual = ["Residual"] if kind is MixedLinearRegressor else []
+    assert list(model.variance_components()["factor"]) == residual
+    assert len(model.random_effects_) == 0
+    other = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(answer(other, X), found)
+
+
+def test_no_groups_at_predict(kind, data):
+    """Every level counts as new."""
+    table, y = data
+    X = table[["age", "hours"]]
+    model = kind().fit(X, y, groups=table["school"])
+    for method in METHODS[kind]:
+        with pytest.warns(GroupsWarning, match="every level counts as new"):
+            getattr(model, method)(X)
+    with pytest.warns(GroupsWarning):
+        found = answer(model, X)
+    expected = answer(model, X, kind=OF_NEW_LEVELS[kind])  # which does not warn
+    np.testing.assert_array_equal(found, expected)
     with pytest.warns(GroupsWarning):
         assert model.score(X, y) < model.score(X, y, groups=table["school"])
 
 
 @pytest.mark.parametrize("style", ["column", "argument"])
 @pytest.mark.parametrize("swap", [False, True])
-def test_labels_of_another_kind_at_predict(data, style, swap):
+def test_labels_of_another_kind_at_predict(kind, data, style, swap):
     table, y = data
     number, text = table["town"], table["town"].astype(str)
     before, after = (number, text) if swap else (text, number)
     X = table[["age"]]
     if style == "column":
-        model, known, other = (
-            MixedLinearRegressor("town"),
-            X.assign(town=before),
-            X.assign(town=after),
-        )
-        model.fit(known, y)
-        with pytest.warns(GroupsWarning, match="text.*numbers|numbers.*text"):
-            predicted = model.predict(other)
+        model = kind("town").fit(X.assign(town=before), y)
+        known, other, groups = X.assign(town=before), X.assign(town=after), {}
     else:
-        model = MixedLinearRegressor().fit(X, y, groups=before)
-        with pytest.warns(GroupsWarning, match="text.*numbers|numbers.*text"):
-            predicted = model.predict(X, groups=after)
-        known = X
-    np.testing.assert_array_equal(predicted, model.predict(known, kind="population"))
+        model = kind().fit(X, y, groups=before)
+        known, other, groups = X, X, {"groups": after}
+    with pytest.warns(GroupsWarning, match=r"text.*numbers|numbers.*text"):
+        predicted = answer(model, other, **groups)
+    np.testing.assert_array_equal(predicted, answer(model, known, kind=OF_NEW_LEVELS[kind]))
 
 
-def test_unseen_labels_of_the_same_kind_are_silent(data):
+def test_unseen_labels_of_the_same_kind_are_silent(kind, data):
     table, y = data
     X = table[["age", "school"]]
-    model = MixedLinearRegressor("school").fit(X, y)
+    model = kind("school").fit(X, y)
     new = X.assign(school="a new school")
-    np.testing.assert_array_equal(model.predict(new), model.predict(X, kind="population"))
+    np.testing.assert_array_equal(answer(model, new), answer(model, X, kind=OF_NEW_LEVELS[kind]))
 
 
-def test_whole_numbers_as_floats_are_the_same_labels(data):
+def test_whole_numbers_as_floats_are_the_same_labels(kind, data):
     table, y = data
-    model = MixedLinearRegressor("town").fit(table[["age", "town"]], y)
+    model = kind("town").fit(table[["age", "town"]], y)
     floats = table[["age", "town"]].astype({"town": float})
-    np.testing.assert_array_equal(model.predict(floats), model.predict(table[["age", "town"]]))
+    np.testing.assert_array_equal(answer(model, floats), answer(model, table[["age", "town"]]))
 
 
-def test_dropped_column_is_named(data):
+def test_dropped_column_is_named(kind, data):
     table, y = data
     X = table[["age", "school"]].assign(months=12 * table["age"])
     with pytest.warns(RankDeficiencyWarning, match="'months' depends linearly"):
-        model = MixedLinearRegressor("school").fit(X, y)
+        model = kind("school").fit(X, y)
     assert model.coef_[1] == 0
-    expected = MixedLinearRegressor("school").fit(table[["age", "school"]], y)
+    expected = kind("school").fit(table[["age", "school"]], y)
+    rtol = 1e-8 if kind is MixedLinearRegressor else 1e-6
     np.testing.assert_allclose(
-        model.predict(X), expected.predict(table[["age", "school"]]), rtol=1e-8
+        answer(model, X), answer(expected, table[["age", "school"]]), rtol=rtol
     )
+
+
+def test_name_of_the_response(kind, data):
+    table, y = data
+    model = kind("school").fit(table.drop(columns="town"), pd.Series(y, name="passed"))
+    assert "passed" in str(model.summary())
+
+
+# -------------------------------------------------------------------------------------------------------------- copies
+
+MODELS = {
+    "crossed": {"random_effects": TERMS},
+    "slope": {"random_effects": "(1 + age | school)", "groups": ("school", "town")},
+    "formula": {"random_effects": None, "formula": "age + hours + (1 | school)"},
+}
+QUADRATURE = {
+    "quadrature": {
+        "random_effects": "(1 | school)",
+        "groups": ("school", "town"),
+        "n_quadrature": 7,
+    },
+}
+COPIES = {
+    "pickle": lambda model: pickle.loads(pickle.dumps(model)),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle twice": lambda model: pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(model)))),
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@for_kinds("name", {BOTH[0]: MODELS, BOTH[1]: MODELS | QUADRATURE})
+def test_copies_say_the_same(kind, data, name, how):
+    table, _ = data
+    model = fitted(kind, **(MODELS | QUADRATURE)[name])
+    model.summary()  # whatever needs the rows has been asked for; pickling keeps the answers
+    other = COPIES[how](model)
+    for what in ("conditional", "population", OF_NEW_LEVELS[kind]):
+        expected, found = (answer(m, table, kind=what, return_std=True) for m in (model, other))
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
+    assert str(other.summary()).splitlines()[4:] == str(model.summary()).splitlines()[4:]
+    pd.testing.assert_frame_equal(other.variance_components(), model.variance_components())
+    pd.testing.assert_frame_equal(other.random_effects_, model.random_effects_)
+    np.testing.assert_array_equal(other.predict(table), model.predict(table))
+    assert other.loglik_ == model.loglik_ and other.results_.aic == model.results_.aic
+    if kind is MixedLogisticClassifier:
+        assert str(other.summary(odds_ratios=True)) == str(model.summary(odds_ratios=True))
+
+
+def test_pickle_is_small(kind, data):
+    """The rows are not part of the model."""
+    table, y = data
+    many = pd.concat([table] * 50, ignore_index=True)
+    model = kind(["school", "town"]).fit(many, np.tile(y, 50))
+    assert len(pickle.dumps(model)) < 100_000
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(answer(again, table), answer(model, table))
+    with pytest.raises(AttributeError, match="training rows are not kept"):
+        _ = again.results_.fittedvalues
+    if kind is MixedLogisticClassifier:  # whose standard errors go over the rows
+        with pytest.raises(AttributeError, match="Ask for it, or for summary"):
+            again.summary()
+
+
+def test_clone_is_not_fitted(kind, data):
+    table, y = data
+    model = kind(random_effects=TERMS, tol=1e-8, covariance="diagonal").fit(table, y)
+    again = clone(model)
+    assert again.get_params() == model.get_params()
+    with pytest.raises(NotFittedError):
+        again.predict(table)
+    assert again.fit(table, y).loglik_ == model.loglik_
+
+
+def test_fit_leaves_its_input_alone(kind, data):
+    table, y = data
+    X, target, weights = table.copy(), y.copy(), np.random.default_rng(0).random(len(y))
+    kept = weights.copy()
+    kind("school").fit(X.drop(columns="town"), target, sample_weight=weights)
+    pd.testing.assert_frame_equal(X, table)
+    np.testing.assert_array_equal(target, y)
+    np.testing.assert_array_equal(weights, kept)
+
+
+# --------------------------------------------------------------------------------------------------------- linear only
+
+
+@linear_only
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_missing_response(kind, data, bad):
+    table, y = data
+    with pytest.raises(ValueError, match="Input y contains NaN or infinity") as error:
+        kind(["school", "town"]).fit(table, np.where(np.arange(len(y)) == 3, bad, y))
+    assert_helpful(error)
+
+
+@linear_only
+def test_least_squares_without_groups(kind, data):
+    table, y = data
+    with pytest.warns(GroupsWarning, match="without groups"):
+        model = kind().fit(table[["age", "hours"]], y)
+    design = np.column_stack([np.ones(len(y)), table[["age", "hours"]]])
+    expected = np.linalg.lstsq(design, y, rcond=None)[0]
+    np.testing.assert_allclose([model.intercept_, *model.coef_], expected, rtol=1e-10)
+
+
+# ------------------------------------------------------------------------------------------------------- logistic only
+
+CLASSES = {
+    "numbers": [0, 1],
+    "floats": [-1.0, 1.0],
+    "text": ["no", "yes"],
+    "booleans": [False, True],
+    "large numbers": [7, 2**40],
+}
+CONTAINERS = {
+    "array": np.asarray,
+    "list": lambda y: np.asarray(y).tolist(),
+    "objects": lambda y: np.asarray(y).astype(object),
+    "Series": lambda y: pd.Series(y, index=np.arange(len(y))[::-1], name="passed"),
+    "categorical": lambda y: pd.Categorical(y),
+    "polars": lambda y: pl.Series(np.asarray(y).tolist()),
+    "pyarrow": lambda y: pa.array(np.asarray(y).tolist()),
+}
+
+
+@logistic_only
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("names", CLASSES)
+def test_classes_of_any_kind(kind, data, names, container):
+    """The order of the labels decides about which class the probabilities are; predictions are labels."""
+    table, y = data
+    X, labels = table.drop(columns="town"), np.array(CLASSES[names])
+    model = kind("school").fit(X, CONTAINERS[container](labels[y]))
+    expected = kind("school").fit(X, y)
+    assert model.classes_.tolist() == CLASSES[names]
+    assert model.loglik_ == pytest.approx(expected.loglik_, rel=1e-10)
+    np.testing.assert_array_equal(model.predict(X), labels[expected.predict(X)])
+    assert set(np.unique(model.simulate(X, n_samples=2, random_state=0))) == set(CLASSES[names])
+    assert model.score(X, labels[y]) == expected.score(X, y)
+
+
+RESPONSES = {
+    "three": (lambda y: np.arange(len(y)) % 3, "Only binary classification"),
+    "three texts": (lambda y: np.array(["a", "b", "c"])[np.arange(len(y)) % 3], "3 classes"),
+    "continuous": (
+        lambda y: y + 0.5 * np.random.default_rng(0).random(len(y)),
+        "Unknown label type: continuous",
+    ),
+    "one": (lambda y: np.ones(len(y)), r"y: .*only one class: .*1"),
+    "one text": (lambda y: np.full(len(y), "yes"), "only one class: .*'yes'"),
+    "NaN": (lambda y: np.where(np.arange(len(y)) == 3, np.nan, y), "y contains NaN"),
+    "infinity": (lambda y: np.where(np.arange(len(y)) == 3, np.inf, y), "y contains"),
+    "None": (
+        lambda y: np.where(np.arange(len(y)) == 3, None, y.astype(object)),
+        "y contains NaN",
+    ),
+    "no y": (lambda y: None, "requires y"),
+}
+
+
+@logistic_only
+@pytest.mark.parametrize(("make", "message"), RESPONSES.values(), ids=RESPONSES)
+def test_responses_that_are_not_two_classes(kind, data, make, message):
+    table, y = data
+    with pytest.raises(ValueError, match=message) as error:
+        kind(["school", "town"]).fit(table, make(y))
+    assert_helpful(error)
+
+
+@logistic_only
+def test_one_class_with_positive_weight(kind, data):
+    """Rows of weight zero do not count; the labels do."""
+    table, y = data
+    with pytest.raises(ValueError, match=r"only one class: .*1") as error:
+        kind(["school", "town"]).fit(table, y, sample_weight=y)
+    assert_helpful(error)
+
+
+@logistic_only
+def test_quadrature_with_several_factors(kind, data):
+    table, y = data
+    for terms in (TERMS, "(1 | school/town)"):
+        with pytest.raises(ValueError, match=r"n_quadrature=7: .*school") as error:
+            kind(random_effects=terms, n_quadrature=7).fit(table, y)
+        assert_helpful(error)
+
+
+@logistic_only
+@pytest.mark.parametrize(
+    "terms", ["(1 + age + hours + town | school)", "(1 + age + hours + town || school)"]
+)
+def test_quadrature_with_four_effects(kind, data, terms):
+    table, y = data
+    with pytest.raises(
+        ValueError, match=r"n_quadrature=3: school has 4 effects per level"
+    ) as error:
+        kind(random_effects=terms, n_quadrature=3).fit(table, y)
+    assert_helpful(error)
+
+
+@logistic_only
+@pytest.mark.parametrize("n_quadrature", [0, -1, 1.5, 101, "7", None])
+def test_quadrature_of_no_points(kind, data, n_quadrature):
+    table, y = data
+    with pytest.raises(ValueError, match="n_quadrature"):
+        kind("school", n_quadrature=n_quadrature).fit(table[["age", "school"]], y)
+
+
+@logistic_only
+def test_logistic_regression_without_groups(kind, data):
+    table, y = data
+    X = table[["age", "hours"]]
+    with pytest.warns(GroupsWarning, match="without groups"):
+        model = kind().fit(X, y)
+    assert model.predict_proba(X).mean(axis=0)[1] == pytest.approx(y.mean(), rel=1e-8)
+    assert "Logistic regression" in str(model.summary())
+    other = pickle.loads(pickle.dumps(model))
+    assert str(other.summary(odds_ratios=True)) == str(model.summary(odds_ratios=True))
+
+
+@logistic_only
+def test_effects_of_new_levels_are_averaged_over(kind, data):
+    """Which is not the same as setting them to zero."""
+    table, y = data
+    X = table[["age", "hours"]]
+    model = kind().fit(X, y, groups=table["school"])
+    average, typical = (model.predict_proba(X, kind=k) for k in ("marginal", "population"))
+    assert np.all(np.abs(average - 0.5) <= np.abs(typical - 0.5))
+
+
+@logistic_only
+@pytest.mark.parametrize("weighted", [False, True])
+def test_separating_column_is_named(kind, data, weighted):
+    """The warning names the column, and no other; the fit does not count as converged."""
+    table, y = data
+    X = table[["age", "school"]].assign(leak=y + 0.1 * table["hours"].clip(upper=3))
+    weights = 1.0 + table["town"] if weighted else None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = kind("school").fit(X, y, sample_weight=weights)
+    (message,) = [str(w.message) for w in caught if issubclass(w.category, SeparationWarning)]
+    assert "'leak'" in message and "'age'" not in message
+    assert not model.converged_ and np.isfinite(model.coef_).all()

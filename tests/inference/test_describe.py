@@ -5,6 +5,7 @@
 
 import pickle
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -264,7 +265,7 @@ def derivative_of_fitted_values(est, step):
     def fitted_value(i, change):
         y = training.y.copy()
         y[i] += change
-        return model.with_fit(source.refit(Drawn(y)), y).predictor(rows, codes)[i]
+        return replace(model, fit=source.refit(Drawn(y))).predictor(rows, codes)[i]
 
     h = step * np.std(training.y)
     for i in range(len(training.y)):
