@@ -56,7 +56,9 @@ class LevelSums:
 
     def of_levels(self, levels, columns):
         """Sums of some levels with some pool columns, (own columns, columns, levels)."""
-        return self._sums[:, levels][:, :, columns].transpose(0, 2, 1)
+        chosen = self._sums[:, :, columns]
+        chosen = chosen if len(levels) == chosen.shape[1] else chosen[:, levels]
+        return chosen.transpose(0, 2, 1)
 
 
 class Pairs:
@@ -91,14 +93,13 @@ class Pairs:
         """Whether these rows leave every inner level in one outer level; if so, which is noted."""
         inner = chunk.codes[self.inner.f]
         outer = chunk.codes[self.outer.f]
-        known = self.parent[inner]
-        is_new = known < 0
-        if np.any(known[~is_new] != outer[~is_new]):
-            return False
-        self.parent[inner[is_new]] = outer[is_new]
-        if np.array_equal(self.parent[inner], outer):
+        span = self.parent[inner.min() : inner.max() + 1]
+        before = span.copy()
+        self.parent[inner] = outer
+        is_one = np.array_equal(self.parent[inner], outer)
+        if is_one and not np.any((span != before) & (before >= 0)):
             return True
-        self.parent[inner[is_new]] = -1
+        span[:] = before
         return False
 
     def _so_far(self):
