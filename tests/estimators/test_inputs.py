@@ -24,25 +24,25 @@ from skmixed import (
     SeparationWarning,
     SkmixedWarning,
 )
-from tests.helpers.rows import BOTH, name_of, schools_and_towns
+from tests.helpers.kinds import (
+    BOTH,
+    NAMES,
+    OF_NEW_LEVELS,
+    answer,
+    for_kinds,
+    linear_only,
+    logistic_only,
+)
+from tests.helpers.rows import schools_and_towns
 
 TERMS = "(1 + age | school) + (1 | town)"
 #: what takes rows and gives one answer or more for each
-METHODS = {
-    MixedLinearRegressor: ["predict", "predict_interval", "simulate"],
-    MixedLogisticClassifier: [
-        "predict",
-        "predict_proba",
-        "predict_log_proba",
-        "decision_function",
-        "simulate",
-    ],
-}
-#: the prediction for a level that was not in the fit
-OF_NEW_LEVELS = {MixedLinearRegressor: "population", MixedLogisticClassifier: "marginal"}
+LINEAR = ["predict", "predict_interval", "simulate"]
+LOGISTIC = ["predict", "predict_proba", "predict_log_proba", "decision_function", "simulate"]
+METHODS = {MixedLinearRegressor: LINEAR, MixedLogisticClassifier: LOGISTIC}
 
 
-@pytest.fixture(scope="module", params=BOTH, ids=name_of)
+@pytest.fixture(scope="module", params=BOTH, ids=NAMES.get)
 def kind(request):
     return request.param
 
@@ -55,20 +55,6 @@ def data(kind):
     return rows(kind)
 
 
-def for_kinds(name, values):
-    """Parametrises a test over kinds and, for each, its own values."""
-    pairs = [(kind, value) for kind, own in values.items() for value in own]
-    ids = [
-        f"{name_of(kind)}-{value}" if isinstance(value, str) else name_of(kind)
-        for kind, value in pairs
-    ]
-    return pytest.mark.parametrize(("kind", name), pairs, indirect=["kind"], ids=ids)
-
-
-linear_only = pytest.mark.parametrize("kind", BOTH[:1], indirect=True, ids=name_of)
-logistic_only = pytest.mark.parametrize("kind", BOTH[1:], indirect=True, ids=name_of)
-
-
 @functools.cache
 def fitted(kind, make=lambda t: t, **parameters):
     """A model of the rows as a table of some kind; not to be changed, for other tests have it too."""
@@ -76,12 +62,6 @@ def fitted(kind, make=lambda t: t, **parameters):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SkmixedWarning)
         return kind(**({"random_effects": TERMS} | parameters)).fit(make(table), y)
-
-
-def answer(model, X, **options):
-    """Predictions that say the most: probabilities rather than labels."""
-    method = "predict_proba" if isinstance(model, MixedLogisticClassifier) else "predict"
-    return getattr(model, method)(X, **options)
 
 
 # ----------------------------------------------------------------------------------------------------- kinds of tables
@@ -350,7 +330,7 @@ def test_text_among_the_fixed_effects(kind, data, make):
     assert_helpful(error)
 
 
-@for_kinds("method", {kind: ["fit", *METHODS[kind]] for kind in BOTH})
+@for_kinds("method", ["fit", *LINEAR], ["fit", *LOGISTIC])
 @pytest.mark.parametrize(
     "make",
     [lambda t: t, lambda t: t.convert_dtypes(), pl.from_pandas, pa.Table.from_pandas],
@@ -410,7 +390,7 @@ WRONG_LINEAR = [
 ]
 
 
-@for_kinds("call", {MixedLinearRegressor: WRONG + WRONG_LINEAR, MixedLogisticClassifier: WRONG})
+@for_kinds("call", WRONG + WRONG_LINEAR, WRONG)
 def test_wrong_arguments(kind, data, call):
     """An error of the package's or scikit-learn's own, never a bare one from numpy."""
     table, y = data
@@ -426,7 +406,7 @@ def test_weights_or_groups_by_place(kind, data):
         kind("school").fit(table[["age", "school"]], y, np.ones(len(y)))
 
 
-@for_kinds("method", {kind: [m for m in METHODS[kind] if m != "predict_interval"] for kind in BOTH})
+@for_kinds("method", ["predict", "simulate"], LOGISTIC)
 def test_unknown_kind_of_prediction(kind, data, method):
     with pytest.raises(ValueError, match="kind='typical' is not known") as error:
         getattr(fitted(kind), method)(data[0], kind="typical")
@@ -436,7 +416,7 @@ def test_unknown_kind_of_prediction(kind, data, method):
 WITHOUT_ROWS = ["summary", "variance_components"]
 
 
-@for_kinds("method", {kind: [*METHODS[kind], "score", *WITHOUT_ROWS] for kind in BOTH})
+@for_kinds("method", [*LINEAR, "score", *WITHOUT_ROWS], [*LOGISTIC, "score", *WITHOUT_ROWS])
 def test_not_fitted(kind, data, method):
     arguments = () if method in WITHOUT_ROWS else data if method == "score" else data[:1]
     with pytest.raises(NotFittedError):
@@ -582,7 +562,7 @@ COPIES = {
 
 
 @pytest.mark.parametrize("how", COPIES)
-@for_kinds("name", {BOTH[0]: MODELS, BOTH[1]: MODELS | QUADRATURE})
+@for_kinds("name", MODELS, MODELS | QUADRATURE)
 def test_copies_say_the_same(kind, data, name, how):
     table, _ = data
     model = fitted(kind, **(MODELS | QUADRATURE)[name])

@@ -6,14 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from skmixed import MixedLinearRegressor, MixedLogisticClassifier
-
-KINDS = {"linear": MixedLinearRegressor, "logistic": MixedLogisticClassifier}
-BOTH = list(KINDS.values())
-
-
-def name_of(kind):
-    return {cls: name for name, cls in KINDS.items()}[kind]
+from skmixed import MixedLogisticClassifier
 
 
 def response(kind, eta, rng):
