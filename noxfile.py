@@ -5,7 +5,6 @@ extra, ``nox --no-venv --no-install -s lint types`` uses what is there instead; 
 needs its own.
 """
 
-import os
 import re
 import shutil
 import tomllib

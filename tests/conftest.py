@@ -1,8 +1,8 @@
 """Settings of all tests."""
 
 import pytest
-from pytest import DoctestItem
 from hypothesis import settings
+from pytest import DoctestItem
 
 # the same examples on every machine: a failure is a change, not chance
 settings.register_profile("same everywhere", derandomize=True, deadline=None, database=None)
