@@ -25,6 +25,7 @@ from ._data import tables
 from ._data.checks import warn
 from ._data.factors import Factor
 from ._data.rows import Rows
+from ._data.tables import Array, Table
 from ._model.structures import STRUCTURES
 from ._model.terms import Term
 from .exceptions import GroupsWarning
@@ -166,9 +167,8 @@ class Door(Protocol):
     def read(self, X: Any, groups: Any) -> Rows:
         """Rows with the labels of their groups, if any came."""
 
-    @property
-    def factor_columns(self) -> set:
-        """Columns of X that are grouping factors and no fixed effects."""
+    def grouping(self, table: Table | Array) -> set:
+        """Names of a table's columns that are grouping factors and no fixed effects."""
 
     @property
     def categorical(self) -> set:
@@ -193,8 +193,7 @@ class ThroughFormula:
         _check_labels(found.labels)
         return Rows(found.matrix, found.labels)
 
-    @property
-    def factor_columns(self):
+    def grouping(self, table):
         return set(self.formula.groups).difference(self.formula.fixed_columns)
 
     @property
@@ -246,9 +245,12 @@ class ThroughColumns:
             matrix = np.column_stack([matrix, *extra])
         return Rows(matrix, labels)
 
-    @property
-    def factor_columns(self):
-        return set(self.keys)
+    def grouping(self, table):
+        if len(table.names) < self.features.count:
+            return set()
+        if table.is_array:
+            _refuse_names(self.spec, table.X)
+        return set(_places(self.spec, table))
 
     @property
     def categorical(self):
@@ -262,7 +264,14 @@ class ThroughColumns:
 def _opened(spec, X, names):
     """A table, or an array with numbers for names."""
     if names is not None:
-        return tables.Table(X, names)
+        return Table(X, names)
+    _refuse_names(spec, X)
+    options = {"estimator": spec.owner, "input_name": "X"}
+    return Array(check_array(X, dtype=None, ensure_all_finite=False, **options))
+
+
+def _refuse_names(spec, X):
+    """Names of columns cannot be found where columns have none."""
     if any(isinstance(w, str) for w in spec.wanted):
         raise ValueError(
             f"groups={list(spec.wanted)!r} names columns, but X came as {type(X).__name__} without "
@@ -270,8 +279,6 @@ def _opened(spec, X, names):
             "Ask earlier pipeline steps for tables, set_output(transform='pandas'), or give column "
             "positions."
         )
-    options = {"estimator": spec.owner, "input_name": "X"}
-    return tables.Array(check_array(X, dtype=None, ensure_all_finite=False, **options))
 
 
 def _places(spec, table):
@@ -325,8 +332,7 @@ class ThroughArgument:
             )
         return dict(zip(self.keys, given.values(), strict=True))
 
-    @property
-    def factor_columns(self):
+    def grouping(self, table):
         return set()
 
     @property

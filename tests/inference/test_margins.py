@@ -854,6 +854,36 @@ def test_without_intercept_or_columns():
         average_effects(empty)
 
 
+def test_rows_of_a_formula_need_no_groups(contraception):
+    formula = "y ~ age * urban + livch + (1 | district)"
+    model = MixedLogisticClassifier.from_formula(formula, contraception)
+    rows = contraception[["age", "urban", "livch"]]
+    expected = average_effects(model, contraception)
+    assert set(expected["term"]) == {"age", "urban", "livch"}
+    pd.testing.assert_frame_equal(average_effects(model, rows), expected)
+    found = average_predictions(model, rows, by="urban")
+    pd.testing.assert_frame_equal(found, average_predictions(model, contraception, by="urban"))
+    with pytest.raises(ValueError, match="variables: no column 'urban'"):
+        average_effects(model, rows[["age", "livch"]])
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names:UserWarning")
+def test_columns_pair_by_position_where_one_side_has_no_names(two_factors):
+    """The grouping column is none of the effects, whatever the rows are kept in."""
+    X, _, y = two_factors
+    table = X[["x0", "group", "x1"]]
+    by_name = MixedLinearRegressor(groups="group").fit(table, y)
+    by_place = MixedLinearRegressor(groups=1).fit(table.to_numpy(), y)
+    expected = average_effects(by_name, table)
+    assert expected["term"].to_list() == ["x0", "x1"]
+    for rows in (table, table.to_numpy()):
+        found = average_effects(by_place, rows)
+        np.testing.assert_allclose(found.iloc[:, 2:], expected.iloc[:, 2:], rtol=1e-8)
+    assert average_effects(by_place, table)["term"].to_list() == ["x0", "x1"]
+    with pytest.raises(ValueError, match="names columns, but X came as ndarray without"):
+        average_effects(by_name, table.to_numpy())
+
+
 def test_rows_without_groups_are_new(outcomes, intercepts):
     """As in ``predict``, with its warning."""
     X = outcomes[0][["x0", "x1"]]

@@ -114,21 +114,20 @@ class Twin:
         except (ArithmeticError, np.linalg.LinAlgError):
             return 1e6
 
-    def lowest(self, quantity=None, value=None, **options):
-        """The minimum of the deviance, or that under ``quantity(x) = value``."""
-        scale = max(abs(value), 1e-3) if value is not None else 1.0
-        held = {"type": "eq", "fun": lambda x: (quantity(x) - value) / scale}
+    def lowest(self, away=None, **options):
+        """The minimum of the deviance, or that under ``away(x) = 0``."""
+        held = {"type": "eq", "fun": away}
         x, best = self.start, np.inf
         for _ in range(6):
             found = minimize(
                 lambda x: self._attainable(x, **options),
                 x,
                 method="SLSQP",
-                constraints=[held] if quantity else [],
+                constraints=[held] if away else [],
                 options={"maxiter": 500, "ftol": 1e-11},
             )
             x = found.x * (1 + 1e-4 * np.sin(np.arange(len(x))))
-            if quantity is not None and abs(held["fun"](found.x)) > 1e-8:
+            if away is not None and abs(away(found.x)) > 1e-8:
                 continue
             if found.fun > best - 1e-6:
                 break
@@ -184,20 +183,26 @@ class LogisticTwin(Twin):
         )
 
     def lowest_with_coefficient(self, k, value):
-        return self.lowest(lambda x: x[k - self.X.shape[1]], value)
+        return self.lowest(away_from(lambda x: x[k - self.X.shape[1]], value))
 
 
-def quantity_of(twin, row, k, r, c):
-    """The function of the free numbers that a row of the table is about."""
+def away_from(quantity, value):
+    """How far a quantity is from its value, in units of the value."""
+    return lambda x: (quantity(x) - value) / max(abs(value), 1e-3)
+
+
+def held_at(twin, row, value, k, r, c):
+    """How far the quantity that a row of the table is about is from a value."""
     if row.parameter == "residual variance":
-        return twin.residual
+        return away_from(twin.residual, value)
     if row.parameter == "correlation":
-        return lambda x: _correlation(twin.covariances(x)[k], r, c)
-    return lambda x: twin.covariances(x)[k][r, c]
+        return lambda x: _excess(twin.covariances(x)[k], value, r, c)
+    return away_from(lambda x: twin.covariances(x)[k][r, c], value)
 
 
-def _correlation(S, r, c):
-    return S[r, c] / np.sqrt(S[r, r] * S[c, c])
+def _excess(S, correlation, r, c):
+    """The covariance beyond the one of that correlation: also where a variance goes to zero."""
+    return S[r, c] - correlation * np.sqrt(S[r, r] * S[c, c])
 
 
 def entry_of(est, row):
@@ -222,11 +227,8 @@ def rises(est, twin, table):
                 yield what, twin.lowest_with_coefficient(row.Index, limit) - free, False
             else:
                 near, is_end = just_inside(row, limit)
-                yield (
-                    what,
-                    twin.lowest(quantity_of(twin, row, *entry_of(est, row)), near) - free,
-                    is_end,
-                )
+                held = held_at(twin, row, near, *entry_of(est, row))
+                yield what, twin.lowest(held) - free, is_end
 
 
 def just_inside(row, limit):
@@ -534,7 +536,7 @@ def test_the_first_coordinate_is_the_parameter(kind):
     measured = {
         "variance": lambda: np.sqrt(U[0, 0]),
         "covariance": lambda: U[0, 1],
-        "correlation": lambda: np.arcsin(_correlation(U, 0, 1)),
+        "correlation": lambda: np.arcsin(U[0, 1] / np.sqrt(U[0, 0] * U[1, 1])),
     }
     assert measured[kind]() == pytest.approx(state.head[0], rel=1e-10)
 

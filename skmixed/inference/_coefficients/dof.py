@@ -151,7 +151,8 @@ def natural_values(fit: LinearFit) -> np.ndarray:
     for term, T in zip(fit.covariance_model.terms, fit.T, strict=True):
         basis = term.structure.tangent(T)
         if len(basis):
-            values.append(np.linalg.lstsq(basis.reshape(len(basis), -1).T, T.ravel())[0])
+            directions = basis.reshape(len(basis), -1).T
+            values.append(np.linalg.lstsq(directions, T.ravel(), rcond=None)[0])
     return np.concatenate(values)
 
 

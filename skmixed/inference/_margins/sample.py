@@ -186,9 +186,11 @@ def compared(sample: Sample, variables: Any) -> dict:
     """Columns to change, with the values to compare; None for slopes."""
     if isinstance(variables, dict):
         return _given_values(variables, sample.table)
-    grouping = _grouping(sample.model, sample.table)
+    door = sample.model.reader.door
+    grouping = door.grouping(sample.table)
     is_all = variables is None
-    wanted = _used(sample.model, sample.table, grouping) if is_all else listed(variables)
+    used = sample.table.names if door.used is None else door.used
+    wanted = [name for name in used if name not in grouping] if is_all else listed(variables)
     names = known_columns("variables", wanted, sample.table)
     if not names and is_all:
         raise ValueError(
@@ -198,7 +200,7 @@ def compared(sample: Sample, variables: Any) -> dict:
         raise ValueError(
             "variables: no columns are named.\nName at least one, or leave variables out for all."
         )
-    categorical = grouping | sample.model.reader.door.categorical
+    categorical = grouping | door.categorical
     return {name: _values(sample.column(name), name, name in categorical) for name in names}
 
 
@@ -209,23 +211,6 @@ def _given_values(variables, table):
             f"variables: one value of {short[0]!r} has no contrast.\nGive two or more."
         )
     return given
-
-
-def _grouping(model, table):
-    """Columns of the table that are grouping factors and no fixed effects.
-
-    A table without them has fewer columns than that of the fit.
-    """
-    door = model.reader.door
-    if door.used is None and len(table.names) < model.reader.features.count:
-        return set()
-    return {name for name in table.names if str(name) in door.factor_columns}
-
-
-def _used(model, table, grouping):
-    """Columns that the model uses besides the grouping factors."""
-    names = table.names if model.reader.door.used is None else model.reader.door.used
-    return [name for name in names if name not in grouping]
 
 
 def _values(column, name, categorical):
