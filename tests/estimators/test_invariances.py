@@ -190,6 +190,7 @@ def assert_repeats(weighted, repeated):
 
 
 @both
+@pytest.mark.slow
 @few
 @given(drawn=problems(**any_model), seed=seeds)
 def test_order_of_the_rows(kind, drawn, seed):
@@ -420,6 +421,7 @@ def test_names_and_order_with_quadrature(drawn, names, seed):
     np.testing.assert_allclose(changed.predict(), problem.predict()[order], **problem.tolerances)
 
 
+@pytest.mark.slow
 @few
 @given(drawn=quadrature)
 def test_classes_swapped_with_quadrature(drawn):
@@ -429,6 +431,7 @@ def test_classes_swapped_with_quadrature(drawn):
     np.testing.assert_allclose(changed.predict(), -problem.predict(), **problem.tolerances)
 
 
+@pytest.mark.slow
 @few
 @given(drawn=problems(SINGLE, n_quadrature=points), scale=scales, other=scales)
 def test_scale_with_quadrature(drawn, scale, other):
@@ -440,6 +443,7 @@ def test_scale_with_quadrature(drawn, scale, other):
     assert_same_estimates(changed, problem, scale=np.array([scale, other]))
 
 
+@pytest.mark.slow
 @few
 @given(
     drawn=problems(["(1 + x | a)"], n_quadrature=st.just(7)),
@@ -454,6 +458,7 @@ def test_origin_of_a_slope_with_quadrature(drawn, shift):
     np.testing.assert_allclose(far.predict(), near.predict(), rtol=1e-2, atol=1e-2)
 
 
+@pytest.mark.slow
 @few
 @given(drawn=quadrature, seed=seeds)
 def test_weights_repeat_rows_with_quadrature(drawn, seed):

@@ -189,7 +189,14 @@ def test_projection_on_an_orthant():
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("cones", [(2,), (2, 1), (3,)])
+@pytest.mark.parametrize(
+    "cones",
+    [
+        (2,),
+        pytest.param((2, 1), marks=pytest.mark.slow),
+        pytest.param((3,), marks=pytest.mark.slow),
+    ],
+)
 def test_projection_on_matrices(cones):
     """Against a general minimiser over the factors of T = RR'."""
     k = sum(map(packed_size, cones))

@@ -149,6 +149,7 @@ def test_correlations_do_not_depend_on_units_or_order():
     np.testing.assert_allclose(conditional_aic(again).df, conditional_aic(est).df, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_latent_correlations_of_a_classifier():
     """Standard errors from the bootstrap; the residual is that of the logistic distribution."""
     X, y = make_mixed_classification(150, 12, covariance=[[1.0, 0.2], [0.2, 0.5]], random_state=2)
@@ -478,6 +479,7 @@ def test_slopes_of_several_terms():
     assert found["share_above_zero"].iloc[3] == 0.5
 
 
+@pytest.mark.slow
 def test_slopes_of_a_classifier():
     """The standard error of the share by the bootstrap."""
     X, y = make_mixed_classification(

@@ -290,7 +290,7 @@ LOGISTIC = {
     "crossed, weighted": ([RandomEffect("g"), RandomEffect("h")], 1, True),
     "exchangeable": ([RandomEffect("g", ("x0",), covariance="exchangeable")], 1, True),
 }
-SLOW = {"three effects", "quadrature", "slope, weighted"}
+SLOW = {"three effects", "quadrature", "slope, weighted", "crossed, weighted"}
 
 
 def linear_case(name):
@@ -809,6 +809,7 @@ DIFFICULT = {  # seeds of random designs whose profiles meet overflow, points ou
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DIFFICULT)
 def test_difficult_profiles_end_soon(name):
     module, seed = DIFFICULT[name]
