@@ -251,12 +251,12 @@ class FittedFormula:
         """
         fixed, bars = _one_sided(text)
         table = _pandas(text, X)
-        groups = tuple(dict.fromkeys(g for bar in bars for g in bar.groups))
+        groups = _distinct(bar.groups for bar in bars)
         _check_names(groups, table)
         matrices = [_fitted_part(text, part, table) for part in (fixed, *(b.effects for b in bars))]
         specifications = [matrix.model_spec for matrix in matrices]
         required = [_variables(specification) for specification in specifications]
-        evaluated = tuple(dict.fromkeys(chain.from_iterable(required)))
+        evaluated = _distinct(required)
         columns = _required(text, table, {*evaluated, *groups})
         table = table[columns]
         parts: tuple[Any, ...] = tuple(recipe_of(m.model_spec, table, m) for m in matrices)
@@ -268,7 +268,7 @@ class FittedFormula:
             fixed_columns=required[0],
             categorical=_categorical(specifications),
             evaluated=evaluated,
-            names=tuple(names),
+            names=names,
             n_fixed=len(used[0]),
             intercept=INTERCEPT in parts[0].names,
             effects=tuple(map(_effect, bars, parts[1:])),
@@ -366,7 +366,7 @@ def _required(text: str, table: Any, needed: set[str]) -> list[str]:
     return [name for name in names if name in needed or f"`{name}`" in text]
 
 
-def _places(parts: Sequence[Any]) -> tuple[list[str], tuple[tuple[int, ...], ...]]:
+def _places(parts: Sequence[Any]) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
     """Names of the columns of a matrix, and the columns of every part that it takes.
 
     What the fixed effects have already is not taken again for the random effects.
@@ -376,7 +376,12 @@ def _places(parts: Sequence[Any]) -> tuple[list[str], tuple[tuple[int, ...], ...
     for part in parts:
         used.append(tuple(k for k, name in enumerate(part.names) if name not in names))
         names |= dict.fromkeys(part.names)
-    return list(names)[1:], tuple(used)
+    return tuple(names)[1:], tuple(used)
+
+
+def _distinct(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """Every name once, in the order in which they come."""
+    return tuple(dict.fromkeys(chain.from_iterable(names)))
 
 
 def _variables(specification: Any) -> tuple[str, ...]:
