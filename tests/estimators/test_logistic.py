@@ -348,8 +348,15 @@ def test_errors_by_differences(two_factors, crossed, levels):
         np.testing.assert_allclose(std[:, 1], marginal, rtol=2e-5)
 
 
-@pytest.mark.parametrize("n_quadrature", [1, 5])
-@pytest.mark.parametrize("covariance", ["unstructured", "diagonal", "identity", "exchangeable"])
+SLOW = {("identity", 1), ("identity", 5), ("exchangeable", 1), ("diagonal", 5), ("unstructured", 1)}
+COVARIANCES = [
+    pytest.param(kind, points, marks=[pytest.mark.slow] * ((kind, points) in SLOW))
+    for kind in ("unstructured", "diagonal", "identity", "exchangeable")
+    for points in (1, 5)
+]
+
+
+@pytest.mark.parametrize(("covariance", "n_quadrature"), COVARIANCES)
 def test_errors_of_averages_by_differences(sloping, covariance, n_quadrature):
     X, y = sloping
     model = MixedLogisticClassifier(

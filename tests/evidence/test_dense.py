@@ -224,6 +224,7 @@ def reference_problem(name):
 needs_reference = pytest.mark.skipif(not SMALL, reason=reference_models.MISSING)
 
 
+@pytest.mark.slow
 @needs_reference
 @pytest.mark.parametrize("name", SMALL)
 def test_reference_log_likelihood_and_fixed_effects(name):
@@ -237,6 +238,7 @@ def test_reference_log_likelihood_and_fixed_effects(name):
     assert g.sigma2 == pytest.approx(reference["sigma2"], rel=1e-9)
 
 
+@pytest.mark.slow
 @needs_reference
 @pytest.mark.parametrize("name", REGULAR)
 def test_reference_is_the_optimum(name):
@@ -251,6 +253,7 @@ def test_reference_is_the_optimum(name):
     )
 
 
+@pytest.mark.slow
 @needs_reference
 @pytest.mark.parametrize("name", REGULAR)
 def test_reference_errors_of_variances(name):
@@ -273,6 +276,7 @@ def test_reference_errors_of_variances(name):
     )
 
 
+@pytest.mark.slow
 @needs_reference
 @pytest.mark.parametrize("name", SMALL)
 def test_reference_random_effects(name):
