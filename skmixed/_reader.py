@@ -174,9 +174,8 @@ class Door(Protocol):
     def categorical(self) -> set:
         """Columns of X that enter as categories, whatever they hold."""
 
-    @property
-    def used(self) -> tuple | None:
-        """The columns of X that are used; None for all."""
+    def used(self, table: Table | Array) -> Sequence[Hashable]:
+        """Names of a table's columns that the model uses, grouping factors among them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,8 +199,7 @@ class ThroughFormula:
     def categorical(self):
         return set(self.formula.categorical)
 
-    @property
-    def used(self):
+    def used(self, table):
         return self.formula.columns
 
 
@@ -256,9 +254,8 @@ class ThroughColumns:
     def categorical(self):
         return set()
 
-    @property
-    def used(self):
-        return None
+    def used(self, table):
+        return table.names
 
 
 def _opened(spec, X, names):
@@ -339,9 +336,8 @@ class ThroughArgument:
     def categorical(self):
         return set()
 
-    @property
-    def used(self):
-        return None
+    def used(self, table):
+        return table.names
 
 
 def _refuse_both(spec, names):

@@ -252,7 +252,7 @@ def test_reference_errors_are_those_of_the_observed_information(name):
     np.testing.assert_allclose(covariance[p, p], reference["varpar"]["se"][0] ** 2, rtol=1e-3)
 
 
-def checksum(values, stored, tolerance):
+def assert_checksum(values, stored, tolerance):
     """Agreement with what a checksum stores, relative to the size of the largest value."""
     size = tolerance * max(abs(stored["min"]), abs(stored["max"]))
     assert len(values) == stored["n"]
@@ -281,10 +281,10 @@ def test_reference_probabilities(name):
     model, found = reference_problem(name)
     rows, reference = model.listed_rows, model.reference
     eta = model.columns[model.fixef_names].to_numpy() @ estimates(model)
-    checksum(expit(found.eta)[rows], reference["fitted_prob"], 1e-9)
-    checksum(expit(eta)[rows], reference["population_prob_re0"], 1e-9)
+    assert_checksum(expit(found.eta)[rows], reference["fitted_prob"], 1e-9)
+    assert_checksum(expit(eta)[rows], reference["population_prob_re0"], 1e-9)
     marginal = twin.integrated_probability(eta[rows], random_variance(model)[rows])
-    checksum(marginal, reference["population_prob_marginal"], 1e-9)
+    assert_checksum(marginal, reference["population_prob_marginal"], 1e-9)
 
 
 @pytest.mark.slow
@@ -345,6 +345,6 @@ def test_reference_predictions(name):
     marginal = twin.integrated_probability(X @ beta, random_variance(model))
     np.testing.assert_allclose(conditional[listed], reference["conditional_link"], atol=1e-8)
     np.testing.assert_allclose(marginal[listed], reference["population_prob_marginal"], atol=1e-9)
-    checksum(expit(conditional)[test_rows], reference["conditional_prob_checksum"], 1e-9)
-    checksum(expit(X @ beta)[test_rows], reference["population_prob_re0_checksum"], 1e-9)
-    checksum(marginal[test_rows], reference["population_prob_marginal_checksum"], 1e-9)
+    assert_checksum(expit(conditional)[test_rows], reference["conditional_prob_checksum"], 1e-9)
+    assert_checksum(expit(X @ beta)[test_rows], reference["population_prob_re0_checksum"], 1e-9)
+    assert_checksum(marginal[test_rows], reference["population_prob_marginal_checksum"], 1e-9)

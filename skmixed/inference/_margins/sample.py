@@ -187,11 +187,11 @@ def compared(sample: Sample, variables: Any) -> dict:
     if isinstance(variables, dict):
         return _given_values(variables, sample.table)
     door = sample.model.reader.door
-    grouping = door.grouping(sample.table)
+    table = sample.table
+    grouping = door.grouping(table)
     is_all = variables is None
-    used = sample.table.names if door.used is None else door.used
-    wanted = [name for name in used if name not in grouping] if is_all else listed(variables)
-    names = known_columns("variables", wanted, sample.table)
+    effects = [name for name in door.used(table) if name not in grouping]
+    names = known_columns("variables", effects if is_all else listed(variables), table)
     if not names and is_all:
         raise ValueError(
             "variables: X has no columns besides the grouping factors.\nThere is nothing to change."
