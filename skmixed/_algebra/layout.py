@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MAX_DENSE = 16_000  # columns of the dense block: 2 GiB, of which a fit holds up to four
+from .memory import check_memory
+
+MAX_DENSE = 16_000  # columns of the dense block, whose factorisation takes half a minute
+MATRICES = 7  # as large as the dense block that a fit holds at a time; twice as many with slopes
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,13 @@ def is_nested(cross, f, g):
     return len(pair.rows) == pair.shape[0 if f < g else 1]
 
 
-def check_dense_size(layout):
+def check_dense_size(layout, sizes, matrices):
+    """Raise where the dense block is beyond memory or patience."""
     side = layout.dense_order
+    what = f"random_effects: the crossed factors leave a dense matrix of {side:,} columns"
+    advice = "Drop or coarsen the crossed factor that has the second most levels."
+    if any(sizes[f] > 1 for f in layout.dense):
+        matrices = 2 * matrices
+    check_memory(matrices * float(side) ** 2, f"{what}, which needs", advice)
     if side > MAX_DENSE:
-        raise ValueError(
-            f"random_effects: the crossed factors leave a dense matrix of {side:,} columns, more "
-            f"than {MAX_DENSE:,}.\n"
-            "Drop or coarsen the crossed factor that has the second most levels."
-        )
+        raise ValueError(f"{what}, more than {MAX_DENSE:,}.\n{advice}")

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from .coupling import coupled_sums, make_coupling
-from .layout import check_dense_size, is_nested, make_layout
+from .layout import MATRICES, check_dense_size, is_nested, make_layout
 from .levels import multiply_levels
 from .operators import DenseOperator, PairOperator
 from .packed import triangle_entries
@@ -21,6 +21,8 @@ MAX_PAIRS_PER_ENTRY = 16
 
 class Plan:
     """What does not change with the covariances: order, pattern, operators and the unreduced sums.
+
+    ``matrices`` as large as the dense block have to fit into memory.
 
     Attributes
     ----------
@@ -34,9 +36,9 @@ class Plan:
     filled : stage -> its operator's values, where these never change
     """
 
-    def __init__(self, cross):
+    def __init__(self, cross, matrices=MATRICES):
         self.cross = cross
-        self.layout = _layout(cross)
+        self.layout = _layout(cross, matrices)
         self.blocks = [cross.level_blocks(f) for f in range(len(cross.sizes))]
         stages = [f for f in self.layout.stages if f != self.layout.order[-1]]
         self.couplings = {f: make_coupling(cross, self.layout, f) for f in stages}
@@ -174,11 +176,11 @@ class Plan:
             own[f] += self.to_levels(f, later)
 
 
-def _layout(cross):
+def _layout(cross, matrices):
     factors = range(len(cross.sizes))
     nested = [[f == g or is_nested(cross, f, g) for g in factors] for f in factors]
     layout = make_layout(cross.sizes, cross.levels, nested)
-    check_dense_size(layout)
+    check_dense_size(layout, cross.sizes, matrices)
     return layout
 
 

@@ -19,6 +19,7 @@ from .linear import Unattainable
 from .modes import Density, Guess, Modes, climb
 
 LARGEST_VARIANCE = 1e4  # of a linear predictor: odds of typical levels differ by e^100
+MATRICES = 11  # as large as the dense block that a fit holds at a time
 PERFECT = 1e-5  # share of the deviance of a constant mean below which nothing is left to predict
 
 
@@ -49,7 +50,7 @@ class GlmmDeviance:
     @classmethod
     def of(cls, blocks, family, integration) -> Self:
         """The deviance of some blocks of rows."""
-        return cls(blocks, family, integration, [Plan(block.pattern) for block in blocks])
+        return cls(blocks, family, integration, [Plan(block.pattern, MATRICES) for block in blocks])
 
     @cached_property
     def n(self):

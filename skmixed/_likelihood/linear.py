@@ -393,7 +393,7 @@ class LinearState:
             return traces
         FCF = packed_outer(self.fixed.half_inverse @ self.F[0][:, :-1])
         crossed = pair_traces(FCF @ part.N.T)
-        CPhi = np.einsum("pr,krs->kps", self.fixed.covariance, part.sandwiches)
+        CPhi = self.fixed.covariance @ part.sandwiches
         return traces - crossed - crossed.T + np.einsum("kps,lsp->kl", CPhi, CPhi)
 
 

@@ -12,9 +12,12 @@ from typing import Protocol
 import numpy as np
 
 from .._algebra.levels import level_sums
+from .._algebra.memory import check_memory
 from .crossprod import CrossProducts, PairSums
 from .frame import Frame
 from .source import Chunk, Source
+
+COPIES = 8  # of the sums of levels that a fit holds at a time
 
 
 class Accumulator(Protocol):
@@ -133,6 +136,7 @@ def cross_products(frame: Frame, source: Source) -> CrossProducts:
     """All sums of a linear model; the fixed effects are all candidates of the frame."""
     width = frame.response + 1
     n_levels = source.n_levels
+    _check_sums(frame, n_levels)
     gram = Gram(width)
     levels = [LevelSums(f, columns, n_levels[f], width) for f, columns in enumerate(frame.effects)]
     pairs = [Pairs(f, g, n_levels) for f, g in combinations(levels, 2)]
@@ -145,6 +149,17 @@ def cross_products(frame: Frame, source: Source) -> CrossProducts:
         frame.fixed,
         frame.response,
         frame.effects,
+    )
+
+
+def _check_sums(frame, n_levels):
+    """Raise where the sums of all levels are beyond memory."""
+    effects = sum(len(e) * m for e, m in zip(frame.effects, n_levels, strict=True))
+    width = frame.response + 1
+    check_memory(
+        COPIES * effects * width,
+        f"random_effects: {effects:,} effects and {width:,} columns need",
+        "Drop columns of X, or random effects.",
     )
 
 
