@@ -431,23 +431,22 @@ def nearby_deviances(fit):
     for k in range(fit.rank):
         for step in (1e-3, -1e-3, 0.03, -0.03):
             yield fit.state.at([*fit.state.T, fit.beta + step * np.eye(fit.rank)[k]]).value - value
+    for k, moved in nearby_covariances(fit):
+        T = fit.covariance_model.assemble([*fit.T[:k], moved, *fit.T[k + 1 :]])
+        yield fit.state.at([*T, fit.beta]).value - value
+    yield 0.0
+
+
+def nearby_covariances(fit):
+    """A term, and its covariance a step away in every direction, or scaled."""
     for k, term in enumerate(fit.covariance_model.terms):
+        for scale in (0.5, 0.7, 1.4, 2.0):
+            yield k, scale * fit.T[k]
         for B in term.structure.hull:
             for step in (1e-4, -1e-4, 1e-2, -1e-2):
                 moved = fit.T[k] + step * B
                 if np.linalg.eigvalsh(moved)[0] >= 0:
-                    yield (
-                        fit.state.at(
-                            [
-                                *fit.covariance_model.assemble(
-                                    [*fit.T[:k], moved, *fit.T[k + 1 :]]
-                                ),
-                                fit.beta,
-                            ]
-                        ).value
-                        - value
-                    )
-    yield 0.0
+                    yield k, moved
 
 
 @pytest.mark.parametrize("batch", first_ones_quick(N_DESIGNS // BATCH))
