@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .memory import check_memory
+from .machine import check_memory
 
 MAX_DENSE = 16_000  # columns of the dense block, whose factorisation takes half a minute
 MATRICES = 7  # as large as the dense block that a fit holds at a time; twice as many with slopes

@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from .._algebra.threads import computing
+from .._algebra.machine import computing
 from .._likelihood.glmm import GlmmDeviance
 from .._likelihood.laplace import Laplace
 from .._likelihood.laplace_check import laplace_error

@@ -12,8 +12,8 @@ from typing import Self
 
 import numpy as np
 
+from .._algebra.machine import computing
 from .._algebra.plan import Plan
-from .._algebra.threads import computing
 from .._likelihood.linear import LinearState, ProfiledDeviance
 from .._model.covariances import Covariances
 from .._model.families import Gaussian

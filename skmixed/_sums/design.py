@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from scipy.linalg import block_diag
 
-from .._algebra.threads import blas_threads
+from .._algebra.machine import blas_threads
 from .._model.covariances import Covariances, PlacedTerm
 from .._model.structures import Absent
 from .._model.terms import Term

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from .._algebra.levels import level_sums
-from .._algebra.memory import check_memory
+from .._algebra.machine import check_memory
 from .crossprod import CrossProducts, PairSums
 from .frame import Frame
 from .source import Chunk, Source

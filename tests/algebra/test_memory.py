@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
-from skmixed._algebra import memory
+from skmixed._algebra import machine
 
 
 def crossed(n_levels):
@@ -19,7 +19,7 @@ def crossed(n_levels):
 
 
 def test_the_system_says_what_is_left():
-    assert memory.available() > 0
+    assert machine.available() > 0
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_the_system_says_what_is_left():
     ids=["intercepts", "slopes eliminated first", "slopes", "logistic"],
 )
 def test_crossed_factors(model, gib, monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: 2.0**30)
+    monkeypatch.setattr(machine, "available", lambda: 2.0**30)
     X, y = crossed(8000)
     y = y > 0 if isinstance(model, MixedLogisticClassifier) else y
     with pytest.raises(ValueError, match=r"dense matrix of [\d,]+ columns") as caught:
@@ -44,7 +44,7 @@ def test_crossed_factors(model, gib, monkeypatch):
 
 
 def test_sums_of_many_levels_with_many_columns(monkeypatch):
-    monkeypatch.setattr(memory, "available", lambda: 2.0**30)
+    monkeypatch.setattr(machine, "available", lambda: 2.0**30)
     n = 20_000
     X = np.zeros((n, 1000))
     with pytest.raises(ValueError, match=r"20,000 effects and [\d,]+ columns need about 1\.2 GiB"):

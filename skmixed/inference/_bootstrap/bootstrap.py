@@ -18,7 +18,7 @@ from scipy import stats
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from ..._algebra.threads import computing
+from ..._algebra.machine import computing
 from ..._data.checks import check_choice, check_level, check_n_samples, warn
 from ..._fit.model import FittedModel
 from ...exceptions import ConvergenceWarning

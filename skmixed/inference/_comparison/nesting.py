@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._algebra.machine import computing
 from ..._algebra.packed import lower_triangle, packed_size
-from ..._algebra.threads import computing
 from .boundary import TangentCone
 from .information import expected_information, information_without_effects
 from .pairs import Pair, combination

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._algebra.levels import inner_products
+from ..._algebra.machine import computing
 from ..._algebra.packed import lower_triangle, pack
-from ..._algebra.threads import computing
 from ..._fit.base import Fit
 from ..._fit.glmm import GlmmFit
 from ..._fit.linear import LinearFit

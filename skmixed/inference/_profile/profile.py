@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..._algebra.threads import computing
+from ..._algebra.machine import computing
 from ..._data.checks import warn
 from ..._data.tables import unknown_column
 from ..._fit.base import Fit

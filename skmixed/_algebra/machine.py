@@ -1,22 +1,50 @@
-"""Memory that a computation will take, compared with what there is before it begins."""
+"""The machine: threads of the linear algebra library, words about floats, and memory."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 try:
     import resource
 except ImportError:  # Windows has no limits of that kind
     resource = None
 
+THREADS_PAY = 2000  # order of a matrix from which a second BLAS thread gains more than it risks
 MEMORY = Path("/proc/meminfo")
 OWN_PAGES = Path("/proc/self/statm")
 GIB = 2.0**30
 FLOAT = np.dtype(np.float64).itemsize
+
+
+@cache
+def _blas():
+    return ThreadpoolController().select(user_api="blas")
+
+
+def blas_threads(order: int = 0) -> AbstractContextManager:
+    """Context with one BLAS thread for small matrices.
+
+    A second thread gains little there, and waiting for it costs up to twenty times the work on a
+    busy machine.
+    """
+    return nullcontext() if order >= THREADS_PAY else _blas().limit(limits=1)
+
+
+@contextmanager
+def computing(order: int = 0) -> Iterator[None]:
+    """The same, and no words about floats: overflow far from an optimum makes a step unattainable,
+    which is not worth a warning.
+    """
+    with blas_threads(order), np.errstate(all="ignore"):
+        yield
 
 
 def available() -> float:
