@@ -9,7 +9,7 @@ that were found behind it.  Neither asks for a parameter of an estimator again.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, NamedTuple, Protocol
 
@@ -24,6 +24,7 @@ from sklearn.utils.validation import (
 from ._data import tables
 from ._data.checks import warn
 from ._data.factors import Factor
+from ._data.offsets import added, offset_name, read_offset
 from ._data.rows import Rows
 from ._data.tables import Array, Table
 from ._model.structures import STRUCTURES
@@ -44,6 +45,7 @@ class Spec:
     formula : one-sided, or None
     covariance : structure of terms that name none
     fit_intercept : whether the fixed effects have an intercept
+    offset : name or position of a column of X that is no fixed effect but known; None for none
     wanted : grouping columns that are named, in order of appearance
     effects : the terms; None where none are given
     """
@@ -54,6 +56,7 @@ class Spec:
     formula: str | None
     covariance: str
     fit_intercept: bool
+    offset: Any
     wanted: tuple
     effects: tuple[RandomEffect, ...] | None
 
@@ -72,6 +75,7 @@ class Spec:
             formula=estimator.formula,
             covariance=estimator.covariance,
             fit_intercept=estimator.fit_intercept,
+            offset=estimator.offset,
             wanted=tuple(dict.fromkeys(named)),
             effects=effects,
         )
@@ -180,17 +184,31 @@ class Door(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ThroughFormula:
-    """The whole model in a formula over the columns of X."""
+    """The whole model in a formula over the columns of X.
+
+    Attributes
+    ----------
+    spec, formula : what was asked for, and what it says
+    offset : name of the column that the parameter of this name says; None for none
+    """
 
     spec: Spec
     formula: FittedFormula
+    offset: Hashable | None
 
     def read(self, X, groups):
         if groups is not None:
             raise self.spec.both("formula")
         found = self.formula.evaluate(self.formula.select(X))
         _check_labels(found.labels)
-        return Rows(found.matrix, found.labels)
+        return Rows(found.matrix, found.labels, added(found.offset, self._beside(X)))
+
+    def _beside(self, X):
+        """The offset that is no term of the formula."""
+        if self.offset is None:
+            return None
+        names = tables.column_names(X)
+        return read_offset(Table(X, names), offset_name(self.spec.offset, self.offset, names))
 
     def grouping(self, table):
         return set(self.formula.groups).difference(self.formula.fixed_columns)
@@ -211,22 +229,24 @@ class ThroughColumns:
     ----------
     spec, features : what was asked for, and the columns of X at fit
     keys : the grouping columns as they were called at fit
-    fixed : the other columns
-    slopes : as they are named, those grouping columns that have slopes too
+    plain : the other columns
+    slopes : as they are named, those that are no fixed effects but have slopes
+    offset : the column of ``plain`` that is no fixed effect but known; None for none
     """
 
     spec: Spec
     features: Features
     keys: tuple
-    fixed: tuple
+    plain: tuple
     slopes: tuple
+    offset: Hashable | None
 
     def read(self, X, groups):
         if groups is not None:
             raise self.spec.both(self.spec.role)
         names = tables.column_names(X)
-        if names == list(self.fixed) and not self.slopes:
-            return Rows(tables.numeric_matrix(X), {})  # without groups: every level is new
+        if names == list(self.plain) and not self.slopes:
+            return self._rows(Table(X, names), {})  # without groups: every level is new
         table = _opened(self.spec, X, names)
         self.features.check(table.X, names)
         return self.rows(table)
@@ -236,18 +256,18 @@ class ThroughColumns:
         wanted = _places(self.spec, table)
         labels = {key: table.labels(w) for key, w in zip(self.keys, wanted, strict=True)}
         _check_labels(labels)
-        matrix = table.matrix([name for name in table.names if name not in wanted])
-        extra = [labels[self.keys[wanted.index(_slope(s, table))]] for s in self.slopes]
-        if extra:
-            extra = [np.asarray(values, dtype=np.float64) for values in extra]
-            matrix = np.column_stack([matrix, *extra])
-        return Rows(matrix, labels)
+        found = self._rows(table, dict(zip(wanted, labels.values(), strict=True)))
+        return replace(found, labels=labels)
+
+    def _rows(self, table, labels):
+        """All but the labels; those of the table's grouping columns may have slopes."""
+        return _numbers_of(self.spec, table, self.offset, labels, self.slopes)
 
     def grouping(self, table):
         if len(table.names) < self.features.count:
             return set()
         if table.is_array:
-            _refuse_names(self.spec, table.X)
+            _refuse_names("groups", list(self.spec.wanted), table.X)
         return set(_places(self.spec, table))
 
     @property
@@ -255,23 +275,58 @@ class ThroughColumns:
         return set()
 
     def used(self, table):
-        return table.names
+        return _without_offset(self.spec, self.offset, table.names)
+
+
+def _numbers_of(spec, table, offset, labels, slopes):
+    """Rows without labels: the fixed effects, columns that only have slopes, and the offset.
+
+    ``offset`` is what its column was called at fit, ``labels`` are those of the grouping columns of
+    the table, ``slopes`` the columns, as they are named, that have slopes but are no fixed effects.
+    """
+    others = dict(labels)
+    known = None
+    if spec.offset is not None:
+        name = offset_name(spec.offset, offset, table.names)
+        known = others[name] = read_offset(table, name)
+    matrix = table.matrix([name for name in table.names if name not in others])
+    extra = [np.asarray(others[_slope(s, table)], dtype=np.float64) for s in slopes]
+    return Rows(np.column_stack([matrix, *extra]) if extra else matrix, {}, known)
+
+
+def _without_offset(spec, offset, names):
+    """Names of columns but that of the offset."""
+    if spec.offset is None:
+        return names
+    return _others(names, offset_name(spec.offset, offset, names))
+
+
+def _others(names, offset):
+    """Names but that of the offset, if there is one."""
+    return [name for name in names if offset is None or name != offset]
 
 
 def _opened(spec, X, names):
-    """A table, or an array with numbers for names."""
+    """A table, or an array with numbers for names; grouping columns are among them."""
+    if names is None:
+        _refuse_names("groups", list(spec.wanted), X)
+    return _as_table(spec, X, names)
+
+
+def _as_table(spec, X, names):
+    """A table, or an array whose columns may hold anything."""
     if names is not None:
         return Table(X, names)
-    _refuse_names(spec, X)
+    _refuse_names("offset", [spec.offset], X)
     options = {"estimator": spec.owner, "input_name": "X"}
     return Array(check_array(X, dtype=None, ensure_all_finite=False, **options))
 
 
-def _refuse_names(spec, X):
+def _refuse_names(role, wanted, X):
     """Names of columns cannot be found where columns have none."""
-    if any(isinstance(w, str) for w in spec.wanted):
+    if any(isinstance(w, str) for w in wanted):
         raise ValueError(
-            f"groups={list(spec.wanted)!r} names columns, but X came as {type(X).__name__} without "
+            f"{role}={wanted!r} names columns, but X came as {type(X).__name__} without "
             "column names.\n"
             "Ask earlier pipeline steps for tables, set_output(transform='pandas'), or give column "
             "positions."
@@ -295,11 +350,21 @@ def _slope(column, table):
 
 @dataclass(frozen=True, eq=False)
 class ThroughArgument:
-    """Labels beside X, or none at all: every column of X is a fixed effect."""
+    """Labels beside X, or none at all: every column of X but the offset is a fixed effect.
+
+    Attributes
+    ----------
+    spec, features : what was asked for, and the columns of X at fit
+    keys : names of the factors
+    slopes : the offset, as it is named, where it has slopes too
+    offset : name of its column; None for none
+    """
 
     spec: Spec
     features: Features
     keys: tuple
+    slopes: tuple
+    offset: Hashable | None
 
     def read(self, X, groups):
         names = tables.column_names(X)
@@ -307,11 +372,17 @@ class ThroughArgument:
             _refuse_both(self.spec, names)
         if names is not None:
             self.features.check(X, names)
-        matrix = _numbers(self.spec, X, names)
+        rows = self.rows(X, names)
         if names is None:
-            self.features.check(matrix, names)
-        labels = {} if groups is None else self._labels(groups)
-        return _with_labels(matrix, labels)
+            self.features.check(np.asarray(X), names)
+        return _with_labels(rows, {} if groups is None else self._labels(groups))
+
+    def rows(self, X, names):
+        """Of all columns."""
+        if self.spec.offset is None:
+            return Rows(_numbers(self.spec, X, names), {})
+        table = _as_table(self.spec, X, names)
+        return _numbers_of(self.spec, table, self.offset, {}, self.slopes)
 
     def _labels(self, groups):
         """The factors of the fit: by name where the names agree, else by position."""
@@ -337,7 +408,7 @@ class ThroughArgument:
         return set()
 
     def used(self, table):
-        return table.names
+        return _without_offset(self.spec, self.offset, table.names)
 
 
 def _refuse_both(spec, names):
@@ -354,11 +425,11 @@ def _numbers(spec, X, names):
     return tables.numeric_matrix(X)
 
 
-def _with_labels(matrix, labels):
+def _with_labels(rows, labels):
     for values in labels.values():
-        check_consistent_length(matrix, values)
+        check_consistent_length(rows.X, values)
     _check_labels(labels)
-    return Rows(matrix, labels)
+    return replace(rows, labels=labels)
 
 
 def _group_table(groups):
@@ -431,8 +502,12 @@ def _by_formula(spec, X, groups):
             "Write '0 + ...' instead of fit_intercept=False."
         )
     formula, table = FittedFormula.fit(spec.formula, X)
-    door = ThroughFormula(spec, formula)
+    names = tables.column_names(X)
+    offset = _offset_at_fit(spec, names)
+    door = ThroughFormula(spec, formula, offset)
     layout = Layout(formula.names, formula.n_fixed, formula.intercept, formula.effects)
+    if offset is not None:
+        table = table.assign(**{str(offset): read_offset(Table(X, names), offset)})
     features = Features.of(spec.owner, table)
     return door, features, door.read(table, None), layout
 
@@ -442,13 +517,14 @@ def _by_columns(spec, X):
     table = _opened(spec, X, names)
     features = Features.of(spec.owner, table.X)
     keys = tuple(_places(spec, table))
-    fixed = tuple(name for name in table.names if name not in keys)
-    columns = {_slope(s, table): s for s in spec.slopes}
-    slopes = {name: s for name, s in columns.items() if name in keys}
-    door = ThroughColumns(spec, features, tuple(map(str, keys)), fixed, tuple(slopes.values()))
-    names = tuple(str(name) for name in (*fixed, *slopes))
+    plain = tuple(name for name in table.names if name not in keys)
+    offset = _offset_at_fit(spec, table.names)
+    slopes = _only_slopes(spec, table, {*keys, offset})
+    door = ThroughColumns(
+        spec, features, tuple(map(str, keys)), plain, tuple(slopes.values()), offset
+    )
     effects = _renamed(spec, dict(zip(spec.wanted, door.keys, strict=True)), table.names)
-    layout = Layout(names, len(fixed), spec.fit_intercept, effects)
+    layout = _layout(spec, _others(plain, offset), slopes, effects)
     return door, features, door.rows(table), layout
 
 
@@ -457,16 +533,44 @@ def _by_argument(spec, X, groups):
     if groups is not None:
         _refuse_both(spec, names)
     given = {} if groups is None else _group_table(groups)
-    matrix = _numbers(spec, X, names)
-    features = Features.of(spec.owner, X if names is not None else matrix)
+    rows, offset, slopes = _beside_labels(spec, X, names)
+    found = X if names is not None else np.asarray(X)
+    features = Features.of(spec.owner, found)
     labels = _wanted_groups(given, spec.wanted) if groups is not None else {}
     keys = {w: w if isinstance(w, str) else f"groups{w}" for w in labels}
-    rows = _with_labels(matrix, {keys[w]: values for w, values in labels.items()})
-    columns = names or [f"x{j}" for j in range(matrix.shape[1])]
-    door = ThroughArgument(spec, features, tuple(keys.values()))
-    effects = _renamed(spec, keys, columns)
-    layout = Layout(tuple(map(str, columns)), len(columns), spec.fit_intercept, effects)
+    rows = _with_labels(rows, {keys[w]: values for w, values in labels.items()})
+    columns = names or [f"x{j}" for j in range(found.shape[1])]
+    door = ThroughArgument(spec, features, tuple(keys.values()), tuple(slopes.values()), offset)
+    fixed = _others(columns, offset)
+    layout = _layout(spec, fixed, slopes, _renamed(spec, keys, columns))
     return door, features, rows, layout
+
+
+def _layout(spec, fixed, slopes, effects):
+    """Fixed effects, then columns that only have slopes."""
+    names = tuple(str(name) for name in (*fixed, *slopes))
+    return Layout(names, len(fixed), spec.fit_intercept, effects)
+
+
+def _beside_labels(spec, X, names):
+    """Rows of all columns, the name of the offset, and whether it has slopes too."""
+    if spec.offset is None:
+        return Rows(_numbers(spec, X, names), {}), None, {}
+    table = _as_table(spec, X, names)
+    offset = _offset_at_fit(spec, table.names)
+    slopes = _only_slopes(spec, table, {offset})
+    return _numbers_of(spec, table, offset, {}, slopes.values()), offset, slopes
+
+
+def _offset_at_fit(spec, names):
+    """Name of the offset's column; None for none."""
+    return None if spec.offset is None else tables.name_at("offset", spec.offset, names)
+
+
+def _only_slopes(spec, table, others):
+    """Those of the columns that are no fixed effects that have slopes, and how these are named."""
+    columns = {_slope(s, table): s for s in spec.slopes}
+    return {name: s for name, s in columns.items() if name in others}
 
 
 def _renamed(spec, keys, columns):

@@ -167,10 +167,12 @@ class Evaluated:
     ----------
     matrix : fixed effects, then columns that only random effects use
     labels : of the grouping columns
+    offset : sum of the terms ``offset(...)``; None where there are none
     """
 
     matrix: np.ndarray
     labels: dict[str, Any]
+    offset: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

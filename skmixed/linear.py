@@ -58,6 +58,10 @@ class MixedLinearRegressor(PredictsMeans):
         "diagonal" (also called "independent"), "identity" or "exchangeable".
     method : {"reml", "ml"}, default="reml"
         Restricted or full maximum likelihood.  Compare models with different fixed effects by "ml".
+    offset : str or int, default=None
+        Column of X, by name or position, with a known part of the response: its coefficient is
+        one, it leaves the fixed effects, and predictions need it too.  ``offset(...)`` terms of a
+        formula are added to it.
     fit_intercept : bool, default=True
         Whether the fixed effects have an intercept.
     tol : float, default=1e-9
@@ -117,6 +121,7 @@ class MixedLinearRegressor(PredictsMeans):
         "formula": [str, None],
         "covariance": [str],
         "method": [StrOptions({"reml", "ml"})],
+        "offset": [str, Integral, None],
         "fit_intercept": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -131,6 +136,7 @@ class MixedLinearRegressor(PredictsMeans):
         formula: str | None = None,
         covariance: str = "unstructured",
         method: Literal["reml", "ml"] = "reml",
+        offset: str | int | None = None,
         fit_intercept: bool = True,
         tol: float = 1e-9,
         max_iter: int = 100,
@@ -141,6 +147,7 @@ class MixedLinearRegressor(PredictsMeans):
         self.formula = formula
         self.covariance = covariance
         self.method = method
+        self.offset = offset
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter

@@ -68,6 +68,10 @@ class MixedLogisticClassifier(PredictsProbabilities):
         three effects per level.  Log-likelihoods of different numbers of points approximate the
         same quantity and may be compared.  With few points and slopes they depend a little on the
         origin of the slope's column, as in lme4.
+    offset : str or int, default=None
+        Column of X, by name or position, with a known part of the log-odds: its coefficient is
+        one, it leaves the fixed effects, and predictions need it too.  ``offset(...)`` terms of a
+        formula are added to it.
     fit_intercept : bool, default=True
         Whether the fixed effects have an intercept.
     tol : float, default=1e-9
@@ -133,6 +137,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         "formula": [str, None],
         "covariance": [str],
         "n_quadrature": [Interval(Integral, 1, 100, closed="both")],
+        "offset": [str, Integral, None],
         "fit_intercept": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -147,6 +152,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         formula: str | None = None,
         covariance: str = "unstructured",
         n_quadrature: int = 1,
+        offset: str | int | None = None,
         fit_intercept: bool = True,
         tol: float = 1e-9,
         max_iter: int = 100,
@@ -157,6 +163,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         self.formula = formula
         self.covariance = covariance
         self.n_quadrature = n_quadrature
+        self.offset = offset
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter

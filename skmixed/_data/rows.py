@@ -17,10 +17,13 @@ class Rows:
     ----------
     X : (n, k) the fixed effects first, then columns that only random slopes use
     labels : name -> labels of a grouping column; empty where none came
+    offset : (n,) known part of the linear predictor, whose coefficient is one; None for none.  The
+        parameter ``offset`` and the ``offset(...)`` terms of a formula are summed by the door
     """
 
     X: np.ndarray
     labels: dict[str, Any]
+    offset: np.ndarray | None = None
 
     def __len__(self):
         return len(self.X)
@@ -28,7 +31,8 @@ class Rows:
     def take(self, keep):
         """Some of the rows."""
         labels = {name: values[keep] for name, values in self.labels.items()}
-        return Rows(self.X[keep], labels)
+        offset = None if self.offset is None else self.offset[keep]
+        return Rows(self.X[keep], labels, offset)
 
 
 class Given(NamedTuple):

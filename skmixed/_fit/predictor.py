@@ -12,7 +12,7 @@ from .._model.terms import Term
 
 @dataclass(frozen=True, eq=False)
 class LinearPredictor:
-    """``X beta + Z b`` in the units of the data, with b = 0 for new levels.
+    """``X beta + Z b``, with the offset, in the units of the data; b = 0 for new levels.
 
     Attributes
     ----------
@@ -28,6 +28,8 @@ class LinearPredictor:
 
     def __call__(self, rows: Rows, codes) -> np.ndarray:
         eta = rows.X[:, : len(self.coefficients)] @ self.coefficients + self.intercept
+        if rows.offset is not None:
+            eta += rows.offset
         for f, code in enumerate(codes):
             known = code >= 0
             if np.any(known):

@@ -26,6 +26,7 @@ class Training:
     given : X, groups and weights as they were passed
     y, weights : of the rows that count; weights are None where all are one
     keep : which rows count; None for all
+    offset : known part of the linear predictor of the rows that count; None for none
     """
 
     reader: Reader
@@ -33,6 +34,7 @@ class Training:
     y: np.ndarray
     weights: np.ndarray | None
     keep: np.ndarray | None
+    offset: np.ndarray | None = None
 
     def read(self) -> tuple[Rows, list[np.ndarray]]:
         """The rows that count, and their codes per factor."""
@@ -50,12 +52,14 @@ class Training:
 
     @property
     def fingerprint(self) -> tuple:
-        """Number of rows, and sums of weights and responses that depend on their order."""
+        """Number of rows, and sums of weights, responses and offsets that depend on their order."""
         w = np.ones(len(self.y)) if self.weights is None else self.weights
         largest = np.max(np.abs(self.y))
         y = self.y / (largest or 1.0)  # whose squares do not overflow
         place = np.linspace(0.0, 1.0, len(y))
-        return len(y), largest, np.sum(w), w @ y, w @ y**2, place @ (w * y)
+        sums = np.sum(w), w @ y, w @ y**2, place @ (w * y)
+        known = np.zeros(len(y)) if self.offset is None else self.offset
+        return len(y), largest, *sums, w @ known, place @ (w * known)
 
     @property
     def index(self) -> pd.Index | None:
@@ -68,7 +72,7 @@ class Training:
 def source_of(training: Training, rows: Rows, codes: Sequence[np.ndarray]) -> InMemory:
     """Rows with their responses and weights."""
     n_levels = [factor.n_levels for factor in training.reader.factors]
-    return InMemory(rows.X, training.y, training.weights, codes, n_levels)
+    return InMemory(rows.X, training.y, training.weights, codes, n_levels, rows.offset)
 
 
 def read_training(
@@ -86,7 +90,8 @@ def read_training(
         target = target[keep]
     target = coded(target)
     reader, codes = learn_reader(spec, door, features, layout, rows)
-    training = Training(reader, Given.now(X, groups, sample_weight), target, weights, keep)
+    given = Given.now(X, groups, sample_weight)
+    training = Training(reader, given, target, weights, keep, rows.offset)
     return training, rows, codes
 
 

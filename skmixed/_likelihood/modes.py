@@ -65,8 +65,8 @@ class Density:
 
     @cached_property
     def fixed(self):
-        """``X beta``."""
-        return self.rows.x @ self.beta
+        """``X beta``, with the offset."""
+        return self.rows.fixed_part(self.beta)
 
     def point(self, b) -> RowValues:
         """The family at some effects."""

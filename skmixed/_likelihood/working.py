@@ -7,6 +7,7 @@ import numpy as np
 from .._algebra.plan import Plan
 from .._sums.blocks import joined
 from .._sums.crossprod import CrossProducts
+from .._sums.source import less
 from .glmm import GlmmDeviance, GlmmState
 from .linear import LinearState, ProfiledDeviance
 
@@ -15,7 +16,8 @@ FLOORS = (0.0, 1e-10, 1e-6, 1e-2, 1.0)  # least working weights, as shares of th
 
 
 def working_cross_products(objective: GlmmDeviance, eta, floor: float = 0.0) -> CrossProducts:
-    """Of the working linear model around ``eta``: response ``eta + r / w``, weights w.
+    """Of the working linear model around ``eta``: response ``eta + r / w`` less the offset, weights
+    w.
 
     ``floor`` is the least weight, as a share of the largest.
     """
@@ -25,8 +27,9 @@ def working_cross_products(objective: GlmmDeviance, eta, floor: float = 0.0) -> 
         w = np.maximum(point.weight, floor * np.max(point.weight))
         r = point.score
         shift = r**2 / np.maximum(w, LEAST_WEIGHT)
-        square = np.sum(w * current**2 + 2.0 * current * r + shift)
-        parts.append(block.cross_products(w, w * current + r, square))
+        own = less(current, block.offset)
+        square = np.sum(w * own**2 + 2.0 * own * r + shift)
+        parts.append(block.cross_products(w, w * own + r, square))
     return joined(parts)
 
 

@@ -79,6 +79,7 @@ class RowBlock:
     groups : per factor, the Grouping of its levels
     pairs : (f, g) -> (Grouping of the pairs of levels that meet, levels of f, levels of g)
     levels : slice of the (single) factor's levels that are here
+    offset : (n,) known part of the linear predictor; None for none
     """
 
     x: np.ndarray
@@ -88,6 +89,7 @@ class RowBlock:
     groups: tuple
     pairs: dict
     levels: slice
+    offset: np.ndarray | None = None
 
     @property
     def is_separable(self):
@@ -105,9 +107,14 @@ class RowBlock:
             parts[0] += part
         return parts[0]
 
+    def fixed_part(self, beta):
+        """``X beta``, with the offset."""
+        fixed = self.x @ beta
+        return fixed if self.offset is None else fixed + self.offset
+
     def predictor(self, beta, b):
-        """``X beta + Z b``."""
-        return self.x @ beta + self.random_part(b)
+        """``X beta + Z b``, with the offset."""
+        return self.fixed_part(beta) + self.random_part(b)
 
     def level_sums(self, values):
         """``Z'values`` per factor, (q_f, m_f)."""
@@ -213,7 +220,14 @@ class RowBlock:
         m = self.m[rows] if np.ndim(self.m) else self.m
         z = (tuple(None if column is None else column[rows] for column in self.z[0]),)
         return replace(
-            self, x=self.x[rows], z=z, y=self.y[rows], m=m, groups=(group,), levels=slice(0, n)
+            self,
+            x=self.x[rows],
+            z=z,
+            y=self.y[rows],
+            m=m,
+            groups=(group,),
+            levels=slice(0, n),
+            offset=None if self.offset is None else self.offset[rows],
         )
 
     def by_part(self, values, effects):
@@ -292,11 +306,12 @@ def block_order(codes, n_levels, n_rows):
     return level_order(codes[largest], n_levels[largest])
 
 
-def make_blocks(x, z, y, m, codes, n_levels):
+def make_blocks(x, z, y, m, codes, n_levels, offset=None):
     """Blocks of rows in the order of the levels.
 
-    ``x`` (n, p), ``z`` per factor (q_f, n), ``m`` weights or one, ``codes`` per factor.  Without
-    factors the rows are cut anywhere and get one effect without variance each.
+    ``x`` (n, p), ``z`` per factor (q_f, n), ``m`` weights or one, ``codes`` per factor, ``offset``
+    (n,) or None.  Without factors the rows are cut anywhere and get one effect without variance
+    each.
     """
     if not codes:
         codes = [np.arange(len(y)) // ROWS_PER_BLOCK]
@@ -306,16 +321,17 @@ def make_blocks(x, z, y, m, codes, n_levels):
     x = x.take(order, axis=0)
     y = y.take(order)
     m = m.take(order) if np.ndim(m) else m
+    offset = None if offset is None else offset.take(order)
     z = [columns.take(order, axis=1) for columns in z]
     codes = [c.take(order) for c in codes]
     if len(codes) > 1:
         groups = tuple(Grouping(c, levels) for c, levels in zip(codes, n_levels, strict=True))
         pairs = _pairs(codes, n_levels)
-        return [RowBlock(x, tuple(map(_columns, z)), y, m, groups, pairs, slice(0, 0))]
-    return _cut(x, z[0], y, m, codes[0], n_levels[0])
+        return [RowBlock(x, tuple(map(_columns, z)), y, m, groups, pairs, slice(0, 0), offset)]
+    return _cut(x, z[0], y, m, codes[0], n_levels[0], offset)
 
 
-def _cut(x, z, y, m, codes, n_levels):
+def _cut(x, z, y, m, codes, n_levels, offset):
     """Blocks of whole levels with about ``ROWS_PER_BLOCK`` rows each."""
     ends = np.searchsorted(codes, np.arange(n_levels), side="right")
     cuts = np.searchsorted(ends, np.arange(ROWS_PER_BLOCK, len(y), ROWS_PER_BLOCK), side="left") + 1
@@ -326,9 +342,9 @@ def _cut(x, z, y, m, codes, n_levels):
         group = Grouping(codes[rows] - lo, int(hi - lo))
         weights = m[rows] if np.ndim(m) else m
         levels = slice(int(lo), int(hi))
-        blocks.append(
-            RowBlock(x[rows], (_columns(z[:, rows]),), y[rows], weights, (group,), {}, levels)
-        )
+        known = None if offset is None else offset[rows]
+        columns = (_columns(z[:, rows]),)
+        blocks.append(RowBlock(x[rows], columns, y[rows], weights, (group,), {}, levels, known))
     return blocks
 
 

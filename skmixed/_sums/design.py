@@ -88,12 +88,12 @@ class RowDesign(DesignBase):
         """As :meth:`Design.of`."""
         with blas_threads():
             frame = _frame(source, terms, n_fixed, fit_intercept, response=False)
-            pool, gram, y, weights, codes = _pooled(frame, source)
+            pool, gram, y, weights, codes, offset = _pooled(frame, source)
         independent = frame.independent(gram, source.n)
         x = pool[:, frame.fixed[independent]]
         z = [np.ascontiguousarray(pool[:, list(effects)].T) for effects in frame.effects]
         m = 1.0 if weights is None else weights
-        blocks = make_blocks(x, z, y, m, codes, list(source.n_levels))
+        blocks = make_blocks(x, z, y, m, codes, list(source.n_levels), offset)
         return cls(frame, tuple(terms), independent, blocks)
 
     def without_rows(self):
@@ -113,7 +113,9 @@ def _frame(source, terms, n_fixed, fit_intercept, *, response):
 
 
 def _pooled(frame, source):
-    """Pool columns of all rows, cross-products of the fixed effects, responses, weights, codes."""
+    """Pool columns of all rows, cross-products of the fixed effects, responses, weights, codes,
+    offset.
+    """
     pool = np.empty((source.n_rows, frame.response))
     gram = 0.0
     chunks = []
@@ -124,11 +126,16 @@ def _pooled(frame, source):
         fixed = pool[rows, len(frame.varying) :]
         gram = gram + fixed.T @ chunk.weighted(fixed)
         chunks.append(chunk)
-    has_weights = chunks[0].weights is not None
     return (
         pool,
         gram,
         np.concatenate([chunk.y for chunk in chunks]),
-        np.concatenate([chunk.weights for chunk in chunks]) if has_weights else None,
+        _whole([chunk.weights for chunk in chunks]),
         [np.concatenate(codes) for codes in zip(*(chunk.codes for chunk in chunks), strict=True)],
+        _whole([chunk.offset for chunk in chunks]),
     )
+
+
+def _whole(parts):
+    """One array of those of all chunks; None where they have none."""
+    return None if parts[0] is None else np.concatenate(parts)

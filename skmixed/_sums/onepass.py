@@ -127,7 +127,7 @@ class Pairs:
 def accumulate(frame: Frame, source: Source, sums: Sequence[Accumulator]) -> None:
     """The pass itself."""
     for chunk in source.chunks():
-        pool = frame.pool(chunk.X, chunk.y)
+        pool = frame.pool(chunk.X, chunk.response)
         for each in sums:
             each.add(pool, chunk)
 

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from .blocks import block_order
 from .design import Design, RowDesign
-from .source import InMemory
+from .source import InMemory, less
 
 
 class SumsOfResponses:
@@ -23,6 +23,7 @@ class SumsOfResponses:
     Attributes
     ----------
     design : whose sums are changed
+    offset : what is taken off a response first; None for nothing
     pilot : what the frame takes off a response
     weighted_pool : (P, n) pool columns times the weights
     to_levels : per factor the matrix that sums rows times each effect's column by level
@@ -31,6 +32,7 @@ class SumsOfResponses:
     def __init__(self, design: Design, source: InMemory):
         n = source.n_rows
         self.design = design
+        self.offset = source.offset
         self.weights = np.ones(n) if source.weights is None else source.weights
         pool = design.frame.pool(source.X, np.zeros(n))
         self.pilot = pool[:, -1].copy()
@@ -45,7 +47,7 @@ class SumsOfResponses:
         """The design of responses whose observations within rows add to the sum of squares."""
         scale = self.design.frame.y_scale
         cross = self.design.cross
-        own = y / scale + self.pilot
+        own = less(y, self.offset) / scale + self.pilot
         gram = cross.gram.copy()
         gram[-1, :-1] = gram[:-1, -1] = self.weighted_pool @ own
         gram[-1, -1] = own @ (self.weights * own) + within / scale**2

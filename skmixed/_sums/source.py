@@ -26,7 +26,7 @@ class Sample(NamedTuple):
 
     Attributes
     ----------
-    X, y : columns and response; None for a response that is not looked at
+    X, y : columns and response less the offset; None for a response that is not looked at
     root : square roots of the weights
     """
 
@@ -36,12 +36,20 @@ class Sample(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Rows that follow each other, with their weights (None for ones) and codes per factor."""
+    """Rows that follow each other, with their weights (None for ones), codes per factor and offset
+    (None for none).
+    """
 
     X: np.ndarray
     y: np.ndarray
     weights: np.ndarray | None
     codes: list[np.ndarray]
+    offset: np.ndarray | None = None
+
+    @property
+    def response(self) -> np.ndarray:
+        """What a linear model explains."""
+        return less(self.y, self.offset)
 
     @property
     def n(self) -> float:
@@ -94,14 +102,20 @@ class InMemory:
     weights : None or positive
     codes : per factor integers below its number of levels
     n_levels : per factor
+    offset : None or (n,), a known part of the linear predictor
     """
 
     X: np.ndarray
     y: np.ndarray
     weights: np.ndarray | None
     codes: Sequence[np.ndarray]
-
     n_levels: Sequence[int]
+    offset: np.ndarray | None = None
+
+    @property
+    def response(self) -> np.ndarray:
+        """What a linear model explains: y less the offset."""
+        return less(self.y, self.offset)
 
     @property
     def n_rows(self) -> int:
@@ -130,18 +144,24 @@ class InMemory:
         rows = slice(None, None, -(-len(self.X) // most))
         X = self.X[rows]
         root = np.ones(len(X)) if self.weights is None else np.sqrt(self.weights[rows])
-        return Sample(X, self.y[rows] if response else None, root)
+        return Sample(X, self.response[rows] if response else None, root)
 
     def chunks(self, rows: int | None = None) -> Iterator[Chunk]:
         for part in slices(len(self.X), rows or self._chunk_length()):
             weights = None if self.weights is None else self.weights[part]
-            yield Chunk(self.X[part], self.y[part], weights, [c[part] for c in self.codes])
+            offset = None if self.offset is None else self.offset[part]
+            yield Chunk(self.X[part], self.y[part], weights, [c[part] for c in self.codes], offset)
 
     def _chunk_length(self) -> int:
         """Few rows enough for the cache, many enough to pay for touching the levels they span."""
         spans = [int(np.ptp(c[:ROWS_PER_CHUNK])) if len(c) else 0 for c in self.codes]
         touched = [min(s, m) for s, m in zip(spans, self.n_levels, strict=True)]
         return int(np.clip(2 * max(touched, default=0), ROWS_PER_CHUNK, MOST_ROWS_PER_CHUNK))
+
+
+def less(y: np.ndarray, offset: np.ndarray | None) -> np.ndarray:
+    """Responses less an offset, if there is one."""
+    return y if offset is None else y - offset
 
 
 def slices(n: int, size: int) -> list[slice]:

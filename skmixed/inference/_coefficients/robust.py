@@ -201,7 +201,7 @@ def one_by_one(fit, source, clusters):
 
 
 def _cluster(fit, source, rows):
-    X, Z, y = fit.units.columns_and_response(source.X[rows], source.y[rows])
+    X, Z, y = fit.units.columns_and_response(source.X[rows], source.response[rows])
     e = y - X @ fit.state.fixed.beta
     codes = [code[rows] for code in source.codes]
     roots = fit.state.elimination.roots if Z else []

@@ -121,7 +121,20 @@ class ByRows(Pair):
 
     @cached_property
     def fixed(self):
-        return combination(*(X for X, _ in self._columns))
+        """Where the offsets differ, the larger model's columns must make up for it."""
+        smaller, larger = (X for X, _ in self._columns)
+        between = self._between_offsets
+        A = combination(np.hstack([smaller, between]), larger)
+        return None if A is None else A[:, : smaller.shape[1]]
+
+    @property
+    def _between_offsets(self):
+        """The difference of the offsets as a column, none where they are the same."""
+        known = [
+            np.zeros(len(rows)) if rows.offset is None else rows.offset for rows, _ in self._rows
+        ]
+        between = known[0] - known[1]
+        return between[:, None] if np.any(between) else np.empty((len(between), 0))
 
     @cached_property
     def shift(self):
