@@ -18,6 +18,7 @@ from .hypotheses import read_hypothesis
 
 ROUNDING = 1e-20  # share of the variance it is compared with, below which a variance is rounding
 RANK = 1e-10  # share of the largest eigenvalue, or of a row, below which a direction is lost
+ROUNDING = 1e-13  # share of the largest eigenvalue that is none
 
 
 class WaldTest(NamedTuple):
@@ -56,7 +57,9 @@ def wald_chi2(coefficients, covariance):
         return WaldTest(np.inf, len(coefficients), 0.0)
     scale = 1.0 / np.sqrt(np.diag(covariance))
     z = coefficients * scale
-    statistic = float(z @ np.linalg.lstsq(scale[:, None] * covariance * scale, z, rcond=1e-13)[0])
+    values, vectors = np.linalg.eigh(scale[:, None] * covariance * scale)
+    kept = values > ROUNDING * values[-1]
+    statistic = float(np.sum((vectors.T @ z)[kept] ** 2 / values[kept]))
     pvalue = float(stats.chi2.sf(statistic, len(coefficients)))
     return WaldTest(statistic, len(coefficients), pvalue)
 
@@ -200,7 +203,7 @@ def _quadratic_form(d, covariance):
 
 def _forms(rows, covariance):
     """``l'Vl`` of every row."""
-    return np.einsum("lp,pr,lr->l", rows, covariance, rows)
+    return np.sum(rows @ covariance * rows, axis=-1)
 
 
 def _independent(L, c, std_errors):

@@ -76,8 +76,8 @@ class Satterthwaite:
 
     def df(self, L):
         """Of every row."""
-        variance = np.einsum("lp,pr,lr->l", L, self.covariance, L)
-        slope = np.einsum("lp,kpr,lr->lk", L, self._slopes, L)
+        variance = np.sum(L @ self.covariance * L, axis=-1)
+        slope = np.sum(L @ self._slopes * L, axis=-1).T
         return 2.0 * variance**2 / np.einsum("lk,km,lm->l", slope, self._of_variances, slope)
 
     def joint(self, L):
