@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 
+from ._data.outcomes import read_outcomes
 from ._estimator import MixedModel
 from ._fit.kinds import Kind
 from ._fit.predictions import averages, predicted_probabilities, read_rows
@@ -179,6 +180,43 @@ class PredictsProbabilities(ClassifierMixin, MixedModel):
         """
         zeros, ones = self._logarithms(X, groups, kind).T
         return self.classes_[(ones > zeros).astype(int)]
+
+    def score(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
+        """Accuracy of the conditional predictions.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+            As for :meth:`predict`.
+        y : array-like of shape (n_rows,) or (n_rows, 2)
+            Labels, or counts as at fit: each observation is right or wrong.
+        groups : array-like, default=None
+            Labels of the groups, where they were passed to ``fit`` as well.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import make_mixed_classification
+        >>> X, y = make_mixed_classification(random_state=0)
+        >>> model = MixedLogisticClassifier(groups="group", n_quadrature=7).fit(X, y)
+        >>> round(model.score(X, y), 2)
+        0.81
+        """
+        outcomes = read_outcomes(y)
+        return outcomes.accuracy(self.predict(X, groups=groups), self.classes_, sample_weight)
 
     def _responses(self, drawn: np.ndarray) -> np.ndarray:
         return self.classes_[drawn.astype(int)]

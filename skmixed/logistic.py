@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
-from sklearn.metrics import accuracy_score
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.multiclass import type_of_target
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._classification import PredictsProbabilities
-from ._data import tables
+from ._data.class_weights import weighted_classes
+from ._data.outcomes import read_outcomes
 from ._fit.glmm import fit_glmm
 from ._fit.model import FittedModel, name_everything
 from ._fit.separation import infinite_estimates
@@ -72,6 +70,9 @@ class MixedLogisticClassifier(PredictsProbabilities):
         Column of X, by name or position, with a known part of the log-odds: its coefficient is
         one, it leaves the fixed effects, and predictions need it too.  ``offset(...)`` terms of a
         formula are added to it.
+    class_weight : dict or "balanced", default=None
+        By what ``sample_weight`` is multiplied: class -> weight, 1 for a class that is left out;
+        "balanced" is ``n / (2 n_class)``, observations counted with their weights.
     fit_intercept : bool, default=True
         Whether the fixed effects have an intercept.
     tol : float, default=1e-9
@@ -84,7 +85,8 @@ class MixedLogisticClassifier(PredictsProbabilities):
     Attributes
     ----------
     classes_ : ndarray of shape (2,)
-        The labels; the second one is what the probabilities and coefficients are about.
+        The labels; the second one is what the probabilities and coefficients are about.  Of counts
+        the name of the second column, then that of the first; 0 and 1 if they have no names.
     coef_ : ndarray of shape (n_fixed_effects,)
         Fixed effects on the log-odds of the columns of X that are not grouping factors, in their
         order; 0 where a column was dropped.
@@ -105,7 +107,8 @@ class MixedLogisticClassifier(PredictsProbabilities):
     Notes
     -----
     ``sample_weight`` counts repetitions: weight 2 is the row twice, weight 0 is the row removed.
-    Binomial counts are two rows, one of each class, weighted by the successes and the failures.
+    Counts are as many rows, one for each observation: ``y = [[7, 3]]`` is seven rows of the event
+    and three of the other class, and so are likelihood, errors and criteria.
 
     References
     ----------
@@ -138,6 +141,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         "covariance": [str],
         "n_quadrature": [Interval(Integral, 1, 100, closed="both")],
         "offset": [str, Integral, None],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
         "fit_intercept": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -153,6 +157,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         covariance: str = "unstructured",
         n_quadrature: int = 1,
         offset: str | int | None = None,
+        class_weight: dict[Any, float] | Literal["balanced"] | None = None,
         fit_intercept: bool = True,
         tol: float = 1e-9,
         max_iter: int = 100,
@@ -164,6 +169,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         self.covariance = covariance
         self.n_quadrature = n_quadrature
         self.offset = offset
+        self.class_weight = class_weight
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -184,12 +190,13 @@ class MixedLogisticClassifier(PredictsProbabilities):
         ----------
         X : table or array of shape (n_rows, n_columns)
             Fixed effects and, where the constructor names them, grouping columns.
-        y : array-like of shape (n_rows,)
-            Two labels of any kind.
+        y : array-like of shape (n_rows,) or (n_rows, 2)
+            Two labels of any kind; or two columns of counts, the event (the successes) first, whose
+            names, if they have any, are the labels.
         groups : array-like of shape (n_rows,) or (n_rows, n_factors), default=None
             Labels of the grouping factors, where they are not columns of X.
         sample_weight : array-like of shape (n_rows,), default=None
-            Number of times each row counts.
+            Number of times each row, or each count, counts.
 
         Returns
         -------
@@ -222,9 +229,15 @@ class MixedLogisticClassifier(PredictsProbabilities):
         >>> MixedLogisticClassifier(groups="group").fit(X, y).converged_
         True
         """
-        classes = _Classes()
+        outcomes = read_outcomes(y)
         training, rows, codes = read_training(
-            Spec.of(self), X, y, groups, sample_weight, classes.coded
+            Spec.of(self),
+            X,
+            outcomes.y,
+            groups,
+            outcomes.weights(sample_weight),
+            outcomes.coded,
+            lambda y, w: weighted_classes(self.class_weight, outcomes.labels, y, w),
         )
         reader = training.reader
         _check_quadrature(reader, self.n_quadrature)
@@ -244,49 +257,11 @@ class MixedLogisticClassifier(PredictsProbabilities):
         )
         infinite = infinite_estimates(fit, rows.X[:, : reader.n_fixed], training.y, codes)
         fit = fit.unbounded() if any(infinite) else fit
-        event = str(classes.labels[1])
-        names = name_everything(training, codes, getattr(y, "name", None), event)
-        model = FittedModel(fit, reader, names, training, classes.labels)
+        event = str(outcomes.labels[1])
+        names = name_everything(training, codes, outcomes.name, event)
+        model = FittedModel(fit, reader, names, training, outcomes.labels)
         self._store(model, generalised_problems(model, infinite))
         return self
-
-    def score(
-        self,
-        X: Any,
-        y: ArrayLike,
-        *,
-        groups: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> float:
-        """Accuracy of the conditional predictions.
-
-        Parameters
-        ----------
-        X : table or array of shape (n_rows, n_columns)
-            As for :meth:`predict`.
-        y : array-like of shape (n_rows,)
-            Labels.
-        groups : array-like, default=None
-            Labels of the groups, where they were passed to ``fit`` as well.
-        sample_weight : array-like of shape (n_rows,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        float
-
-        Examples
-        --------
-        >>> from skmixed import MixedLogisticClassifier
-        >>> from skmixed.datasets import make_mixed_classification
-        >>> X, y = make_mixed_classification(random_state=0)
-        >>> model = MixedLogisticClassifier(groups="group", n_quadrature=7).fit(X, y)
-        >>> round(model.score(X, y), 2)
-        0.81
-        """
-        y = _plain(np.asarray(tables.without_nullable(y)))
-        predicted = self.predict(X, groups=groups)
-        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
     def summary(
         self,
@@ -330,45 +305,6 @@ class MixedLogisticClassifier(PredictsProbabilities):
         )
 
 
-class _Classes:
-    """The two labels of a response, found where it is coded."""
-
-    labels: np.ndarray
-
-    def coded(self, y: np.ndarray) -> np.ndarray:
-        """Zeros and ones for the two labels."""
-        y = _plain(y)
-        missing = tables.is_missing(y)
-        if np.any(missing):
-            raise ValueError(
-                f"Input y contains NaN in {int(np.sum(missing))} rows.\n"
-                "Drop these rows before fitting."
-            )
-        kind = type_of_target(y, input_name="y", raise_unknown=True)
-        if kind not in ("binary", "multiclass"):
-            raise ValueError(
-                f"Unknown label type: {kind}. y must hold the labels of two classes.\n"
-                "Use MixedLinearRegressor for a continuous response."
-            )
-        self.labels, codes = np.unique(y, return_inverse=True)
-        _check_two(self.labels, kind)
-        return codes.astype(np.float64)
-
-
-def _check_two(labels: np.ndarray, kind: str) -> None:
-    if len(labels) > 2:
-        raise ValueError(
-            f"Only binary classification is supported. The type of the target is {kind}.\n"
-            f"y has {len(labels)} classes; fit one class against the rest."
-        )
-    if len(labels) < 2:
-        raise ValueError(
-            f"y: samples of 2 classes are needed, but the data contains only one class: "
-            f"{labels[0]!r}.\nA constant response has no probabilities to estimate (rows of "
-            "weight zero do not count)."
-        )
-
-
 def _check_quadrature(reader: Reader, n_quadrature: int) -> None:
     if n_quadrature == 1 or not reader.terms:
         return
@@ -385,11 +321,3 @@ def _check_quadrature(reader: Reader, n_quadrature: int) -> None:
             f"more than {MAX_DIMENSION}.\n"
             "Use n_quadrature=1, the Laplace approximation, or fewer slopes."
         )
-
-
-def _plain(y: np.ndarray) -> np.ndarray:
-    """Labels as numpy types.
-
-    Booleans and numbers may come as objects, left by dropping missing rows.
-    """
-    return np.asarray(pd.Series(y).infer_objects()) if y.dtype == object else y

@@ -29,13 +29,22 @@ def infinite_estimates(fit, X, y, codes) -> Unbounded:
     """Look for what has no finite estimate.
 
     For a separating direction only where predictions are extreme.  ``X`` has the fixed effects
-    besides the intercept, y the responses and ``codes`` the levels per factor of all rows.
+    besides the intercept, y the responses and ``codes`` the levels per factor of all rows.  A row
+    with both outcomes counts as one of each.
     """
     largest = max(np.max(np.abs(part.point.eta)) for part in fit.state.parts)
     is_suspicious = largest > SUSPICIOUS or not fit.optimum.converged
     intercept = fit.units.has_intercept
-    columns = fit.family.separation(X, y, intercept) if is_suspicious else []
+    columns = fit.family.separation(*_outcomes(X, y), intercept) if is_suspicious else []
     homogeneous = [f for f, c in enumerate(codes) if fit.family.is_homogeneous(c, y, fit.n)]
     terms = zip(fit.covariance_model.terms, fit.T, strict=True)
     large = {term.factor for term, T in terms if np.max(np.diag(T)) > DIVERGED}
     return Unbounded(columns, homogeneous, sorted(large - set(homogeneous)))
+
+
+def _outcomes(X, y):
+    """Rows of one outcome each, and which it is."""
+    both = np.flatnonzero((y > 0) & (y < 1))
+    if not len(both):
+        return X, y
+    return np.concatenate([X, X[both]]), np.concatenate([np.ceil(y), np.zeros(len(both))])

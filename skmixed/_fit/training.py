@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,12 +75,27 @@ def source_of(training: Training, rows: Rows, codes: Sequence[np.ndarray]) -> In
     return InMemory(rows.X, training.y, training.weights, codes, n_levels, rows.offset)
 
 
+Weighted = tuple[np.ndarray, np.ndarray | None]  # responses, and weights, which are None for ones
+
+
+def as_they_are(y: np.ndarray, weights: np.ndarray | None) -> Weighted:
+    """Responses and weights that nothing changes."""
+    return y, weights
+
+
 def read_training(
-    spec: Spec, X: Any, y: Any, groups: Any, sample_weight: Any, coded
+    spec: Spec,
+    X: Any,
+    y: Any,
+    groups: Any,
+    sample_weight: Any,
+    coded: Callable[[np.ndarray], np.ndarray],
+    weighted: Callable[[np.ndarray, np.ndarray | None], Weighted] = as_they_are,
 ) -> tuple[Training, Rows, list[np.ndarray]]:
     """Rows, responses and weights of a fit, without the rows of weight zero.
 
-    ``coded`` makes numbers of the responses that count.
+    ``coded`` makes numbers of the responses that count, ``weighted`` has the last word on them and
+    their weights.
     """
     door, features, rows, layout = open_door(spec, X, groups)
     target = _response(spec, y, rows)
@@ -88,7 +103,7 @@ def read_training(
     if keep is not None:
         rows = rows.take(keep)
         target = target[keep]
-    target = coded(target)
+    target, weights = weighted(coded(target), weights)
     reader, codes = learn_reader(spec, door, features, layout, rows)
     given = Given.now(X, groups, sample_weight)
     training = Training(reader, given, target, weights, keep, rows.offset)

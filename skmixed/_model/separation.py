@@ -43,6 +43,8 @@ def separating_direction(X, y):
 
     Constraints that a direction violates are added to a sample of the rows until none is left.
     """
+    if not X.shape[1]:
+        return None
     scale = np.max(np.abs(X), axis=0, initial=0.0)
     signed = (X / np.where(scale > 0, scale, 1.0)) * np.where(y > 0, 1.0, -1.0)[:, None]
     chosen = np.zeros(len(signed), dtype=bool)

@@ -94,17 +94,9 @@ class Resampler:
         if not family.has_estimates(drawn.y):
             raise ValueError("All outcomes drawn are the same.")
         fit = self.fit.refit(self.responses.design_of(*drawn), **self.options)
-        if family.has_residual or not any(self._infinite(fit, drawn.y)):
+        if family.has_residual or not any(infinite_estimates(fit, self.X, drawn.y, self.codes)):
             return fit
         return fit.unbounded()
-
-    def _infinite(self, fit, y):
-        """What has no finite estimate; rows with both outcomes count as one of each."""
-        both = np.flatnonzero((y > 0) & (y < 1))
-        rows = np.concatenate([np.arange(len(y)), both])
-        outcomes = np.concatenate([np.ceil(y), np.zeros(len(both))])
-        codes = [code[rows] for code in self.codes]
-        return infinite_estimates(fit, self.X[rows], outcomes, codes)
 
 
 def _within_rows(total, n_rows):

@@ -1,0 +1,51 @@
+"""Weights of the classes of an outcome, as scikit-learn has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def weighted_classes(
+    class_weight: Any, labels: np.ndarray, y: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Shares of the second class in every row, and weights of the rows, once the observations of
+    the classes are weighted.
+
+    A row of weight w with a share y of the second class holds ``w (1 - y)`` and ``w y``
+    observations.
+    """
+    if class_weight is None:
+        return y, weights
+    w = np.ones(len(y)) if weights is None else weights
+    observed = np.array([w * (1.0 - y), w * y])
+    factors = _factors(class_weight, labels, np.sum(observed, axis=1))
+    first, second = factors[:, None] * observed
+    return second / (first + second), first + second
+
+
+def _factors(class_weight, labels, totals):
+    """By what the observations of either class are multiplied."""
+    if isinstance(class_weight, Mapping):
+        return _of_mapping(class_weight, labels)
+    return np.sum(totals) / (2.0 * totals)
+
+
+def _of_mapping(class_weight, labels):
+    """One for a class that is not named, as long as no other is."""
+    known = [label for label in labels.tolist() if label in class_weight]
+    if len(known) < 2 and len(known) != len(class_weight):
+        strange = [label for label in class_weight if label not in known]
+        raise ValueError(
+            f"class_weight names {strange}, but the classes are {labels.tolist()}.\n"
+            "Give the weights of these classes; a class that is left out has weight 1."
+        )
+    factors = np.array([class_weight.get(label, 1.0) for label in labels.tolist()], dtype=float)
+    if not np.all(np.isfinite(factors) & (factors > 0)):
+        raise ValueError(
+            f"class_weight={dict(class_weight)!r}: weights of classes must be positive numbers.\n"
+            "Leave out the rows of a class that is not to count."
+        )
+    return factors

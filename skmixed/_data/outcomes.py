@@ -1,0 +1,205 @@
+"""Outcomes of two classes: labels of rows, or counts of both.
+
+Either is read as the share of the second class in every row, and the number of times that the row
+counts.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import accuracy_score
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+
+from . import tables
+
+
+class Outcomes(Protocol):
+    """What was passed as y.
+
+    Attributes
+    ----------
+    labels : of both classes, the event last; of labelled rows known once they were coded
+    y : one value per row, to be coded
+    name : of the response; None for none
+    """
+
+    labels: np.ndarray
+    y: Any
+    name: Any
+
+    def weights(self, sample_weight: Any) -> Any:
+        """How often every row counts."""
+
+    def coded(self, y: np.ndarray) -> np.ndarray:
+        """The share of the event in the rows that count."""
+
+    def accuracy(self, predicted: np.ndarray, classes: np.ndarray, sample_weight: Any) -> float:
+        """Share of the observations that were predicted, of which there are two classes."""
+
+
+def read_outcomes(y: Any) -> Outcomes:
+    """Counts where y has two columns, else labels."""
+    return Counts(y) if _has_two_columns(y) else Labels(y)
+
+
+class Labels:
+    """A label in every row."""
+
+    labels: np.ndarray
+
+    def __init__(self, y: Any) -> None:
+        self.y = y
+        self.name = getattr(y, "name", None)
+
+    def weights(self, sample_weight: Any) -> Any:
+        return sample_weight
+
+    def coded(self, y: np.ndarray) -> np.ndarray:
+        """Zeros and ones for the two labels."""
+        y = plain(y)
+        missing = tables.is_missing(y)
+        if np.any(missing):
+            raise ValueError(
+                f"Input y contains NaN in {int(np.sum(missing))} rows.\n"
+                "Drop these rows before fitting."
+            )
+        kind = type_of_target(y, input_name="y", raise_unknown=True)
+        if kind not in ("binary", "multiclass"):
+            raise ValueError(
+                f"Unknown label type: {kind}. y must hold the labels of two classes.\n"
+                + _instead(y)
+            )
+        self.labels, codes = np.unique(y, return_inverse=True)
+        _check_two(self.labels, kind)
+        return codes.astype(np.float64)
+
+    def accuracy(self, predicted: np.ndarray, classes: np.ndarray, sample_weight: Any) -> float:
+        y = plain(np.asarray(tables.without_nullable(self.y)))
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+
+
+class Counts:
+    """How often either class occurred in every row: the event in the first column, the other class
+    in the second.
+
+    Attributes
+    ----------
+    labels : names of the second column and of the first; zero and one where they have none
+    named : whether they have names
+    events, others : (n,) whole numbers
+    y : share of the event in every row
+    """
+
+    name = None
+
+    def __init__(self, y: Any) -> None:
+        names = tables.column_names(y)
+        columns = np.asarray(y).T if names is None else [y[name] for name in names]
+        self.named = names is not None
+        self.labels = np.array([0, 1]) if names is None else _label_array(names[::-1])
+        called = (0, 1) if names is None else names
+        self.events, self.others = map(_whole_numbers, called, columns)
+        self.total = self.events + self.others
+        self.y = self.events / np.where(self.total > 0, self.total, 1.0)
+
+    def weights(self, sample_weight: Any) -> Any:
+        """Observations; rows without any do not count."""
+        if not np.any(self.total):
+            raise ValueError(
+                "y: the counts are zero in every row.\n"
+                "Give the numbers of both outcomes, such as successes and failures."
+            )
+        if sample_weight is None:
+            return self.total
+        return self.total * _check_sample_weight(sample_weight, self.total, dtype=np.float64)
+
+    def coded(self, y: np.ndarray) -> np.ndarray:
+        present = np.array([np.any(y < 1), np.any(y > 0)])
+        _check_two(self.labels[present], "counts")
+        return y
+
+    def accuracy(self, predicted: np.ndarray, classes: np.ndarray, sample_weight: Any) -> float:
+        """Share of the observations whose class is the one that was predicted for their row."""
+        check_consistent_length(predicted, self.total)
+        labels = self.labels if self.named else classes
+        if set(labels.tolist()) != set(classes.tolist()):
+            raise ValueError(
+                f"y: its columns {labels[::-1].tolist()} are not the classes {classes.tolist()}.\n"
+                "Name the columns of counts as at fit."
+            )
+        w = self.weights(sample_weight)
+        share = np.where(predicted == labels[1], self.y, 1.0 - self.y)
+        return float(w @ share / np.sum(w))
+
+
+def _has_two_columns(y):
+    """Whether y is a table or an array of two columns."""
+    names = tables.column_names(y)
+    if names is not None:
+        return len(names) == 2
+    shape = getattr(y, "shape", None)
+    return (np.shape(y) if shape is None else shape)[1:] == (2,)
+
+
+def _label_array(names):
+    """Names of columns as an array, which does not make text of numbers."""
+    if len({type(name) for name in names}) == 1 and np.isscalar(names[0]):
+        return np.array(names)
+    found = np.empty(len(names), dtype=object)
+    found[:] = names
+    return found
+
+
+def _whole_numbers(name, column):
+    """A column of counts."""
+    try:
+        counts = np.asarray(column, dtype=np.float64)
+    except (TypeError, ValueError):
+        counts = np.full(len(column), np.nan)
+    wrong = ~(np.isfinite(counts) & (counts >= 0) & (counts == np.rint(counts)))
+    if np.any(wrong):
+        row = int(np.argmax(wrong))
+        raise ValueError(
+            f"y: column {name!r} of its two holds {np.asarray(column)[row]} in row {row}, which is "
+            "no count of outcomes.\n"
+            "Give the numbers of successes and failures, whole and not negative; of a share, times "
+            "its trials."
+        )
+    return counts
+
+
+def _check_two(labels: np.ndarray, kind: str) -> None:
+    if len(labels) > 2:
+        raise ValueError(
+            f"Only binary classification is supported. The type of the target is {kind}.\n"
+            f"y has {len(labels)} classes; fit one class against the rest."
+        )
+    if len(labels) < 2:
+        raise ValueError(
+            f"y: samples of 2 classes are needed, but the data contains only one class: "
+            f"{labels[0]!r}.\nA constant response has no probabilities to estimate (rows of "
+            "weight zero do not count)."
+        )
+
+
+def _instead(y: np.ndarray) -> str:
+    """What to do with a response that is no label."""
+    advice = "Use MixedLinearRegressor for a continuous response"
+    if y.dtype.kind == "f" and np.all((y >= 0) & (y <= 1)):
+        advice += (
+            "; for shares of trials give the counts of successes and failures as y of shape (n, 2),"
+            " or a row for each of both outcomes with the counts as sample_weight"
+        )
+    return f"{advice}."
+
+
+def plain(y: np.ndarray) -> np.ndarray:
+    """Labels as numpy types.
+
+    Booleans and numbers may come as objects, left by dropping missing rows.
+    """
+    return np.asarray(pd.Series(y).infer_objects()) if y.dtype == object else y
