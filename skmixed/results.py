@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
 from ._fit.predictions import predicted_events, predicted_means
@@ -15,6 +16,7 @@ from ._results.effects import RandomEffectsResults
 from ._results.report import as_ratios, generalised_heading, linear_heading, make_report
 from ._results.rows import RowResults
 from .inference._coefficients.rules import generalised_coefficients, linear_coefficients
+from .inference._influence.residuals import residuals_of
 
 __all__ = ["LogisticResults", "MixedResults"]
 
@@ -120,6 +122,16 @@ class LogisticResults(MixedResults):
     def event(self) -> str:
         """The class whose log-odds are modelled."""
         return self.fitted.names.event
+
+    @property
+    def resid_deviance(self) -> pd.Series | np.ndarray:
+        """Signed roots of the deviances of the rows: :func:`skmixed.inference.residuals`."""
+        return self._by_row(residuals_of(self.fitted, "deviance"))
+
+    @property
+    def resid_working(self) -> pd.Series | np.ndarray:
+        """``(y - p) / (p (1 - p))``."""
+        return self._by_row(residuals_of(self.fitted, "working"))
 
     def odds_ratios(
         self,

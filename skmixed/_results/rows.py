@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from ..inference._influence.residuals import residuals_of
 from .estimates import Estimates
 
 __all__ = ["RowResults"]
@@ -28,6 +29,16 @@ class RowResults(Estimates):
     def resid(self) -> pd.Series | np.ndarray:
         """Response minus conditional fitted values."""
         return self._by_row(self.fitted.training.y - self._fitted_means())
+
+    @property
+    def resid_pearson(self) -> pd.Series | np.ndarray:
+        """Residuals in standard deviations: :func:`skmixed.inference.residuals`, "pearson"."""
+        return self._by_row(residuals_of(self.fitted, "pearson"))
+
+    @property
+    def resid_standardized(self) -> pd.Series | np.ndarray:
+        """The same, each in its own standard deviation, which leverage makes smaller."""
+        return self._by_row(residuals_of(self.fitted, "standardized"))
 
     def _fitted_means(self) -> np.ndarray:
         eta = self.fitted.predictor(*self.fitted.training.read())

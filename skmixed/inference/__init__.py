@@ -14,6 +14,9 @@ from ._comparison.likelihood_ratio import LikelihoodRatioTest
 from ._describe.conditional_aic import ConditionalAIC, conditional_aic
 from ._describe.shares import RSquared, design_effect, icc, r_squared
 from ._describe.slopes import slope_distribution
+from ._influence.influence import Influence, influence
+from ._influence.left_out import LeftOut, loo_predict
+from ._influence.residuals import residuals
 from ._margins.margins import Margins, average_effects, average_predictions
 from ._profile.profile import profile
 
@@ -21,6 +24,8 @@ __all__ = [
     "BootstrapResult",
     "ConditionalAIC",
     "HausmanTest",
+    "Influence",
+    "LeftOut",
     "LikelihoodRatioTest",
     "Margins",
     "RSquared",
@@ -33,8 +38,11 @@ __all__ = [
     "design_effect",
     "hausman_test",
     "icc",
+    "influence",
     "likelihood_ratio_test",
+    "loo_predict",
     "profile",
     "r_squared",
+    "residuals",
     "slope_distribution",
 ]

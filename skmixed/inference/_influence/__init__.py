@@ -1,0 +1,1 @@
+"""What each row and each level does to a fit: deletions in closed form, and by refitting."""

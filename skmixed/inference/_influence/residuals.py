@@ -1,0 +1,200 @@
+"""Residuals of every kind, per row of the fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import cholesky, solve_triangular
+from scipy.special import xlogy
+
+from ..._algebra.machine import computing
+from ..._data.checks import check_choice
+from ..._fit.model import FittedModel
+from .._arguments import fitted_model
+from .deletions import rows_of
+
+Residuals = Literal["response", "pearson", "standardized", "deviance", "working", "decorrelated"]
+GIVEN = ("conditional", "population")
+MOST_DENSE = 8_000  # rows of a block of V whose Cholesky factor is taken
+
+
+def residuals(
+    est: Any,
+    kind: Residuals = "response",
+    given: Literal["conditional", "population"] = "conditional",
+) -> pd.Series | np.ndarray:
+    """Residuals of the rows of the fit.
+
+    With e = y - mu, for a regressor mu = X beta + Z b ("conditional") or X beta ("population"), s
+    the residual standard deviation, h the leverage, V the covariance of y and w the weights:
+
+    ============== ========================= ========================================
+    kind           conditional               population
+    ============== ========================= ========================================
+    "response"     e                         e
+    "pearson"      sqrt(w) e / s             e / sqrt(V_ii)
+    "standardized" sqrt(w) e / (s sqrt(1-h)) e / sqrt((V - X C X')_ii), C = Cov(beta)
+    "decorrelated"                           L^-1 e, V = LL' in the order of the rows
+    ============== ========================= ========================================
+
+    For a classifier mu is a probability: "pearson" is ``e sqrt(w / (mu (1 - mu)))``, "deviance" the
+    signed root of a row's deviance, "working" ``e / (mu (1 - mu))``, and "standardized" the first
+    divided by ``sqrt(1 - h)`` with the leverage of the working linear model.
+
+    Parameters
+    ----------
+    est : MixedLinearRegressor or MixedLogisticClassifier
+        Fitted in this process: training rows are needed.
+    kind : str, default="response"
+        As in the table.
+    given : {"conditional", "population"}, default="conditional"
+        With the effects of the levels, or with all of them at zero.
+
+    Returns
+    -------
+    Series or ndarray of shape (n_rows,)
+        A Series where X was a pandas table.
+
+    Raises
+    ------
+    ValueError
+        For a kind that the model does not have.
+    AttributeError
+        Where the training rows are not kept, as in a pickled model.
+
+    References
+    ----------
+    Pinheiro and Bates (2000), Mixed-Effects Models in S and S-PLUS, section 4.3. Houseman, Ryan and
+    Coull (2004), Cholesky residuals for assessing normal errors in a linear model with correlated
+    outcomes, JASA 99.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import make_mixed_regression
+    >>> from skmixed.inference import residuals
+    >>> X, y = make_mixed_regression(random_state=0)
+    >>> model = MixedLinearRegressor(groups="group").fit(X, y)
+    >>> round(float(residuals(model, "standardized").std()), 1)
+    1.0
+    """
+    model = fitted_model(est)
+    values = residuals_of(model, kind, given)
+    index = model.training.index
+    return values if index is None else pd.Series(values, index=index, name=kind)
+
+
+def residuals_of(model: FittedModel, kind: str, given: str = "conditional") -> np.ndarray:
+    """Of a fitted model, as :func:`residuals`."""
+    found = KINDS[model.fit.family.has_residual]
+    check_choice("given", given, GIVEN)
+    check_choice("kind", kind, [k for k, g in found if g == given])
+    with computing(model.fit.dense_order):
+        return found[kind, given](model)
+
+
+def _error(model: FittedModel, given: str) -> tuple[np.ndarray, np.ndarray]:
+    """``y - mu``, and mu."""
+    rows, codes = model.training.read()
+    known = codes if given == "conditional" else model.reader.unknown(rows)
+    mean = model.fit.family.mean(model.predictor(rows, known))
+    return model.training.y - mean, mean
+
+
+def _weights(model):
+    weights = model.training.weights
+    return np.ones(len(model.training.y)) if weights is None else weights
+
+
+def _response(model, given):
+    return _error(model, given)[0]
+
+
+# ---- linear models: in the frame, where residuals keep their digits
+
+
+def _pearson(model):
+    rows = rows_of(model)
+    return np.sqrt(rows.weights / model.fit.scale) * rows.residuals
+
+
+def _standardised(model):
+    rows = rows_of(model)
+    variances = model.fit.scale * (1.0 - rows.leverage) / rows.weights
+    return rows.residuals / np.sqrt(variances)
+
+
+def _marginal_pearson(model):
+    rows = rows_of(model)
+    return rows.marginal_residuals / np.sqrt(model.fit.scale * rows.marginal_variances)
+
+
+def _marginal_standardised(model):
+    rows = rows_of(model)
+    known = np.sum(rows.x @ rows.state.fixed.covariance * rows.x, axis=1)
+    return rows.marginal_residuals / np.sqrt(model.fit.scale * (rows.marginal_variances - known))
+
+
+def _decorrelated(model):
+    rows = rows_of(model)
+    e = rows.marginal_residuals / np.sqrt(model.fit.scale)
+    out = np.empty(len(e))
+    for own in rows.independent_sets:
+        if len(own) > MOST_DENSE:
+            raise ValueError(
+                f"kind='decorrelated': {len(own):,} rows are correlated with each other, more than "
+                f"{MOST_DENSE:,}.\nUse kind='standardized'."
+            )
+        root = cholesky(rows.covariance(own), lower=True)
+        out[own] = solve_triangular(root, e[own], lower=True)
+    return out
+
+
+# ---- outcomes of two kinds
+
+
+def _binary_pearson(model, given):
+    error, mean = _error(model, given)
+    return error * np.sqrt(_weights(model) / (mean * (1.0 - mean)))
+
+
+def _binary_standardised(model):
+    leverage = rows_of(model).leverage
+    return _binary_pearson(model, "conditional") / np.sqrt(1.0 - leverage)
+
+
+def _working(model, given):
+    error, mean = _error(model, given)
+    return error / (mean * (1.0 - mean))
+
+
+def _deviance(model, given):
+    error, mean = _error(model, given)
+    y = model.training.y
+    parts = xlogy(y, y / mean) + xlogy(1.0 - y, (1.0 - y) / (1.0 - mean))
+    return np.sign(error) * np.sqrt(np.maximum(2.0 * _weights(model) * parts, 0.0))
+
+
+def _for_both(**functions: Callable) -> dict[tuple[str, str], Callable]:
+    return {(k, g): partial(f, given=g) for k, f in functions.items() for g in GIVEN}
+
+
+#: by whether there is a residual variance
+KINDS: dict[bool, dict[tuple[str, str], Callable]] = {
+    True: _for_both(response=_response)
+    | {
+        ("pearson", "conditional"): _pearson,
+        ("standardized", "conditional"): _standardised,
+        ("pearson", "population"): _marginal_pearson,
+        ("standardized", "population"): _marginal_standardised,
+        ("decorrelated", "population"): _decorrelated,
+    },
+    False: _for_both(
+        response=_response, pearson=_binary_pearson, working=_working, deviance=_deviance
+    )
+    | {("standardized", "conditional"): _binary_standardised},
+}
