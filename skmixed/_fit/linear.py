@@ -39,6 +39,8 @@ KNOWN = (
     "loglik_without_effects",
     "information",
 )
+FEW_ROWS = 300  # up to which a deviance may have several minima
+SCATTERED = 6  # further starts there
 EQUAL = 1e-9  # differences of level blocks, as shares of them, that are none
 
 
@@ -47,12 +49,17 @@ def fit_linear(design: Design, *, reml: bool, tol: float, max_iter: int, report=
     plan = Plan(design.cross)
     with computing(plan.dense_order):
         objective = ProfiledDeviance.of(plan, reml)
-        absent = unidentified_factors(design, objective)
+        plain = _without_effects(objective)
+        absent = unidentified_factors(design, plain)
         covariances = design.covariances(absent)
         report = _in_units_of(report, Units(design).deviance(objective.nu, objective.reml))
-        return _searched(
-            design, objective, covariances, absent, tol=tol, max_iter=max_iter, report=report
-        )
+        options = {"bar": plain.value, "tol": tol, "max_iter": max_iter, "report": report}
+        return _searched(design, objective, covariances, absent, **options)
+
+
+def _without_effects(objective):
+    """The fixed effects alone."""
+    return LinearState(objective.without_effects(), [])
 
 
 def _in_units_of(report, constant):
@@ -60,17 +67,28 @@ def _in_units_of(report, constant):
     return report and (lambda value, *rest: report(value + constant, *rest))
 
 
-def unidentified_factors(design, objective):
-    """Factors with a single level, or with one row per level and the same effect in all of them.
+def unidentified_factors(design, plain):
+    """Factors with a single level whose effects the fixed ones have too, or with one row per level
+    and the same effect in all of them.
 
-    Their variances cannot be told from the intercept's, or from the residual variance.  The same
+    Their variances cannot be told from the fixed effects, or from the residual variance.  The same
     holds for all factors where the fixed effects alone leave nothing to explain.
     """
     cross = design.cross
-    plain = LinearState(objective.without_effects(), [])
-    if cross.n <= cross.n_fixed or plain.fixed.r2 < objective.least_r2:
+    if cross.n <= cross.n_fixed or plain.degenerate:
         return tuple(range(len(cross.sizes)))
-    return tuple(f for f, m in enumerate(cross.levels) if m < 2 or _is_residual(cross, f))
+    factors = enumerate(cross.levels)
+    return tuple(f for f, m in factors if _is_fixed(cross, f, m, plain) or _is_residual(cross, f))
+
+
+def _is_fixed(cross, f, levels, plain):
+    """Whether the effects of a single level are combinations of the fixed effects."""
+    if levels > 1:
+        return False
+    sums = cross.x_sums(f)[:, :-1, 0]
+    squares = cross.sums[f][range(len(sums)), list(cross.effects[f]), 0]
+    explained = np.sum((sums @ plain.fixed.half_inverse.T) ** 2, axis=1)
+    return bool(np.all(squares - explained <= EQUAL * squares))
 
 
 def _is_residual(cross, f):
@@ -88,12 +106,19 @@ def _searched(design, objective, covariances, absent, start=None, floors=None, *
     if covariances.terms:
         start = moment_start(searched, covariances) if start is None else start
         floors = typical_floors(searched.plan) if floors is None else floors
+        options["scattered"] = SCATTERED * _has_many_minima(design)
         optimum = _optimum(searched, covariances, start, floors, options)
     is_known = searched is objective and covariances.terms
     state = optimum.evaluation if is_known else objective(covariances.assemble(optimum.point))
     fit = LinearFit(design, bool(objective.reml), covariances, optimum.without_evaluation(), absent)
     vars(fit).update(objective=objective, state=state)
     return fit
+
+
+def _has_many_minima(design):
+    """Whether the deviance may well have several: few rows, and slopes beside another factor."""
+    sizes = design.cross.sizes
+    return design.cross.n <= FEW_ROWS and len(sizes) > 1 and max(sizes) > 1
 
 
 def _optimum(objective, covariances, start, floors, options):
@@ -200,7 +225,7 @@ class LinearFit(Estimated):
 
     @cached_property
     def loglik_without_effects(self):
-        return self._loglik(LinearState(self.objective.without_effects(), []))
+        return self._loglik(_without_effects(self.objective))
 
     def _loglik(self, state):
         constant = self.units.deviance(self.objective.nu, self.objective.reml)
@@ -220,12 +245,7 @@ class LinearFit(Estimated):
         plan = self.objective.plan.with_sums(design.cross)
         floors = typical_floors(self.objective.plan)
         start = self.covariance_model.start(self.covariance_model.assemble(self.T), floors)
-        return _searched(
-            design,
-            ProfiledDeviance.of(plan, self.reml),
-            self.covariance_model,
-            self.absent,
-            start,
-            floors,
-            **options,
-        )
+        objective = ProfiledDeviance.of(plan, self.reml)
+        options["bar"] = _without_effects(objective).value
+        model = self.covariance_model
+        return _searched(design, objective, model, self.absent, start, floors, **options)

@@ -353,8 +353,10 @@ class LinearState:
 
     @property
     def noise(self):
-        """Rounding error to expect in ``value``."""
-        return 4.0 * np.finfo(float).eps * (abs(self.value) + self.objective.n)
+        """Rounding error to expect in ``value``: r^2 is a difference of sums of squares."""
+        o = self.objective
+        lost = 4.0 * o.scale.precision(self.r2, o.nu) * o.gram[-1, -1]
+        return 4.0 * np.finfo(float).eps * (abs(self.value) + o.n + lost)
 
     @cached_property
     def tilt(self):

@@ -14,7 +14,14 @@ import numpy as np
 
 from .charts import Chart
 from .coordinates import Coordinates, squared
-from .structures import INTERIOR, LARGEST_LIFT, Cone, Structure, commonly_scaled
+from .structures import (
+    INTERIOR,
+    LARGEST_LIFT,
+    Cone,
+    Structure,
+    commonly_scaled,
+    distinct_scales,
+)
 
 
 class Place(NamedTuple):
@@ -60,6 +67,9 @@ class Parametric(Structure):
         x = self.parameters_of(S)
         x[0] = np.sqrt(np.clip(np.mean(np.diag(S)), least, LARGEST_LIFT * least))
         return self.at(x).T
+
+    def scales(self, floor):
+        return distinct_scales(floor)
 
     def snapped(self, T, least):
         return T if np.mean(np.diag(T)) >= least else np.zeros_like(T)

@@ -38,6 +38,7 @@ from .coordinates import (
 
 INTERIOR = 1e-9  # a pivot below this share of the largest is on the boundary
 ZERO = 1e-9  # share of the largest variance below which another counts as zero
+UNLIKE = 10.0  # times as large is another size
 LARGEST_LIFT = 1e6  # times the floor, beyond which a start is too large
 
 
@@ -89,6 +90,13 @@ class Structure(ABC):
     @abstractmethod
     def is_interior(self, T: np.ndarray) -> bool:
         """Whether no variance of T is zero and no correlation one."""
+
+    def scales(self, floor: np.ndarray) -> np.ndarray:
+        """Sizes of the variances from which a search may end in different optima.
+
+        There are several where effects of very different ``floor`` share a variance.
+        """
+        return np.zeros(0)
 
     def tangent(self, T: np.ndarray) -> np.ndarray:
         """Directions (k, q, q) in which T, inside the family, may vary."""
@@ -175,6 +183,16 @@ def commonly_scaled(term: Any, moments: Any) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(term.size), np.full(term.size, np.sqrt(np.mean(scales**2)))
 
 
+def distinct_scales(floor: np.ndarray) -> np.ndarray:
+    """One for every order of magnitude of the floors; none where all are alike."""
+    found = np.sort(floor[floor > 0])
+    kept = found[:1]
+    for scale in found:
+        if scale > UNLIKE * kept[-1]:
+            kept = np.append(kept, scale)
+    return kept if len(kept) > 1 else kept[:0]
+
+
 def positive(scales: np.ndarray) -> np.ndarray:
     """Scales, one where there is none."""
     return np.where(scales > 0, scales, 1.0)
@@ -240,11 +258,15 @@ class Unstructured(LinearStructure):
         root, order = pivoted_root(T)
         a, b = lower_triangle(self.size)
         rows = order[a]
+        sizes = np.sqrt(np.maximum(np.diag(T), 1.0))  # large variances move by shares of themselves
+        units = sizes[rows]
         return Chart(
-            derivatives=self._derivatives(root, rows, b),
-            second=lambda D: 2.0 * D[np.ix_(rows, rows)] * (b[:, None] == b),
-            move=lambda step: _gram(_add_at(root, rows, b, step)),
-            radius=float(np.linalg.norm(root)),
+            derivatives=units[:, None, None] * self._derivatives(root, rows, b),
+            second=lambda D: (
+                2.0 * np.outer(units, units) * D[np.ix_(rows, rows)] * (b[:, None] == b)
+            ),
+            move=lambda step: _gram(_add_at(root, rows, b, units * step)),
+            radius=float(np.linalg.norm(root / sizes[:, None])),
         )
 
     def _derivatives(self, root: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
@@ -315,11 +337,12 @@ class Spectral(LinearStructure):
 
     def chart(self, T: np.ndarray) -> Chart:
         root = np.sqrt(np.maximum(self._variances(T), 0.0))
+        units = np.maximum(root, 1.0)
         return Chart(
-            derivatives=2.0 * root[:, None, None] * self.projections,
-            second=lambda D: np.diag(2.0 * np.einsum("kij,ij->k", self.projections, D)),
-            move=lambda step: self._compose((root + step) ** 2),
-            radius=float(np.linalg.norm(root)),
+            derivatives=2.0 * (units * root)[:, None, None] * self.projections,
+            second=lambda D: np.diag(2.0 * units**2 * np.einsum("kij,ij->k", self.projections, D)),
+            move=lambda step: self._compose((root + units * step) ** 2),
+            radius=float(np.linalg.norm(root / units)),
         )
 
     def start(self, S: np.ndarray, floor: np.ndarray) -> np.ndarray:
@@ -328,6 +351,10 @@ class Spectral(LinearStructure):
         least = self._variances(np.diag(floor))
         variances = self._variances(np.diag(lifted) + off_diagonal)
         return self._compose(np.clip(variances, least, LARGEST_LIFT * least))
+
+    def scales(self, floor: np.ndarray) -> np.ndarray:
+        shared = np.count_nonzero(np.einsum("kii->ki", self.projections), axis=1) > 1
+        return distinct_scales(floor) if np.any(shared) else super().scales(floor)
 
     def snapped(self, T: np.ndarray, least: float) -> np.ndarray:
         variances = self._variances(T)

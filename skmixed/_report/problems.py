@@ -79,24 +79,24 @@ def _dropped(model):
 def _confounded(model):
     """Variances that are confounded with something else."""
     for f in model.fit.absent:
-        levels = len(model.names.levels[f])
-        source = "the intercept" if levels < 2 else "the residual"
-        yield _unidentified(model, f, f"{levels} levels", source)
+        source = "the fixed effects" if len(model.names.levels[f]) < 2 else "the residual"
+        yield _unidentified(model, f, source)
 
 
 def _by_chance(model):
     """Variances of which outcomes say nothing."""
     for f in model.fit.absent:
-        levels = len(model.names.levels[f])
         chance = f"chance: {model.fit.n:g} observations (the sum of sample_weight)"
-        source = "the intercept" if levels < 2 else chance
-        yield _unidentified(model, f, f"{levels} level(s)", source)
+        source = "the fixed effects" if len(model.names.levels[f]) < 2 else chance
+        yield _unidentified(model, f, source)
 
 
-def _unidentified(model, f, levels, source):
+def _unidentified(model, f, source):
+    count = len(model.names.levels[f])
+    levels = "level" if count == 1 else "levels"
     return (
-        f"{model.names.factors[f]}: its {levels} cannot be told from {source}; its variance is set "
-        "to 0.\nUse a grouping factor with several levels and repeated rows.",
+        f"{model.names.factors[f]}: its {count} {levels} cannot be told from {source}; its "
+        "variance is set to 0.\nUse a grouping factor with several levels and repeated rows.",
         SingularFitWarning,
     )
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .minimize import Optimum, minimize
+from .minimize import CONVERGED, DEGENERATE, STUCK, Optimum, minimize
 from .start import SHRINKAGE_FLOOR
 
 SNAP = (1e-3, 1e-8)  # pivots below this share of a typical one are tried at exactly zero
@@ -29,6 +29,8 @@ NULL = 1e-12  # eigenvalues below this share of the largest are zero
 LARGE = 10.0  # of a second start, in units of one over the information of a typical level
 NUDGE = 1e-3  # of a typical variance, for those that are zero where a saddle is left
 FLAT = 1e-6  # curvature below this share of the largest is none
+ENOUGH = 300  # evaluations, after which nobody starts again
+PROBES = (0.5, 0.9, 1.1, 2.0)  # shares of a covariance at which the deviance is looked at
 MOVED = 0.1  # part of a term in a direction that counts
 
 
@@ -36,17 +38,23 @@ class NothingAttainable(ArithmeticError):
     """The deviance is infinite at every start."""
 
 
-def search(objective, manifold, start, floors, **options) -> Optimum:
-    """The optimum from ``start``.
+def search(objective, manifold, start, floors, *, bar=np.inf, scattered=0, **options) -> Optimum:
+    """The optimum from ``start``, or a lower one from elsewhere where there may be one.
 
-    ``floors`` are the variances, per factor and effect, that count as close to zero.
+    ``floors`` are the variances, per factor and effect, that count as close to zero; ``bar`` is the
+    deviance without random effects, above which no optimum lies; ``scattered`` are further starts.
     """
     minimum_from = partial(minimize, objective, manifold, **options)
     boundary = Boundary(manifold, [floors[t.factor][t.window] for t in manifold.terms])
     optimum = boundary.settled(boundary.first_minimum(minimum_from, start), minimum_from)
-    if not optimum.converged or boundary.is_far(optimum.point):
-        return optimum
-    return boundary.or_beyond(optimum, minimum_from)
+    optimum = boundary.or_at_other_scales(optimum, minimum_from)
+    if optimum.stop in (CONVERGED, STUCK) and not boundary.is_far(optimum.point):
+        optimum = boundary.or_lower(optimum, boundary.large(optimum), minimum_from)
+    optimum = boundary.or_anywhere(optimum, scattered, minimum_from)
+    if optimum.evaluation.value > bar + NEGLIGIBLE_RISE + optimum.evaluation.noise:
+        optimum = boundary.or_lower(optimum, boundary.nothing(optimum.point), minimum_from)
+    is_blurred = optimum.evaluation.noise > NEGLIGIBLE_CHANGE
+    return boundary.probed(optimum) if optimum.converged and is_blurred else optimum
 
 
 @dataclass(frozen=True)
@@ -73,12 +81,16 @@ class Boundary:
 
     def first_minimum(self, minimum_from, start):
         """From the given start, or from no variance at all where that is out of reach."""
-        k = len(self.floors)
-        for point in (start, [np.zeros_like(T) for T in start[:k]] + start[k:]):
+        for point in (start, self.nothing(start)):
             optimum = minimum_from(point)
             if np.isfinite(optimum.evaluation.value):
                 return optimum
         raise NothingAttainable
+
+    def nothing(self, point):
+        """The point without any variance."""
+        k = len(self.floors)
+        return [np.zeros_like(T) for T in point[:k]] + list(point[k:])
 
     def settled(self, optimum, minimum_from):
         """The minimum with zeros made exact and saddles left."""
@@ -93,21 +105,70 @@ class Boundary:
             optimum = again
         return optimum
 
-    def or_beyond(self, optimum, minimum_from):
-        """The lower of the minimum found and the one from large variances, if that is one."""
-        again = minimum_from(self._large(optimum))
+    def or_lower(self, optimum, start, minimum_from):
+        """The lower of a minimum and the one from another start."""
+        again = minimum_from(start)
         if np.isfinite(again.evaluation.value):
             again = self.settled(again, minimum_from)
         evaluations = optimum.n_evaluations + again.n_evaluations
-        gain = optimum.evaluation.value - again.evaluation.value
-        best = again if again.converged and gain > NEGLIGIBLE_RISE else optimum
+        best = again if _is_better(again, optimum) else optimum
         return replace(best, n_evaluations=evaluations)
 
-    def _large(self, optimum):
+    def or_at_other_scales(self, optimum, minimum_from):
+        """The lowest of a minimum and those from other sizes of variances that effects of
+        different sizes share.
+        """
+        terms = zip(self.structures, self.floors, strict=True)
+        for k, (structure, floor) in enumerate(terms):
+            for scale in structure.scales(floor):
+                start = self._lifted(optimum.point)
+                start[k] = _of_size(structure, scale)
+                optimum = self.or_lower(optimum, start, minimum_from)
+        return optimum
+
+    def or_anywhere(self, optimum, count, minimum_from):
+        """The lowest of a minimum and those from some scattered starts: with few rows and several
+        factors there can be many.
+        """
+        for seed in range(count):
+            if optimum.converged and optimum.n_evaluations < ENOUGH:
+                rng = np.random.default_rng(seed)
+                terms = zip(self.structures, self.floors, strict=True)
+                start = [_anywhere(structure, floor, rng) for structure, floor in terms]
+                start += optimum.point[len(start) :]
+                optimum = self.or_lower(optimum, start, minimum_from)
+        return optimum
+
+    def _lifted(self, point):
+        """A point away from the boundary."""
+        terms = zip(self.structures, point, self.floors, strict=False)
+        lifted = [structure.start(T, floor) for structure, T, floor in terms]
+        return lifted + list(point[len(lifted) :])
+
+    def large(self, optimum):
         """A second start: with few rows a deviance can have a lower minimum far from zero."""
         terms = zip(self.structures, self.floors, strict=True)
         large = [s.start(np.diag(LARGE / SHRINKAGE_FLOOR * floor), floor) for s, floor in terms]
         return large + list(optimum.point[len(large) :])
+
+    def probed(self, optimum):
+        """An optimum that rounding may have hidden: none if other sizes of a covariance are
+        lower.
+        """
+        k = len(self.floors)
+        scaled = [
+            [*optimum.point[:i], share * optimum.point[i], *optimum.point[i + 1 :]]
+            for i in range(k)
+            for share in PROBES
+            if np.any(optimum.point[i])
+        ]
+        trials = [optimum.evaluation.at(self.manifold.assemble(point)) for point in scaled]
+        optimum = replace(optimum, n_evaluations=optimum.n_evaluations + len(trials))
+        best = min(range(len(trials)), key=lambda i: trials[i].value, default=None)
+        bar = optimum.evaluation.value - optimum.evaluation.noise
+        if best is None or trials[best].value >= bar:
+            return optimum
+        return replace(optimum, point=scaled[best], evaluation=trials[best], stop=STUCK)
 
     def _snapped(self, optimum):
         """Variances that are zero but for rounding at exactly zero, where the deviance allows
@@ -167,6 +228,31 @@ class Boundary:
                 point[k] = structure.start(point[k] + bump, NUDGE * floor)
                 return point
         return None
+
+
+def _is_better(again, optimum):
+    """Whether another end of a search is to be preferred: a lower one, if it is one at all."""
+    if not np.isfinite(again.evaluation.value):
+        return False
+    if again.stop == DEGENERATE and optimum.converged:
+        return False
+    allowed = NEGLIGIBLE_RISE * np.sign(optimum.converged - again.converged + 0.5)
+    return again.evaluation.value < optimum.evaluation.value - allowed
+
+
+def _of_size(structure, scale):
+    """A member whose variances shrink an effect of a given size by as much as they do not."""
+    size = np.full(structure.size, scale)
+    return structure.start(np.diag(size / SHRINKAGE_FLOOR), size)
+
+
+def _anywhere(structure, floor, rng):
+    """A random member, of a random size."""
+    scales = structure.scales(floor)
+    size = np.full(len(floor), rng.choice(scales)) if len(scales) else floor
+    size = size / SHRINKAGE_FLOOR * 10.0 ** rng.uniform(-1.0, 4.0, len(floor))
+    root = np.sqrt(size)[:, None] * rng.normal(size=(len(floor), len(floor)))
+    return structure.start(root @ root.T, floor)
 
 
 def _ends(structures):

@@ -2,9 +2,7 @@
 
 The minimiser knows neither models nor covariances.  It asks the objective for a value, a gradient
 and a Hessian in flat coordinates, and the manifold for a chart around the current point; a chart
-supplies first derivatives, the second-order term, and the map back.  Where the objective's Hessian
-is approximate the second-order term uses the positive part of the gradient, which vanishes at an
-interior optimum and is the exact curvature at a boundary.
+supplies first derivatives, the second-order term, and the map back.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from .._model.charts import Chart
+from .local import differenced_hessian, local_model
 
 SHRINK = 0.3
 GROW = 3.0
@@ -22,6 +21,8 @@ ACCEPT = 1e-3
 LAST_STEP = 1e-3  # the step that met the tolerance is taken if it promises more than this share
 MAX_SHRINKS = 40
 MAX_SECANTS = 10
+PATIENCE = 12  # steps of an ordinary search; a longer one takes differences of the gradient
+MAX_DIFFERENCES = 200  # evaluations spent on these
 ROUNDED = 1e-8  # curvature below this share of the largest may be rounding
 FLAT = 1e-11  # curvature below this share of the largest is rounding, where the slope is small too
 FLAT_SLOPE = 1e-7
@@ -159,47 +160,13 @@ def _with_negative_curvature(step, values, radius):
     return step
 
 
-def _positive_part(matrix):
-    values, vectors = np.linalg.eigh(matrix)
-    return (vectors * np.maximum(values, 0.0)) @ vectors.T
-
-
-def local_model(manifold, point, evaluation, secants=()):
-    """Chart, gradient and Hessian of the objective in local coordinates."""
-    chart = manifold.chart(point)
-    D = evaluation.gradient
-    curvature = D if evaluation.exact else [_positive_part(d) for d in D]
-    J = chart.derivatives
-    hessian = evaluation.hessian if evaluation.exact else with_secants(evaluation.hessian, secants)
-    return chart, J @ evaluation.slope, J @ hessian @ J.T + chart.second(curvature)
-
-
-def with_secants(hessian, pairs):
-    """A Hessian that agrees with observed changes (step, change of the gradient), the last one
-    exactly.
-
-    Symmetric rank-one updates (Conn, Gould and Toint 1991); one that would change the Hessian by
-    more than itself divides by an accident and is left out.
-    """
-    if not pairs:
-        return hessian
-    values, vectors = np.linalg.eigh(hessian)
-    inverse = (vectors / np.maximum(np.abs(values), np.finfo(float).tiny)) @ vectors.T
-    for step, change in pairs:
-        rest = change - hessian @ step
-        scale = rest @ step
-        if abs(scale) > rest @ inverse @ rest:
-            hessian = hessian + np.outer(rest, rest) / scale
-    return hessian
-
-
 def minimize(objective, manifold, start, *, tol, max_iter, report=None, secants=False):
     """Newton steps within a trust region until the predicted decrease falls below ``tol``.
 
     The predicted decrease is in units of the objective, so for a deviance it bounds the distance to
     the optimum in standard errors: a gap of 1e-9 is 3e-5 standard errors.  That last step is taken
     all the same.  With ``secants`` an approximate Hessian is corrected by the gradients seen on the
-    way.
+    way; where many steps were not enough it is replaced by differences of the gradient.
     """
     search = _Search(objective, manifold, start, tol, report, [] if secants else None)
     for _ in range(max_iter):
@@ -222,6 +189,8 @@ class _Search:
         self.n_evaluations = 1
         self.quadratic = None
         self.secants = secants  # pairs (step, change of the gradient); None where not wanted
+        self.n_steps = 0
+        self.differences = MAX_DIFFERENCES  # evaluations that are left for these
 
     def optimum(self, stop):
         return Optimum(self.point, self.current, self.n_evaluations, stop, self.quadratic)
@@ -232,18 +201,35 @@ class _Search:
             return OUT_OF_REACH
         if self.current.degenerate:
             return DEGENERATE
-        chart, *local = local_model(self.manifold, self.point, self.current, self.secants or ())
+        chart, *local = self._local_model()
         self.quadratic = Quadratic(chart.radius, *local)
         for _ in range(MAX_SHRINKS):
             step = trust_region_step(*local, self.radius)
             predicted = self._predicted(step)
             if self.report is not None:
                 self.report(self.current.value, predicted, self.radius)
-            if predicted < max(self.tol, self.current.noise):
+            if predicted < self._negligible:
                 return self._last(chart, step, predicted)
             if self._try(chart.move(step), predicted, float(np.linalg.norm(step))):
                 return None
         return STUCK
+
+    def _local_model(self):
+        """By differences of the gradient, where many steps by approximations were not enough."""
+        self.n_steps += 1
+        place = (self.manifold, self.point, self.current)
+        chart, gradient, hessian = local_model(*place, self.secants or ())
+        if self.n_steps <= PATIENCE or self.current.exact or len(gradient) > self.differences:
+            return chart, gradient, hessian
+        self.differences -= len(gradient)
+        self.n_evaluations += len(gradient)
+        differenced = differenced_hessian(*place, chart)
+        return chart, gradient, hessian if differenced is None else differenced
+
+    @property
+    def _negligible(self):
+        """A decrease that is none."""
+        return max(self.tol, self.current.noise)
 
     def _predicted(self, step):
         """The decrease that the local model promises."""
@@ -252,7 +238,7 @@ class _Search:
 
     def _last(self, chart, step, predicted):
         """Whether this is an optimum; a step that is worth it is taken all the same."""
-        if self._is_hemmed_in(step):
+        if predicted < -self._negligible or self._is_hemmed_in(step):
             return STUCK
         if predicted > LAST_STEP * self.tol:
             self._try(chart.move(step), predicted, 0.0)
@@ -266,7 +252,7 @@ class _Search:
         values, vectors = np.linalg.eigh(hessian)
         curved = np.abs(values) > ROUNDED * np.max(np.abs(values))
         gain = 0.5 * np.sum((vectors.T @ gradient)[curved] ** 2 / np.abs(values[curved]))
-        return gain > max(self.tol, self.current.noise)
+        return gain > self._negligible
 
     def _try(self, candidate, predicted, length):
         """Evaluate a candidate, adapt the radius, and say whether it was accepted."""

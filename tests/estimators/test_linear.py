@@ -245,7 +245,7 @@ def test_one_row_per_level(data):
 def test_single_level(data):
     X, y = data
     with pytest.warns(
-        SingularFitWarning, match="g: its 1 levels cannot be told from the intercept"
+        SingularFitWarning, match="g: its 1 level cannot be told from the fixed effects"
     ):
         model = MixedLinearRegressor(groups="g").fit(X[["x0"]].assign(g="all"), y)
     assert model.covariances_[0][0, 0] == 0.0

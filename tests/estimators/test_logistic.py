@@ -944,9 +944,7 @@ def test_levels_of_one_outcome():
 
 def test_one_row_per_level(data):
     X, y = data
-    with pytest.warns(
-        SingularFitWarning, match="row: its 1000 level.s. cannot be told from chance"
-    ):
+    with pytest.warns(SingularFitWarning, match="row: its 1000 levels cannot be told from chance"):
         model = MixedLogisticClassifier("row").fit(X[["x0"]].assign(row=np.arange(len(X))), y)
     assert model.covariances_[0][0, 0] == 0.0
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._search.minimize import local_model, minimize, nothing_to_search, trust_region_step
+from ..._search.local import local_model
+from ..._search.minimize import minimize, nothing_to_search, trust_region_step
 from .spaces import Pinned, lifted
 
 TOLERANCE = 1e-7  # predicted decrease that ends a constrained minimisation, after a last step
