@@ -74,7 +74,9 @@ def inverse_information(hessian):
     """
     scale = 1.0 / np.sqrt(np.abs(np.diag(hessian)) + np.finfo(float).tiny)
     standardised = hessian * np.outer(scale, scale)
-    if not np.all(np.isfinite(standardised)) or np.linalg.eigvalsh(standardised)[0] < PROPER:
+    if not np.all(np.isfinite(standardised)):
+        return None
+    if np.min(np.linalg.eigvalsh(standardised), initial=np.inf) < PROPER:
         return None
     return 2.0 * np.linalg.inv(standardised) * np.outer(scale, scale)
 

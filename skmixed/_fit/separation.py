@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._search.minimize import DEGENERATE
+
 SUSPICIOUS = 12.0  # log-odds beyond which separation is looked for
 DIVERGED = 225.0  # variance of log-odds: those of typical levels differ by a factor of e^15
 
@@ -17,7 +19,8 @@ class Unbounded(NamedTuple):
     ----------
     columns : positions of the fixed effects that separate the outcomes
     homogeneous : factors each of whose levels has one outcome only
-    diverged : other factors with a variance beyond belief
+    diverged : other factors with a variance beyond belief, or with effects that predict every row
+        together with columns that alone do not
     """
 
     columns: list[int]
@@ -37,8 +40,10 @@ def infinite_estimates(fit, X, y, codes) -> Unbounded:
     intercept = fit.units.has_intercept
     columns = fit.family.separation(*_outcomes(X, y), intercept) if is_suspicious else []
     homogeneous = [f for f, c in enumerate(codes) if fit.family.is_homogeneous(c, y, fit.n)]
+    is_perfect = fit.optimum.stop == DEGENERATE and not (columns or homogeneous)
+    least = 0.0 if is_perfect else DIVERGED
     terms = zip(fit.covariance_model.terms, fit.T, strict=True)
-    large = {term.factor for term, T in terms if np.max(np.diag(T)) > DIVERGED}
+    large = {term.factor for term, T in terms if np.max(np.diag(T)) > least}
     return Unbounded(columns, homogeneous, sorted(large - set(homogeneous)))
 
 

@@ -29,6 +29,7 @@ NULL = 1e-12  # eigenvalues below this share of the largest are zero
 LARGE = 10.0  # of a second start, in units of one over the information of a typical level
 NUDGE = 1e-3  # of a typical variance, for those that are zero where a saddle is left
 FLAT = 1e-6  # curvature below this share of the largest is none
+CURVED = 1e3  # that of coefficients grows with the rows, that of variances with the levels only
 ENOUGH = 300  # evaluations, after which nobody starts again
 PROBES = (0.5, 0.9, 1.1, 2.0)  # shares of a covariance at which the deviance is looked at
 MOVED = 0.1  # part of a term in a direction that counts
@@ -283,6 +284,7 @@ def flat_terms(manifold, optimum: Optimum) -> list[int]:
     counts = [term.structure.n_parameters for term in manifold.terms]
     owners = np.repeat(np.arange(len(counts)), counts)
     values, vectors = np.linalg.eigh(hessian)
-    flat = np.abs(values) <= FLAT * np.max(np.abs(values), initial=np.finfo(float).tiny)
+    largest = np.max(np.abs(values), initial=np.finfo(float).tiny)
+    flat = np.abs(values) <= FLAT * min(largest, CURVED)
     moved = np.any(np.abs(vectors[: len(owners), flat]) > MOVED, axis=1)
     return sorted(set(owners[moved].tolist()))

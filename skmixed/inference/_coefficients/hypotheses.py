@@ -26,6 +26,11 @@ def read_hypothesis(spec: Any, names: Sequence[str]) -> Hypothesis:
     """
     from patsy import DesignInfo  # takes long to import
 
+    if not len(names):
+        raise ValueError(
+            "the model has no fixed effects, so there is nothing to test.\n"
+            "random_effects_test tests the variances."
+        )
     readable = _by_name(spec, names) if isinstance(spec, pd.DataFrame | pd.Series) else spec
     try:
         found = DesignInfo(names).linear_constraint(readable)
