@@ -28,6 +28,8 @@ from .terms import RandomEffect
 
 __all__ = ["MixedLogisticClassifier"]
 
+LARGEST_OFFSET = 1e8  # beside which a difference of log-odds loses its digits
+
 
 class MixedLogisticClassifier(PredictsProbabilities):
     """Logistic regression with random effects, fitted by maximum likelihood.
@@ -240,6 +242,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
             lambda y, w: weighted_classes(self.class_weight, outcomes.labels, y, w),
         )
         reader = training.reader
+        _check_offset(training.offset)
         _check_quadrature(reader, self.n_quadrature)
         design = RowDesign.of(
             source_of(training, rows, codes),
@@ -302,6 +305,15 @@ class MixedLogisticClassifier(PredictsProbabilities):
         """
         return cast(LogisticResults, self._found).summary(
             level=level, odds_ratios=odds_ratios, df=df, cov=cov, clusters=clusters
+        )
+
+
+def _check_offset(offset: np.ndarray | None) -> None:
+    if offset is not None and np.max(np.abs(offset)) > LARGEST_OFFSET:
+        raise ValueError(
+            f"offset: {np.max(np.abs(offset)):.3g} is no difference of log-odds.\n"
+            "Give the offset on the scale of the linear predictor; a constant is better left to "
+            "the intercept."
         )
 
 

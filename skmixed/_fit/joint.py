@@ -77,7 +77,7 @@ def _covariance(fit, entries, n_variances):
     with np.errstate(over="ignore", invalid="ignore"):
         found = J @ information.covariance @ J.T
     known = [True] * p + [fit.interior[term] for term, _, _ in entries]
-    known = np.array(known + [True] * (len(J) - len(known)))
+    known = np.array(known + [True] * (len(J) - len(known)), dtype=bool)
     return np.where(known[:, None] & known, found, np.nan)
 
 

@@ -41,10 +41,14 @@ def infinite_estimates(fit, X, y, codes) -> Unbounded:
     columns = fit.family.separation(*_outcomes(X, y), intercept) if is_suspicious else []
     homogeneous = [f for f, c in enumerate(codes) if fit.family.is_homogeneous(c, y, fit.n)]
     is_perfect = fit.optimum.stop == DEGENERATE and not (columns or homogeneous)
-    least = 0.0 if is_perfect else DIVERGED
-    terms = zip(fit.covariance_model.terms, fit.T, strict=True)
-    large = {term.factor for term, T in terms if np.max(np.diag(T)) > least}
+    large = _with_variances_above(0.0 if is_perfect else DIVERGED, fit)
     return Unbounded(columns, homogeneous, sorted(large - set(homogeneous)))
+
+
+def _with_variances_above(least, fit):
+    """Factors with such a variance."""
+    terms = zip(fit.covariance_model.terms, fit.T, strict=True)
+    return {term.factor for term, T in terms if np.max(np.diag(T)) > least}
 
 
 def _outcomes(X, y):

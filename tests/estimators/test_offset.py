@@ -1,6 +1,7 @@
 """A known part of the linear predictor: a column of X whose coefficient is one."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -284,9 +285,47 @@ def test_without_groups_and_far_from_zero():
     near = MixedLinearRegressor("group", offset="known").fit(X, y)
     model = MixedLinearRegressor("group", offset="known").fit(far, y + 1e6)
     assert model.loglik_ == pytest.approx(near.loglik_, abs=1e-6)
+    with pytest.raises(ValueError, match=r"offset: 1e\+09 is no difference of log-odds.*\n"):
+        MixedLogisticClassifier("group", offset="known").fit(X.assign(known=1e9), y > np.median(y))
     with pytest.warns(match="groups"):
         plain = MixedLinearRegressor(offset="known").fit(X.drop(columns="group"), y)
     wanted = np.linalg.lstsq(
         np.column_stack([np.ones(len(X)), X[["x0", "x1"]]]), y - X["known"], rcond=None
     )[0]
     np.testing.assert_allclose([plain.intercept_, *plain.coef_], wanted)
+
+
+@pytest.mark.filterwarnings("ignore::skmixed.exceptions.GroupsWarning")
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_but_an_offset(kind):
+    X, y = rows(kind)
+    model = kind(offset="known", fit_intercept=False).fit(X[["known"]], y)
+    assert model.results_.params.empty
+    assert str(model.summary())
+    ask = model.predict if kind is MixedLinearRegressor else model.decision_function
+    np.testing.assert_allclose(ask(X[["known"]]), X["known"])
+
+
+@pytest.mark.parametrize("spread", [10.0, 30.0])
+def test_a_wide_offset_of_log_odds(spread):
+    """Most rows are certain: the search starts from the data, not from the offset."""
+    X, _ = rows(MixedLogisticClassifier)
+    rng = np.random.default_rng(0)
+    X["known"] = spread * rng.normal(size=len(X))
+    effects = rng.normal(size=25)[X["group"]]
+    y = (rng.random(len(X)) < 1 / (1 + np.exp(-(X["x0"] + X["known"] + effects)))).astype(int)
+    model = MixedLogisticClassifier("group", offset="known", n_quadrature=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a variance may be zero
+        assert model.fit(X, y).converged_
+    columns = np.column_stack([np.ones(len(X)), X[["x0", "x1", "known"]]])
+    Z = [term_design(X["group"].to_numpy(), np.ones(len(X)))]
+
+    def deviance(change, extra):
+        beta = np.append(model.results_.params + change, 1.0)
+        return laplace_deviance(y.to_numpy(), columns, Z, beta, [model.covariances_[0] + extra])
+
+    least = deviance(0.0, 0.0)
+    assert model.loglik_ == pytest.approx(-0.5 * least, abs=1e-8)
+    steps = [(change, 0.0) for change in 0.03 * np.vstack([np.eye(3), -np.eye(3)])]
+    assert min(deviance(*step) for step in [*steps, (0.0, 0.05)]) > least
