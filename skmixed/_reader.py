@@ -621,6 +621,11 @@ class Reader:
         return self.layout.names
 
     @property
+    def factor_names(self) -> tuple[str, ...]:
+        """Of the grouping factors."""
+        return tuple(str(factor.name) for factor in self.factors)
+
+    @property
     def n_fixed(self) -> int:
         """Number of fixed effects besides the intercept."""
         return self.layout.n_fixed

@@ -16,6 +16,7 @@ from ._fit.model import FittedModel, name_everything
 from ._fit.training import read_training, source_of
 from ._reader import Spec
 from ._regression import PredictsMeans
+from ._report.crowding import refuse_boundless, warn_of_crowding
 from ._report.problems import linear_problems
 from ._results.coefficients import Covariance, Degrees
 from ._sums.design import Design
@@ -203,6 +204,8 @@ class MixedLinearRegressor(PredictsMeans):
         spec = Spec.of(self)
         training, rows, codes = read_training(spec, X, y, groups, sample_weight, _finite)
         reader = training.reader
+        refuse_boundless(reader.terms, reader.factor_names, codes)
+        warn_of_crowding(reader.terms, reader.factor_names, codes, training.n)
         fit = fit_linear(
             Design.of(
                 source_of(training, rows, codes),

@@ -20,6 +20,7 @@ from ._fit.training import read_training, source_of
 from ._likelihood.quadrature import MAX_DIMENSION
 from ._model.families import BernoulliLogit, Family
 from ._reader import Reader, Spec
+from ._report.crowding import refuse_boundless
 from ._report.problems import generalised_problems
 from ._results.coefficients import Covariance, Degrees
 from ._sums.design import RowDesign
@@ -244,6 +245,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         reader = training.reader
         _check_offset(training.offset)
         _check_quadrature(reader, self.n_quadrature)
+        refuse_boundless(reader.terms, reader.factor_names, codes)
         design = RowDesign.of(
             source_of(training, rows, codes),
             reader.terms,

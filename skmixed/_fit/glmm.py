@@ -22,6 +22,7 @@ from .._likelihood.working import working_model, working_state
 from .._model.covariances import NO_EFFECTS, Covariances, Parameters
 from .._model.families import Family
 from .._search.boundary import NothingAttainable, search
+from .._search.identification import confounded_terms
 from .._search.minimize import UNBOUNDED, Optimum
 from .._search.start import typical_floors
 from .._sums.design import RowDesign
@@ -179,6 +180,15 @@ class GlmmFit(Estimated):
     @property
     def coefficient_covariance(self):
         return self.units.covariance(self.beta_covariance)
+
+    @cached_property
+    def flat_terms(self):
+        found = super().flat_terms
+        levels = [b.shape[0] for b in self.effects]
+        if len(set(levels)) == len(levels):  # no factor has the groups of another
+            return found
+        confounded = confounded_terms(self.sums.plan, self.covariance_model, self.T)
+        return sorted({*found, *confounded})
 
     @cached_property
     def linear(self):

@@ -18,6 +18,7 @@ from .._likelihood.linear import LinearState, ProfiledDeviance
 from .._model.covariances import Covariances
 from .._model.families import Gaussian
 from .._search.boundary import NothingAttainable, search
+from .._search.identification import confounded_terms
 from .._search.minimize import DEGENERATE, Optimum, nothing_to_search
 from .._search.start import moment_start, typical_floors
 from .._sums.design import Design
@@ -197,6 +198,12 @@ class LinearFit(Estimated):
     @property
     def is_identified(self):
         return self.state.sigma2 > 0 and not (self.state.degenerate or self.is_degenerate)
+
+    @cached_property
+    def flat_terms(self):
+        plan = self.objective.plan
+        confounded = confounded_terms(plan, self.covariance_model, self.T, self.n)
+        return sorted({*super().flat_terms, *confounded})
 
     @cached_property
     def scale(self):

@@ -51,6 +51,11 @@ class Training:
         return replace(self, y=y)
 
     @property
+    def n(self) -> float:
+        """Number of observations: the sum of the weights."""
+        return float(len(self.y) if self.weights is None else np.sum(self.weights))
+
+    @property
     def fingerprint(self) -> tuple:
         """Number of rows, and sums of weights, responses and offsets that depend on their order."""
         w = np.ones(len(self.y)) if self.weights is None else self.weights

@@ -86,7 +86,7 @@ class MomentEquations:
         return cls(
             squares=np.concatenate([symmetric_directions(e @ e.T) for e in residuals]),
             rss=float(contrast @ G @ contrast),
-            table=_trace_table(objective.plan),
+            table=trace_table(objective.plan),
             traces=np.concatenate([direction_traces(A) for A in totals]),
             n=objective.n,
             df=max(objective.n - p, 1.0),
@@ -107,7 +107,7 @@ def _unpacked(packed):
     return packed[packed_index(packed_order(len(packed)))]
 
 
-def _trace_table(plan):
+def trace_table(plan):
     """``tr(V_a V_b)`` at V = W^-1 for all packed directions of all factors."""
     ends = np.cumsum([0] + [len(A) for A in plan.blocks])
     windows = [slice(lo, hi) for lo, hi in pairwise(ends)]

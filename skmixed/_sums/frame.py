@@ -186,8 +186,8 @@ def _mixed(candidates, sample):
     mixing, Q = orthogonalised(P)
     if sample.y is None:
         return mixing, np.zeros(len(candidates)), 1.0
-    target = sample.root * sample.y / norm
+    largest = np.max(np.abs(sample.y)) or 1.0
+    target = sample.root * (sample.y / largest) / norm  # whose squares do not overflow
     pilot = Q.T @ target
     scale = np.linalg.norm(target - Q @ pilot)
-    largest = np.max(np.abs(sample.y))
-    return mixing, pilot, (scale if scale > ROUNDING * largest else largest) or 1.0
+    return mixing, largest * pilot, largest * (scale if scale > ROUNDING else 1.0)

@@ -6,7 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skmixed import MixedLinearRegressor, RandomEffect, SkmixedWarning
+from skmixed import (
+    MixedLinearRegressor,
+    MixedLogisticClassifier,
+    RandomEffect,
+    SkmixedWarning,
+)
 from tests.helpers.dense_search import DenseModel, DenseTerm
 
 
@@ -104,3 +109,58 @@ def test_the_likelihood_is_that_of_the_estimates(seed):
     dense = DenseModel(y, columns, terms, reml=True)
     deviance = dense.deviance([C / model.scale_ for C in model.covariances_])[0]
     assert -2 * model.loglik_ == pytest.approx(deviance, abs=1e-8)
+
+
+def warned(model, X, y, words):
+    """Whether a fit says something."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", SkmixedWarning)
+        model.fit(X, y)
+    return any(words in str(w.message) for w in caught)
+
+
+def wards(seed, rename):
+    """Stays in wards, each of which has one nursing team of its own."""
+    rng = np.random.default_rng(seed)
+    ward = np.repeat(np.arange(12), rng.integers(4, 9, 12))
+    table = pd.DataFrame({"x": rng.normal(size=len(ward)), "ward": ward, "team": rename[ward]})
+    return table, table["x"] + rng.normal(size=12)[ward] + rng.normal(size=len(ward))
+
+
+@pytest.mark.parametrize("terms", ["(1 | ward) + (1 | team)", "(1 + x | ward) + (0 + x | team)"])
+@pytest.mark.parametrize("seed", range(3))
+def test_factors_with_the_same_groups_are_named(seed, terms):
+    """Whatever the rounding of the likelihood, which is flat along their difference."""
+    table, y = wards(seed, np.random.default_rng(seed).permutation(12))
+    words = "team, ward: some variances are not identified"
+    assert warned(MixedLinearRegressor(random_effects=terms), table, y, words)
+    assert warned(MixedLogisticClassifier(random_effects=terms), table, y > 0, words)
+
+
+def test_factors_that_are_told_apart_are_not():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": np.arange(120) % 6, "b": np.arange(120) // 6 % 5})
+    y = rng.normal(size=6)[table["a"]] + rng.normal(size=5)[table["b"]] + rng.normal(size=120)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MixedLinearRegressor(random_effects="(1 | a) + (1 | b)").fit(table, y)
+
+
+def many_slopes(q):
+    rng = np.random.default_rng(4)
+    columns = pd.DataFrame(rng.normal(size=(60, q)), columns=[f"x{k}" for k in range(q)])
+    names = " + ".join(columns)
+    return columns.assign(g=np.arange(60) // 5), rng.normal(size=60), f"(1 + {names} | g)"
+
+
+def test_more_effects_than_rows_are_said_before_the_search():
+    table, y, term = many_slopes(4)
+    words = "g: 60 random effects (12 levels of 5) for 60 observations"
+    assert warned(MixedLinearRegressor(random_effects=term), table, y, words)
+
+
+@pytest.mark.parametrize("kind", [MixedLinearRegressor, MixedLogisticClassifier])
+def test_more_parameters_than_covariances_of_rows_are_refused(kind):
+    table, y, term = many_slopes(40)
+    with pytest.raises(ValueError, match="g: a covariance of 41 random effects has 861 parameters"):
+        kind(random_effects=term).fit(table, y > 0)
