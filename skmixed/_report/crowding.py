@@ -1,4 +1,4 @@
-"""Terms with more random effects than rows: said before the search, which may be long and in vain."""
+"""Terms with more random effects than rows: said before a search that may be long and in vain."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from .._data.checks import warn
 from ..exceptions import SingularFitWarning
 
-MOST = 50  # parameters of a covariance that are searched for, however few the rows
+MOST = 50  # parameters of a covariance that a search finds soon, however few the rows
 
 
 def refuse_boundless(terms, factors, codes) -> None:
@@ -35,14 +35,17 @@ def refuse_boundless(terms, factors, codes) -> None:
 
 
 def warn_of_crowding(terms, factors, codes, n) -> None:
-    """Warn of terms with as many effects as the n observations, or more."""
+    """Warn of terms with as many effects as the n observations, or more, if they are a long
+    search; of the others the fit says what is not identified.
+    """
     for term in terms:
         levels = len(np.unique(codes[term.factor]))
         effects = levels * term.size
-        if term.size > 1 and effects >= n:
+        if effects >= n and term.structure.n_parameters > MOST:
             warn(
                 f"{factors[term.factor]}: {effects:,} random effects ({levels:,} levels of "
-                f"{term.size}) for {n:,.10g} observations; their variances and the residual "
-                "variance are probably not identified.\nDrop columns from the term, or add rows.",
+                f"{term.size}) for {n:,.10g} observations: their variances and the residual "
+                "variance are not identified, and the search may be long.\n"
+                "Drop columns from the term, or add rows.",
                 SingularFitWarning,
             )

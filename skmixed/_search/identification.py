@@ -1,8 +1,8 @@
 """Which variances the design tells apart, whatever the response.
 
-The covariance of the rows is ``V = sigma^2 W^-1 + sum_a tau_a V_a``, linear in the parameters of the
-terms.  Where the V_a (and ``W^-1``, with a residual variance) are linearly dependent, the likelihood
-is flat along the dependence: their cross-traces ``tr(V_a V_b)`` have an eigenvalue of zero.
+The covariance of the rows is ``V = sigma^2 W^-1 + sum_a tau_a V_a``, linear in the parameters of
+the terms.  Where the V_a, and ``W^-1`` beside a residual variance, are linearly dependent, the
+likelihood is flat along the dependence: their cross-traces ``tr(V_a V_b)`` are singular.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def confounded_terms(plan, covariances, point, n=None) -> list[int]:
         for matrix in term.structure.tangent(T)
         if np.any(matrix)
     ]
+    if not changes:
+        return []
     owners = np.array([k for k, _ in changes] + [-1] * (n is not None), dtype=int)
     values, vectors = np.linalg.eigh(_standardised(_traces(plan, covariances, changes, n)))
     moved = np.any(np.abs(vectors[:, values < DEPENDENT]) > MOVED, axis=1)

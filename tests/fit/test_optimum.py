@@ -154,8 +154,8 @@ def many_slopes(q):
 
 
 def test_more_effects_than_rows_are_said_before_the_search():
-    table, y, term = many_slopes(4)
-    words = "g: 60 random effects (12 levels of 5) for 60 observations"
+    table, y, term = many_slopes(10)
+    words = "g: 132 random effects (12 levels of 11) for 60 observations"
     assert warned(MixedLinearRegressor(random_effects=term), table, y, words)
 
 
