@@ -28,12 +28,12 @@ for k, name in enumerate(["one_child", "two_children", "more_children"]):
     X.insert(3 + k, name, (data["livch"] == ["1", "2", "3+"][k]) * 1.0)
 y = (data["use"] == "Y").map({True: "uses", False: "does not"}).rename("contraception")
 
-model = MixedLogisticClassifier(groups="district", n_quadrature=7).fit(X, y)
+model = MixedLogisticClassifier(groups="district").fit(X, y)
 results = model.results_
 
 print("1. Better than chance?")
 wald = results.wald_chi2
-empty = MixedLogisticClassifier(groups="district", n_quadrature=7).fit(X[["district"]], y)
+empty = MixedLogisticClassifier(groups="district").fit(X[["district"]], y)
 statistic = 2 * (model.loglik_ - empty.loglik_)
 print(
     f"   Wald test of all six slopes: chi2({wald.df}) = {wald.statistic:.1f}, p = {wald.pvalue:.2g}"

@@ -15,6 +15,7 @@ from ._data.class_weights import weighted_classes
 from ._data.outcomes import read_outcomes
 from ._fit.glmm import fit_glmm
 from ._fit.model import FittedModel, name_everything
+from ._fit.points import Points
 from ._fit.separation import infinite_estimates
 from ._fit.training import read_training, source_of
 from ._likelihood.quadrature import MAX_DIMENSION
@@ -41,9 +42,10 @@ class MixedLogisticClassifier(PredictsProbabilities):
 
     with fixed effects beta and random effects b whose covariance Sigma is estimated; 1 stands for
     the second of the two classes.  The effects are integrated out by the Laplace approximation, or
-    for a single grouping factor by adaptive Gauss-Hermite quadrature; the likelihood is maximised
-    over covariances and coefficients together by trust-region Newton steps with analytic
-    derivatives.  Columns are standardised inside and the results transformed back exactly.
+    for a single grouping factor by adaptive Gauss-Hermite quadrature with as many points as it
+    takes; the likelihood is maximised over covariances and coefficients together by trust-region
+    Newton steps with analytic derivatives.  Columns are standardised inside and the results
+    transformed back exactly.
 
     Parameters
     ----------
@@ -63,12 +65,14 @@ class MixedLogisticClassifier(PredictsProbabilities):
     covariance : str, default="unstructured"
         Covariance structure of terms that do not name one of their own: "unstructured",
         "diagonal" (also called "independent"), "identity" or "exchangeable".
-    n_quadrature : int, default=1
+    n_quadrature : int or "auto", default="auto"
         Quadrature points per random effect: 1 is the Laplace approximation, which lme4 calls
         nAGQ=1; Stata's melogit has 7.  More than one needs a single grouping factor with at most
-        three effects per level.  Log-likelihoods of different numbers of points approximate the
-        same quantity and may be compared.  With few points and slopes they depend a little on the
-        origin of the slope's column, as in lme4.
+        three effects per level.  "auto" is then the first of 1, 3, 5, 7, 9, 15, 25, 51 and 101 (up
+        to 25 with two effects per level, up to 9 with three) such that the next ones change the
+        log-likelihood at the estimates by less than 0.01 and would move no estimate by more than
+        0.05 standard errors; for other models it is 1.  With few points and slopes log-likelihoods
+        depend a little on the origin of the slope's column, as in lme4.
     offset : str or int, default=None
         Column of X, by name or position, with a known part of the log-odds: its coefficient is
         one, it leaves the fixed effects, and predictions need it too.  ``offset(...)`` terms of a
@@ -104,6 +108,8 @@ class MixedLogisticClassifier(PredictsProbabilities):
         True only at an optimum.
     n_iter_ : int
         Number of evaluations of the deviance.
+    n_quadrature_ : int
+        Quadrature points per random effect that were used.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
 
@@ -142,7 +148,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         "random_effects": "no_validation",
         "formula": [str, None],
         "covariance": [str],
-        "n_quadrature": [Interval(Integral, 1, 100, closed="both")],
+        "n_quadrature": [Interval(Integral, 1, 101, closed="both"), StrOptions({"auto"})],
         "offset": [str, Integral, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "fit_intercept": ["boolean"],
@@ -158,7 +164,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         *,
         formula: str | None = None,
         covariance: str = "unstructured",
-        n_quadrature: int = 1,
+        n_quadrature: int | Literal["auto"] = "auto",
         offset: str | int | None = None,
         class_weight: dict[Any, float] | Literal["balanced"] | None = None,
         fit_intercept: bool = True,
@@ -219,8 +225,8 @@ class MixedLogisticClassifier(PredictsProbabilities):
         SeparationWarning
             Where a column, or every level of a factor, predicts the outcome perfectly.
         LaplaceWarning
-            Where seven quadrature points would move the estimates by more than a quarter of a
-            standard error.
+            Where more quadrature points would change the log-likelihood, or move an estimate by
+            more than a tenth of its standard error; it says by how much.
         SingularFitWarning, RankDeficiencyWarning, ConvergenceWarning
             Where the estimates need a second look; each names the term or the column.
 
@@ -255,7 +261,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         fit = fit_glmm(
             design,
             self.family,
-            n_quadrature=self.n_quadrature if reader.terms else 1,
+            n_quadrature=self.n_quadrature if reader.terms else "auto",
             tol=self.tol,
             max_iter=self.max_iter,
             report=self._reporter(),
@@ -319,8 +325,8 @@ def _check_offset(offset: np.ndarray | None) -> None:
         )
 
 
-def _check_quadrature(reader: Reader, n_quadrature: int) -> None:
-    if n_quadrature == 1 or not reader.terms:
+def _check_quadrature(reader: Reader, n_quadrature: Points) -> None:
+    if n_quadrature in (1, "auto") or not reader.terms:
         return
     factors = reader.factors
     if len(factors) > 1:

@@ -15,9 +15,8 @@ import numpy as np
 from .._algebra.machine import computing
 from .._likelihood.glmm import GlmmDeviance
 from .._likelihood.laplace import Laplace
-from .._likelihood.laplace_check import laplace_error
+from .._likelihood.modes import Guess
 from .._likelihood.pql import pql_start
-from .._likelihood.quadrature import AdaptiveQuadrature
 from .._likelihood.working import working_model, working_state
 from .._model.covariances import NO_EFFECTS, Covariances, Parameters
 from .._model.families import Family
@@ -28,6 +27,7 @@ from .._search.start import typical_floors
 from .._sums.design import RowDesign
 from .base import Criterion, Estimated, rows_missing
 from .information import glmm_information
+from .points import Enough, Points, Shortfall, enough, integration_of, shortfall
 from .uncertainty import Uncertainty
 
 PLAIN_TOL = 1e-9  # of the fit without random effects
@@ -40,15 +40,22 @@ KNOWN = (
     "information",
     "working_sums",
     "loglik_without_effects",
-    "laplace_error",
+    "shortfall",
 )
 
 
 def fit_glmm(
-    design: RowDesign, family: Family, *, n_quadrature: int, tol: float, max_iter: int, report=None
+    design: RowDesign,
+    family: Family,
+    *,
+    n_quadrature: Points,
+    tol: float,
+    max_iter: int,
+    report=None,
 ) -> GlmmFit:
     """Maximise the likelihood of a design."""
-    objective = GlmmDeviance.of(design.blocks, family, _integration(design, n_quadrature))
+    points = 1 if n_quadrature == "auto" else n_quadrature
+    objective = GlmmDeviance.of(design.blocks, family, integration_of(design, points))
     with computing(max(plan.dense_order for plan in objective.plans)):
         absent = unidentified_factors(design, objective)
         covariances = design.covariances(absent)
@@ -56,14 +63,13 @@ def fit_glmm(
             covariances if design.terms else NO_EFFECTS, len(design.independent)
         )
         options = {"tol": tol, "max_iter": max_iter, "report": report}
-        optimum = _optimum(objective, parameters, options)
-        return _fit_at(design, objective, covariances, optimum, absent)
-
-
-def _integration(design, n_quadrature):
-    if n_quadrature == 1:
-        return Laplace()
-    return AdaptiveQuadrature(n_quadrature, design.factor_basis(0))
+        start = partial(_optimum, parameters=parameters, options=options)
+        if n_quadrature == "auto":
+            again = partial(_again, parameters=parameters, options=options)
+            found = enough(design, objective, parameters, start, again)
+        else:
+            found = Enough(start(objective), objective, False)
+        return _fit_at(design, covariances, absent, found)
 
 
 def unidentified_factors(design, objective):
@@ -87,15 +93,25 @@ def _optimum(objective, parameters, options):
         ) from error
 
 
-def _fit_at(design, objective, covariances, optimum, absent):
+def _again(objective, before, parameters, options):
+    """The optimum from one of another approximation."""
+    near = [Guess(part.modes.c, part.elimination) for part in before.evaluation.parts]
+    floors = typical_floors(working_model(before.evaluation).objective.plan)
+    nearby = partial(objective, near=near)
+    return search(nearby, parameters, before.point, floors, secants=True, **options)
+
+
+def _fit_at(design, covariances, absent, found):
     """The fit; what is known of the rows is noted at once, for models that are pickled."""
+    objective = found.objective
     fit = GlmmFit(
         design,
         objective.family,
         objective.integration.points,
+        found.is_enough,
         objective.n,
         covariances,
-        optimum,
+        found.optimum,
         absent,
         objective,
     )
@@ -113,6 +129,7 @@ class GlmmFit(Estimated):
     design : with its rows
     family : distribution of the response
     points : quadrature points per dimension; 1 for Laplace
+    is_enough : whether more points are known to change nothing
     n : number of observations, the sum of the weights
     covariance_model, optimum, absent : as in a linear fit; the point ends with beta
     objective : the deviance; None where the rows are not kept
@@ -121,6 +138,7 @@ class GlmmFit(Estimated):
     design: RowDesign
     family: Family
     points: int
+    is_enough: bool
     n: float
     covariance_model: Covariances
     optimum: Optimum
@@ -153,7 +171,8 @@ class GlmmFit(Estimated):
 
     @property
     def criterion(self):
-        return Criterion(self.family.name, False, self.points if self.n_variance_parameters else 0)
+        is_approximate = self.n_variance_parameters and not self.is_enough
+        return Criterion(self.family.name, False, self.points if is_approximate else 0)
 
     @property
     def state(self):
@@ -244,24 +263,12 @@ class GlmmFit(Estimated):
         return -0.5 * found.evaluation.value
 
     @cached_property
-    def laplace_error(self):
-        """What seven quadrature points say about a Laplace fit; None where that is not possible."""
-        if self.points > 1 or not self.design.terms:
+    def shortfall(self) -> Shortfall | None:
+        """What too few points cost; None where they are enough, or nobody can say."""
+        if self.is_enough or not self.n_variance_parameters:
             return None
         with computing():
-            return laplace_error(self.state)
-
-    @cached_property
-    def laplace_shift(self):
-        """How far quadrature would move the estimates, in standard errors: the length of its Newton
-        step.
-        """
-        if self.laplace_error is None or self.optimum.quadratic is None:
-            return 0.0
-        chart = Parameters(self.covariance_model, self.rank).chart(self.optimum.point)
-        slope = chart.derivatives @ self.laplace_error.slope
-        gain = slope @ np.linalg.lstsq(self.optimum.quadratic.hessian, slope, rcond=1e-9)[0]
-        return float(np.sqrt(max(0.0, gain) / 2.0))
+            return shortfall(self.design, self.optimum, self._search_space, self.points)
 
     @property
     def uncertainty(self):
@@ -292,4 +299,5 @@ class GlmmFit(Estimated):
         terms = space.covariances
         start = [*terms.start(terms.assemble(T), floors), beta]
         optimum = search(objective, space, start, floors, secants=True, **options)
-        return _fit_at(design, objective, self.covariance_model, optimum, self.absent)
+        found = Enough(optimum, objective, self.is_enough)
+        return _fit_at(design, self.covariance_model, self.absent, found)

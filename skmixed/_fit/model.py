@@ -90,6 +90,8 @@ class FittedModel:
         }
         if fit.family.has_residual:
             found["scale_"] = float(fit.sigma2)
+        else:
+            found["n_quadrature_"] = int(fit.points)
         if self.classes is not None:
             found["classes_"] = self.classes
         if self.reader.features.names is not None:

@@ -15,7 +15,8 @@ from ..exceptions import (
     SingularFitWarning,
 )
 
-MATERIAL = 0.25  # shift of the estimates by Laplace, in standard errors, that is worth a warning
+MATERIAL = 0.1  # shift of an estimate by more quadrature points, in standard errors, to warn of
+MATERIAL_LOGLIK = 1.0  # the same of the log-likelihood
 
 Problems = Iterator[tuple[str, type[Warning]]]
 
@@ -52,7 +53,7 @@ def generalised_problems(model, infinite) -> Problems:
     yield from _boundaries(model)
     if not fit.optimum.converged:
         yield _not_converged(model), ConvergenceWarning
-    elif fit.laplace_shift > MATERIAL:
+    elif _is_material(fit.shortfall):
         yield _inaccurate(fit), LaplaceWarning
 
 
@@ -162,12 +163,20 @@ def _not_converged(model):
     )
 
 
+def _is_material(shortfall):
+    if shortfall is None:
+        return False
+    return shortfall.shift > MATERIAL or abs(shortfall.loglik) > MATERIAL_LOGLIK
+
+
 def _inaccurate(fit):
-    error = fit.laplace_error.loglik
-    side = "low" if error > 0 else "high"
+    error = fit.shortfall
+    side = "low" if error.loglik > 0 else "high"
+    few = (
+        f"{fit.points} quadrature points put" if fit.points > 1 else "Laplace's approximation puts"
+    )
     return (
-        f"The Laplace approximation puts the log-likelihood about {abs(error):.2g} too {side}; "
-        "seven quadrature points would move the estimates by about "
-        f"{fit.laplace_shift:.1f} standard errors.\n"
-        "Use n_quadrature=7, or more until the log-likelihood stays the same."
+        f"{few} the log-likelihood about {abs(error.loglik):.2g} too {side}; {error.points} "
+        f"points would move an estimate by about {error.shift:.2g} standard errors.\n"
+        "Use n_quadrature='auto', or a larger number."
     )

@@ -733,7 +733,7 @@ def test_quadrature_with_four_effects(kind, data, terms):
 
 
 @logistic_only
-@pytest.mark.parametrize("n_quadrature", [0, -1, 1.5, 101, "7", None])
+@pytest.mark.parametrize("n_quadrature", [0, -1, 1.5, 102, "7", None])
 def test_quadrature_of_no_points(kind, data, n_quadrature):
     table, y = data
     with pytest.raises(ValueError, match="n_quadrature"):

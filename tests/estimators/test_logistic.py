@@ -24,6 +24,7 @@ from skmixed import (
 )
 from skmixed._model.families import BernoulliLogit
 from skmixed.datasets import make_mixed_classification
+from skmixed.inference import likelihood_ratio_test
 from tests.helpers import dense
 from tests.helpers import dense_glmm as dense_logistic
 
@@ -41,7 +42,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def intercepts(data):
-    return MixedLogisticClassifier(groups="group").fit(*data)
+    return MixedLogisticClassifier(groups="group", n_quadrature=1).fit(*data)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def sloping():
 
 @pytest.fixture(scope="module")
 def slopes(sloping):
-    return MixedLogisticClassifier(random_effects=SLOPES).fit(*sloping)
+    return MixedLogisticClassifier(random_effects=SLOPES, n_quadrature=1).fit(*sloping)
 
 
 @pytest.fixture(scope="module")
@@ -373,7 +374,7 @@ def test_errors_do_not_depend_on_units(sloping, slopes):
     """Nor on the origin of a column with a slope."""
     X, y = sloping
     moved = X.assign(x0=50.0 + 20.0 * X["x0"], x1=X["x1"] / 1000)
-    model = MixedLogisticClassifier(random_effects=SLOPES).fit(moved, y)
+    model = MixedLogisticClassifier(random_effects=SLOPES, n_quadrature=1).fit(moved, y)
     for kind in KINDS:
         for found, expected in zip(
             model.predict_proba(moved, kind=kind, return_std=True),
@@ -760,7 +761,9 @@ def test_formula_is_the_same_model(two_factors, crossed):
 def test_from_formula_with_words_as_response(sloping, slopes):
     X, y = sloping
     table = X.assign(outcome=np.where(y == 1, "yes", "no"), site=np.where(X["x1"] > 0, "a", "b"))
-    model = MixedLogisticClassifier.from_formula("outcome ~ x0 + x1 + (1 + x0 | group)", table)
+    model = MixedLogisticClassifier.from_formula(
+        "outcome ~ x0 + x1 + (1 + x0 | group)", table, n_quadrature=1
+    )
     assert list(model.classes_) == ["no", "yes"]
     np.testing.assert_allclose(model.predict_proba(X), slopes.predict_proba(X), rtol=1e-8)
     assert set(model.predict(X)) == {"no", "yes"} and model.score(
@@ -777,7 +780,7 @@ def test_from_formula_with_words_as_response(sloping, slopes):
 def test_labels_of_any_kind(data, intercepts, labels):
     X, y = data
     given = np.array(labels)[y]
-    model = MixedLogisticClassifier("group").fit(X, given)
+    model = MixedLogisticClassifier("group", n_quadrature=1).fit(X, given)
     assert model.loglik_ == intercepts.loglik_
     np.testing.assert_array_equal(model.classes_, np.array(labels))
     np.testing.assert_array_equal(model.predict(X), np.array(labels)[intercepts.predict(X)])
@@ -788,7 +791,7 @@ def test_labels_of_any_kind(data, intercepts, labels):
 def test_classes_exchanged(sloping, slopes):
     """Signs of the coefficients and modes change, and nothing else."""
     X, y = sloping
-    model = MixedLogisticClassifier(random_effects=SLOPES).fit(X, 1 - y)
+    model = MixedLogisticClassifier(random_effects=SLOPES, n_quadrature=1).fit(X, 1 - y)
     assert model.loglik_ == pytest.approx(slopes.loglik_, rel=1e-12)
     np.testing.assert_allclose(model.coef_, -slopes.coef_, rtol=1e-6)
     np.testing.assert_allclose(model.covariances_[0], slopes.covariances_[0], rtol=1e-6)
@@ -803,7 +806,10 @@ def test_categories_and_nullable_responses(data, intercepts):
         y.astype(bool),
         y.to_list(),
     ):
-        assert MixedLogisticClassifier("group").fit(X, given).loglik_ == intercepts.loglik_
+        assert (
+            MixedLogisticClassifier("group", n_quadrature=1).fit(X, given).loglik_
+            == intercepts.loglik_
+        )
 
 
 def test_weights_are_repetitions(sloping):
@@ -846,8 +852,8 @@ def sparse_and_variable():
 
 def test_laplace_warning():
     X, y = sparse_and_variable()
-    with pytest.warns(LaplaceWarning, match="Use n_quadrature=7"):
-        model = MixedLogisticClassifier("group").fit(X, y)
+    with pytest.warns(LaplaceWarning, match="Use n_quadrature='auto'"):
+        model = MixedLogisticClassifier("group", n_quadrature=1).fit(X, y)
     x = np.column_stack([np.ones(len(X)), X["x0"]])
     beta, arguments = (
         np.append(model.intercept_, model.coef_),
@@ -856,33 +862,93 @@ def test_laplace_warning():
     seven = dense_logistic.quadrature_deviance(
         y.to_numpy(float), x, *arguments, beta, model.covariances_[0], 7
     )
-    assert model.results_.fitted.fit.laplace_error.loglik == pytest.approx(
-        -seven / 2 - model.loglik_, abs=1e-6
-    )
-    better = MixedLogisticClassifier("group", n_quadrature=15).fit(X, y)  # and no warning
+    found = model.results_.fitted.fit.shortfall
+    assert found.points == 7 and found.loglik == pytest.approx(-seven / 2 - model.loglik_, abs=1e-6)
+    better = MixedLogisticClassifier("group").fit(X, y)  # and no warning
     assert abs(better.covariances_[0][0, 0] - 9.0) < abs(model.covariances_[0][0, 0] - 9.0)
 
 
 def test_predicted_shift_is_the_shift():
     """The Newton step towards quadrature is about as long as the way there."""
     X, y = make_mixed_classification(400, 10, random_state=0)
-    laplace, seven = (MixedLogisticClassifier("group", n_quadrature=k).fit(X, y) for k in (1, 7))
+    with pytest.warns(LaplaceWarning, match="too low"):
+        laplace = MixedLogisticClassifier("group", n_quadrature=1).fit(X, y)
+    seven = MixedLogisticClassifier("group", n_quadrature=7).fit(X, y)
     (row,) = seven.variance_components().itertuples()
     shift = abs(row.estimate - laplace.covariances_[0][0, 0]) / row.std_error
-    assert shift > 0.1 and laplace.results_.fitted.fit.laplace_shift == pytest.approx(
-        shift, rel=0.15
-    )
+    found = laplace.results_.fitted.fit.shortfall
+    assert shift > 0.1 and found.shift == pytest.approx(shift, rel=0.15)
 
 
 def test_no_laplace_warning_for_large_groups():
     """Warnings are errors here."""
     for seed in range(3):
         X, y = make_mixed_classification(40, 100, covariance=[[0.5]], random_state=seed)
-        model = MixedLogisticClassifier("group").fit(X, y)
-        assert (
-            abs(model.results_.fitted.fit.laplace_error.loglik) < 0.5
-            and model.results_.fitted.fit.laplace_shift < 0.1
-        )
+        model = MixedLogisticClassifier("group", n_quadrature=1).fit(X, y)
+        found = model.results_.fitted.fit.shortfall
+        assert abs(found.loglik) < 0.5 and found.shift < 0.1
+
+
+def agrees_with(model, reference):
+    """Log-likelihoods, coefficients and variances, these in standard errors."""
+    shift = (model.results_.params - reference.results_.params) / reference.results_.bse
+    own, other = model.variance_components(), reference.variance_components()
+    moved = (own["estimate"] - other["estimate"]) / other["std_error"]
+    assert abs(model.loglik_ - reference.loglik_) < 0.02
+    assert np.max(np.abs(shift)) < 0.05 and np.max(np.abs(moved)) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("data", "terms"),
+    [
+        (lambda: make_mixed_classification(200, 3, random_state=0), "(1 | group)"),
+        (sparse_and_variable, "(1 | group)"),
+        (
+            lambda: make_mixed_classification(
+                80, 8, covariance=[[1.0, 0.2], [0.2, 0.5]], random_state=0
+            ),
+            "(1 + x0 | group)",
+        ),
+    ],
+    ids=["three rows per level", "large variance", "slopes"],
+)
+def test_as_many_points_as_it_takes(data, terms):
+    """No warning, and what many more points say; fewer would not have been enough."""
+    X, y = data()
+    model = MixedLogisticClassifier(random_effects=terms).fit(X, y)
+    agrees_with(model, MixedLogisticClassifier(random_effects=terms, n_quadrature=31).fit(X, y))
+    assert model.n_quadrature_ > 1
+    fewer = {3: 1, 5: 3, 7: 5, 9: 7, 15: 9, 25: 15, 51: 25}[model.n_quadrature_]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LaplaceWarning)
+        worse = MixedLogisticClassifier(random_effects=terms, n_quadrature=fewer).fit(X, y)
+    found = worse.results_.fitted.fit.shortfall
+    assert abs(found.loglik) > 0.005 or found.shift > 0.05
+
+
+def test_one_point_where_that_is_enough_or_all_there_is():
+    X, y = make_mixed_classification(10, 500, covariance=[[0.3]], random_state=0)
+    assert MixedLogisticClassifier("group").fit(X, y).n_quadrature_ == 1
+    rng = np.random.default_rng(0)
+    X = X.assign(site=rng.integers(0, 6, len(X)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SingularFitWarning)
+        assert MixedLogisticClassifier(["group", "site"]).fit(X, y).n_quadrature_ == 1
+
+
+def test_numbers_of_points_that_are_enough_may_differ():
+    """Tests between models compare likelihoods that are right, by however many points."""
+    X, y = sparse_and_variable()
+    larger = MixedLogisticClassifier(formula="x0 + (1 | group)").fit(X, y)
+    smaller = MixedLogisticClassifier(formula="(1 | group)").fit(X, y)
+    found = likelihood_ratio_test(smaller, larger)
+    assert found.statistic == pytest.approx(2 * (larger.loglik_ - smaller.loglik_))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LaplaceWarning)
+        rough = MixedLogisticClassifier(formula="(1 | group)", n_quadrature=3).fit(X, y)
+        other = MixedLogisticClassifier(formula="x0 + (1 | group)", n_quadrature=5).fit(X, y)
+    with pytest.raises(ValueError, match="3 and 5 points give different"):
+        likelihood_ratio_test(rough, other)
 
 
 def test_variance_of_zero_is_an_answer():
@@ -925,7 +991,7 @@ def test_separation_names_the_column(data):
     X, y = data
     more = X.assign(flag=((y == 1) & (X["x0"] > 1)).astype(float))
     with pytest.warns(SeparationWarning, match="'flag' predicts the outcome perfectly"):
-        model = MixedLogisticClassifier("group").fit(more, y)
+        model = MixedLogisticClassifier("group", n_quadrature=1).fit(more, y)
     assert not model.converged_ and np.all(np.isfinite(model.coef_))
     assert np.all(np.isfinite(model.predict_proba(more)))
 
@@ -953,7 +1019,7 @@ def test_dependent_columns_are_dropped_in_order(data, intercepts):
     X, y = data
     more = X.assign(one=3.0, sum=X["x0"] - X["x1"])
     with pytest.warns(RankDeficiencyWarning, match="'one', 'sum' depends linearly"):
-        model = MixedLogisticClassifier("group").fit(more, y)
+        model = MixedLogisticClassifier("group", n_quadrature=1).fit(more, y)
     np.testing.assert_allclose(model.coef_, [*intercepts.coef_, 0.0, 0.0], rtol=1e-6)
     assert list(model.results_.odds_ratios().index) == ["Intercept", "x0", "x1"]
     for kind in KINDS:
@@ -1122,7 +1188,8 @@ def test_exact_curvature_needs_few_evaluations():
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LaplaceWarning)
-            model = MixedLogisticClassifier(random_effects="(1 + x0 | group)").fit(X, y)
+            model = MixedLogisticClassifier(random_effects="(1 + x0 | group)", n_quadrature=1)
+            model.fit(X, y)
         assert model.converged_ and model.n_iter_ <= 7
 
 

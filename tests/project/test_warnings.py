@@ -97,7 +97,7 @@ CASES = {
         SeparationWarning,
     ),
     "Laplace": (
-        lambda: MixedLogisticClassifier("group").fit(
+        lambda: MixedLogisticClassifier("group", n_quadrature=1).fit(
             *make_mixed_classification(
                 200, 2, covariance=[[16.0]], coef=np.array([1.0]), random_state=0
             )

@@ -52,8 +52,7 @@ def _generalised(fit: GlmmFit, source: InMemory, reader: Reader) -> GlmmFit:
     design = RowDesign.of(
         source, reader.terms, n_fixed=reader.n_fixed, fit_intercept=reader.intercept
     )
-    points = fit.criterion.points
-    return fit_glmm(design, fit.family, n_quadrature=points, tol=TOLERANCE, max_iter=MAX_ITER)
+    return fit_glmm(design, fit.family, n_quadrature=fit.points, tol=TOLERANCE, max_iter=MAX_ITER)
 
 
 #: by whether there is a residual variance
