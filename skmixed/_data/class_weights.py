@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,10 @@ def _of_mapping(class_weight, labels):
             f"class_weight names {strange}, but the classes are {labels.tolist()}.\n"
             "Give the weights of these classes; a class that is left out has weight 1."
         )
-    factors = np.array([class_weight.get(label, 1.0) for label in labels.tolist()], dtype=float)
-    if not np.all(np.isfinite(factors) & (factors > 0)):
+    factors = [class_weight.get(label, 1.0) for label in labels.tolist()]
+    if not all(isinstance(factor, Real) and 0 < factor < np.inf for factor in factors):
         raise ValueError(
             f"class_weight={dict(class_weight)!r}: weights of classes must be positive numbers.\n"
             "Leave out the rows of a class that is not to count."
         )
-    return factors
+    return np.array(factors, dtype=np.float64)

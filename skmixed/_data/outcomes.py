@@ -43,7 +43,13 @@ class Outcomes(Protocol):
 
 def read_outcomes(y: Any) -> Outcomes:
     """Counts where y has two columns, else labels."""
-    return Counts(y) if _has_two_columns(y) else Labels(y)
+    width = _width(y)
+    if width > 2:
+        raise ValueError(
+            f"y: {width} columns are more than an outcome of two classes has.\n"
+            "Give one column of labels, or the counts of both outcomes in two."
+        )
+    return Counts(y) if width == 2 else Labels(y)
 
 
 class Labels:
@@ -98,7 +104,7 @@ class Counts:
 
     def __init__(self, y: Any) -> None:
         names = tables.column_names(y)
-        columns = np.asarray(y).T if names is None else [y[name] for name in names]
+        columns = np.ma.asarray(y).T if names is None else [y[name] for name in names]
         self.named = names is not None
         self.labels = np.array([0, 1]) if names is None else _label_array(names[::-1])
         called = (0, 1) if names is None else names
@@ -132,17 +138,19 @@ class Counts:
                 "Name the columns of counts as at fit."
             )
         w = self.weights(sample_weight)
-        share = np.where(predicted == labels[1], self.y, 1.0 - self.y)
+        is_event = np.array([label == labels[1] for label in predicted], dtype=bool)
+        share = np.where(is_event, self.y, 1.0 - self.y)
         return float(w @ share / np.sum(w))
 
 
-def _has_two_columns(y):
-    """Whether y is a table or an array of two columns."""
+def _width(y):
+    """Number of columns of a table or an array; one where there are no columns."""
     names = tables.column_names(y)
     if names is not None:
-        return len(names) == 2
+        return len(names)
     shape = getattr(y, "shape", None)
-    return (np.shape(y) if shape is None else shape)[1:] == (2,)
+    shape = np.shape(y) if shape is None else shape
+    return shape[1] if len(shape) == 2 else 1
 
 
 def _label_array(names):
@@ -150,22 +158,23 @@ def _label_array(names):
     if len({type(name) for name in names}) == 1 and np.isscalar(names[0]):
         return np.array(names)
     found = np.empty(len(names), dtype=object)
-    found[:] = names
+    for k, name in enumerate(names):
+        found[k] = name
     return found
 
 
 def _whole_numbers(name, column):
     """A column of counts."""
     try:
-        counts = np.asarray(column, dtype=np.float64)
+        counts = np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)
     except (TypeError, ValueError):
         counts = np.full(len(column), np.nan)
     wrong = ~(np.isfinite(counts) & (counts >= 0) & (counts == np.rint(counts)))
     if np.any(wrong):
         row = int(np.argmax(wrong))
         raise ValueError(
-            f"y: column {name!r} of its two holds {np.asarray(column)[row]} in row {row}, which is "
-            "no count of outcomes.\n"
+            f"y: column {name!r} of its two holds {np.ma.asarray(column)[row]} in row {row}, which "
+            "is no count of outcomes.\n"
             "Give the numbers of successes and failures, whole and not negative; of a share, times "
             "its trials."
         )

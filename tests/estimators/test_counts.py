@@ -138,6 +138,8 @@ def test_what_follows_from_a_fit_to_counts():
         (lambda y: 0 * y, r"counts are zero in every row.*\n"),
         (lambda y: y * [1, 0], r"only one class: .*1.*\n"),
         (lambda y: (y + 1)[:, 0] / (y + 1).sum(axis=1), r"continuous.*\n.*counts.*sample_weight"),
+        (lambda y: np.ma.masked_greater(y, 8), r"holds -- in row.*\n"),
+        (lambda y: np.column_stack([y, y[:, 0]]), r"y: 3 columns are more.*\n"),
         (lambda y: y[:-1], r"inconsistent numbers of samples"),
     ],
 )
@@ -207,6 +209,7 @@ def test_class_weights_of_counts():
         ({"yes": 1, "maybe": 2}, r"class_weight names \['maybe'\]"),
         ({"yes": 0}, r"must be positive.*\n"),
         ({"yes": np.nan}, r"must be positive.*\n"),
+        ({"yes": "twice"}, r"must be positive.*\n"),
         ("even", "class_weight"),
     ],
 )
