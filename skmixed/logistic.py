@@ -13,11 +13,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from ._classification import PredictsProbabilities
 from ._data.class_weights import weighted_classes
 from ._data.outcomes import read_outcomes
-from ._fit.glmm import fit_glmm
+from ._data.rows import Rows
+from ._fit.glmm import GlmmFit, fit_glmm
 from ._fit.model import FittedModel, name_everything
 from ._fit.points import Points
 from ._fit.separation import infinite_estimates
-from ._fit.training import read_training, source_of
+from ._fit.training import Training, read_training, source_of
 from ._likelihood.quadrature import MAX_DIMENSION
 from ._model.families import BernoulliLogit, Family
 from ._reader import Reader, Spec
@@ -252,20 +253,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         _check_offset(training.offset)
         _check_quadrature(reader, self.n_quadrature)
         refuse_boundless(reader.terms, reader.factor_names, codes)
-        design = RowDesign.of(
-            source_of(training, rows, codes),
-            reader.terms,
-            n_fixed=reader.n_fixed,
-            fit_intercept=reader.intercept,
-        )
-        fit = fit_glmm(
-            design,
-            self.family,
-            n_quadrature=self.n_quadrature if reader.terms else "auto",
-            tol=self.tol,
-            max_iter=self.max_iter,
-            report=self._reporter(),
-        )
+        fit = self._fit_of(training, rows, codes)
         infinite = infinite_estimates(fit, rows.X[:, : reader.n_fixed], training.y, codes)
         fit = fit.unbounded() if any(infinite) else fit
         event = str(outcomes.labels[1])
@@ -273,6 +261,24 @@ class MixedLogisticClassifier(PredictsProbabilities):
         model = FittedModel(fit, reader, names, training, outcomes.labels)
         self._store(model, generalised_problems(model, infinite))
         return self
+
+    def _fit_of(self, training: Training, rows: Rows, codes: list[np.ndarray]) -> GlmmFit:
+        """The fit of what was read."""
+        reader = training.reader
+        design = RowDesign.of(
+            source_of(training, rows, codes),
+            reader.terms,
+            n_fixed=reader.n_fixed,
+            fit_intercept=reader.intercept,
+        )
+        return fit_glmm(
+            design,
+            self.family,
+            n_quadrature=self.n_quadrature if reader.terms else "auto",
+            tol=self.tol,
+            max_iter=self.max_iter,
+            report=self._reporter(),
+        )
 
     def summary(
         self,

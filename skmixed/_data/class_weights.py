@@ -36,9 +36,8 @@ def _factors(class_weight, labels, totals):
 
 def _of_mapping(class_weight, labels):
     """One for a class that is not named, as long as no other is."""
-    known = [label for label in labels.tolist() if label in class_weight]
-    if len(known) < 2 and len(known) != len(class_weight):
-        strange = [label for label in class_weight if label not in known]
+    strange = [label for label in class_weight if label not in labels.tolist()]
+    if strange and len(class_weight) - len(strange) < len(labels):
         raise ValueError(
             f"class_weight names {strange}, but the classes are {labels.tolist()}.\n"
             "Give the weights of these classes; a class that is left out has weight 1."
