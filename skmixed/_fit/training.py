@@ -15,6 +15,8 @@ from .._data.rows import Given, Rows
 from .._reader import Reader, Spec, learn_reader, open_door
 from .._sums.source import InMemory
 
+OFFSET_SUMS = 2  # of a fingerprint, its last entries
+
 
 @dataclass(frozen=True, eq=False)
 class Training:

@@ -17,6 +17,7 @@ from skmixed.inference import (
     average_effects,
     average_predictions,
     bootstrap,
+    compare,
     conditional_aic,
     icc,
     likelihood_ratio_test,
@@ -180,6 +181,8 @@ def test_a_coefficient_of_one_is_a_hypothesis(kind):
     test = likelihood_ratio_test(known, free)
     assert test.df == 1
     assert test.statistic == pytest.approx(2.0 * (free.loglik_ - known.loglik_))
+    again = [pickle.loads(pickle.dumps(model)) for model in (known, free)]
+    assert compare(again)["aic"].to_list() == compare([known, free])["aic"].to_list()
     other = kind("group", offset="x1", **options).fit(X, y)
     with pytest.raises(ValueError, match=r"nested|special case|combination"):
         likelihood_ratio_test(known, other)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..._fit.base import Criterion
 from ..._fit.model import FittedModel
+from ..._fit.training import OFFSET_SUMS
 
 CONTAINED = 1e-6  # share of the norm of a column that others may leave unexplained
 NO_SHIFT = 1e-8  # of log-likelihoods
@@ -162,12 +163,19 @@ class ByName(Pair):
 
     @property
     def same_data(self):
-        first, second = (model.fingerprint for model in self.both)
+        return self._same_sums(slice(-OFFSET_SUMS))
+
+    def _same_sums(self, of):
+        first, second = (model.fingerprint[of] for model in self.both)
         return np.allclose(first, second, rtol=SAME_SUMS, atol=0.0)
 
     @cached_property
     def fixed(self):
-        """Columns of one name are the same where their means and deviations are."""
+        """Columns of one name are the same where their means and deviations are; what different
+        offsets have to do with the columns is not known.
+        """
+        if not self._same_sums(slice(-OFFSET_SUMS, None)):
+            return None
         return _selection(*(_moments(model) for model in self.both))
 
     def factor(self, f):
