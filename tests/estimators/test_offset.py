@@ -19,6 +19,7 @@ from skmixed.inference import (
     bootstrap,
     compare,
     conditional_aic,
+    hausman_test,
     icc,
     likelihood_ratio_test,
     profile,
@@ -100,6 +101,9 @@ def test_functions_of_a_linear_fit_see_the_same_model():
         bootstrap(plain, n_samples=5, random_state=0).samples,
         rtol=1e-6,
     )
+    assert hausman_test(found).statistic == pytest.approx(hausman_test(plain).statistic)
+    exact = [m.results_.random_effects_test(method="exact") for m in (found, plain)]
+    assert exact[0].statistic == pytest.approx(exact[1].statistic)
     assert average_predictions(found).estimate[0] == pytest.approx(
         average_predictions(plain).estimate[0] + X["known"].mean()
     )
@@ -168,6 +172,13 @@ def test_an_offset_within_the_columns_only_moves_their_coefficients(kind, terms)
     if "other" not in terms:
         robust = [m.results_.coef_table(cov="CR1").std_err for m in (model, plain)]
         np.testing.assert_allclose(*robust, rtol=1e-4)
+    if terms == "(1 | group)":
+        limits = [profile(m)[["ci_low", "ci_high"]].to_numpy() for m in (plain, model)]
+        moved_by = np.zeros(len(limits[0]))
+        moved_by[[0, 2]] = 3.0, 2.0
+        np.testing.assert_allclose(
+            limits[0] - limits[1], np.column_stack([moved_by] * 2), atol=1e-4
+        )
     assert icc(model).icc.to_list() == pytest.approx(icc(plain).icc.to_list(), rel=1e-4)
     assert conditional_aic(model).caic == pytest.approx(conditional_aic(plain).caic, rel=1e-5)
 
