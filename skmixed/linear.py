@@ -204,8 +204,8 @@ class MixedLinearRegressor(PredictsMeans):
         spec = Spec.of(self)
         training, rows, codes = read_training(spec, X, y, groups, sample_weight, _finite)
         reader = training.reader
-        refuse_boundless(reader.terms, reader.factor_names, codes)
-        warn_of_crowding(reader.terms, reader.factor_names, codes, training.n)
+        refuse_boundless(reader, codes)
+        warn_of_crowding(reader, codes, training.n)
         fit = fit_linear(
             Design.of(
                 source_of(training, rows, codes),

@@ -252,7 +252,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         reader = training.reader
         _check_offset(training.offset)
         _check_quadrature(reader, self.n_quadrature)
-        refuse_boundless(reader.terms, reader.factor_names, codes)
+        refuse_boundless(reader, codes)
         fit = self._fit_of(training, rows, codes)
         infinite = infinite_estimates(fit, rows.X[:, : reader.n_fixed], training.y, codes)
         fit = fit.unbounded() if any(infinite) else fit

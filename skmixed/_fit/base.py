@@ -228,9 +228,14 @@ class Estimated:
     def interior(self) -> list[bool]:
         return self.covariance_model.is_interior(self.T)
 
-    @property
+    @cached_property
     def flat_terms(self) -> list[int]:
-        return flat_terms(self.covariance_model, self.optimum)
+        found = flat_terms(self.covariance_model, self.optimum)
+        return sorted({*found, *self._confounded_terms()})
+
+    def _confounded_terms(self) -> list[int]:
+        """Terms that the design cannot tell apart, whatever the response."""
+        raise NotImplementedError
 
     @property
     def sigma2(self) -> float:

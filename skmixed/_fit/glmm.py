@@ -200,14 +200,11 @@ class GlmmFit(Estimated):
     def coefficient_covariance(self):
         return self.units.covariance(self.beta_covariance)
 
-    @cached_property
-    def flat_terms(self):
-        found = super().flat_terms
-        levels = [b.shape[0] for b in self.effects]
+    def _confounded_terms(self):
+        levels = [len(effects) for effects in self.effects]
         if len(set(levels)) == len(levels):  # no factor has the groups of another
-            return found
-        confounded = confounded_terms(self.sums.plan, self.covariance_model, self.T)
-        return sorted({*found, *confounded})
+            return []
+        return confounded_terms(self.sums.plan, self.covariance_model, self.T)
 
     @cached_property
     def linear(self):

@@ -199,11 +199,8 @@ class LinearFit(Estimated):
     def is_identified(self):
         return self.state.sigma2 > 0 and not (self.state.degenerate or self.is_degenerate)
 
-    @cached_property
-    def flat_terms(self):
-        plan = self.objective.plan
-        confounded = confounded_terms(plan, self.covariance_model, self.T, self.n)
-        return sorted({*super().flat_terms, *confounded})
+    def _confounded_terms(self):
+        return confounded_terms(self.objective.plan, self.covariance_model, self.T, self.n)
 
     @cached_property
     def scale(self):

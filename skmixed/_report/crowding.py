@@ -10,42 +10,49 @@ from ..exceptions import SingularFitWarning
 MOST = 50  # parameters of a covariance that a search finds soon, however few the rows
 
 
-def refuse_boundless(terms, factors, codes) -> None:
+def refuse_boundless(reader, codes) -> None:
     """Refuse a term with more parameters than its covariances of rows can tell.
 
     Rows of one level have ``n_l (n_l + 1) / 2`` variances and covariances.
 
     Parameters
     ----------
-    terms : by positions
-    factors : their names
+    reader : knows the terms and the names of the factors
     codes : per factor, levels of the rows
     """
-    for term in terms:
+    for term, name, parameters in _large(reader):
         counts = np.bincount(codes[term.factor])
         entries = int(np.sum(counts * (counts + 1) // 2))
-        parameters = term.structure.n_parameters
-        if parameters > max(entries, MOST):
+        if parameters > entries:
             raise ValueError(
-                f"{factors[term.factor]}: a covariance of {term.size} random effects has "
-                f"{parameters:,} parameters, and rows of the same level have {entries:,} variances "
-                "and covariances to tell them by.\nDrop columns from the term, or use "
-                "covariance='diagonal'."
+                f"{name}: a covariance of {term.size} random effects has {parameters:,} "
+                f"parameters, and rows of the same level have {entries:,} variances and "
+                "covariances to tell them by.\n"
+                "Drop columns from the term, or use covariance='diagonal'."
             )
 
 
-def warn_of_crowding(terms, factors, codes, n) -> None:
-    """Warn of terms with as many effects as the n observations, or more, if they are a long
-    search; of the others the fit says what is not identified.
+def warn_of_crowding(reader, codes, n) -> None:
+    """Warn of large terms with as many effects as the n observations, or more.
+
+    Of small ones, whose search is short, the fit says what is not identified.
     """
-    for term in terms:
+    for term, name, _ in _large(reader):
         levels = len(np.unique(codes[term.factor]))
         effects = levels * term.size
-        if effects >= n and term.structure.n_parameters > MOST:
+        if effects >= n:
             warn(
-                f"{factors[term.factor]}: {effects:,} random effects ({levels:,} levels of "
-                f"{term.size}) for {n:,.10g} observations: their variances and the residual "
-                "variance are not identified, and the search may be long.\n"
+                f"{name}: {effects:,} random effects ({levels:,} levels of {term.size}) for "
+                f"{n:,.10g} observations: their variances and the residual variance are not "
+                "identified, and the search may be long.\n"
                 "Drop columns from the term, or add rows.",
                 SingularFitWarning,
             )
+
+
+def _large(reader):
+    """Terms whose search may be long, with the names of their factors and their parameters."""
+    for term in reader.terms:
+        parameters = term.structure.n_parameters
+        if parameters > MOST:
+            yield term, reader.factor_names[term.factor], parameters
