@@ -43,13 +43,13 @@ class Outcomes(Protocol):
 
 def read_outcomes(y: Any) -> Outcomes:
     """Counts where y has two columns, else labels."""
-    width = _width(y)
-    if width > 2:
+    columns = width(y)
+    if columns > 2:
         raise ValueError(
-            f"y: {width} columns are more than an outcome of two classes has.\n"
+            f"y: {columns} columns are more than an outcome of two classes has.\n"
             "Give one column of labels, or the counts of both outcomes in two."
         )
-    return Counts(y) if width == 2 else Labels(y)
+    return Counts(y) if columns == 2 else Labels(y)
 
 
 class Labels:
@@ -143,13 +143,13 @@ class Counts:
         return float(w @ share / np.sum(w))
 
 
-def _width(y):
+def width(y: Any) -> int:
     """Number of columns of a table or an array; one where there are no columns."""
     names = tables.column_names(y)
     if names is not None:
         return len(names)
     shape = getattr(y, "shape", None)
-    shape = np.shape(y) if shape is None else shape
+    shape = np.asarray(y).shape if shape is None else shape
     return shape[1] if len(shape) == 2 else 1
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d
 
 from .._data import tables
+from .._data.outcomes import width
 from .._data.rows import Given, Rows
 from .._reader import Reader, Spec, learn_reader, open_door
 from .._sums.source import InMemory
@@ -122,6 +123,11 @@ def _response(spec, y, rows):
         raise ValueError(
             f"This {spec.owner} estimator requires y to be passed, but the target y is None.\n"
             "Pass the response as the second argument of fit."
+        )
+    if (columns := width(y)) > 1:
+        raise ValueError(
+            f"y: {columns} columns, but {spec.owner} explains one response.\n"
+            "Pass one column; counts of two outcomes are for MixedLogisticClassifier."
         )
     y = column_or_1d(tables.without_nullable(y), warn=True)
     check_consistent_length(rows.X, y)

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.utils.class_weight import compute_class_weight
 
-from skmixed import MixedLogisticClassifier
+from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed.datasets import make_mixed_classification
 from skmixed.exceptions import SeparationWarning, SingularFitWarning
 from skmixed.inference import (
@@ -147,6 +147,12 @@ def test_what_is_no_count_is_refused_in_words(change, words):
     X, counts, *_ = trials()
     with pytest.raises(ValueError, match=words):
         MixedLogisticClassifier("litter").fit(X, change(counts))
+
+
+def test_a_regressor_says_whom_counts_are_for():
+    X, counts, *_ = trials()
+    with pytest.raises(ValueError, match=r"y: 2 columns.*\n.*MixedLogisticClassifier"):
+        MixedLinearRegressor("litter").fit(X, counts)
 
 
 def test_counts_that_a_column_separates():
