@@ -16,9 +16,10 @@ from ._data.checks import warn
 from ._fit.kinds import Kind
 from ._fit.model import FittedModel
 from ._fit.predictions import drawn_predictors
+from ._formula.response import evaluate_response
+from ._formula.split import sides
 from ._reader import given_terms
 from ._report.problems import Problems
-from .formula import evaluate_response, split_formula
 from .results import MixedResults
 
 PREDICTION_METHODS = (
@@ -79,10 +80,10 @@ class MixedModel(BaseEstimator):
         >>> model.results_.params.index.to_list()
         ['Intercept', 'x0', 'x1']
         """
-        response, *_ = split_formula(formula)
+        response, right = sides(formula)
         if not response:
             raise ValueError(f"formula={formula!r} has no response.\nWrite 'y ~ x + (1 | group)'.")
-        model = cls(formula=formula.rpartition("~")[2].strip(), **params)
+        model = cls(formula=right, **params)
         return model.fit(data, evaluate_response(response, data), sample_weight=sample_weight)
 
     # Requested by default, so that routing needs no set_*_request calls.

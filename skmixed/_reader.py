@@ -27,6 +27,7 @@ from ._data.factors import Factor
 from ._data.offsets import added, offset_name, read_offset
 from ._data.rows import Rows
 from ._data.tables import Array, Table
+from ._formula.names import repeated
 from ._model.structures import STRUCTURES
 from ._model.terms import Term
 from .exceptions import GroupsWarning
@@ -686,8 +687,10 @@ def learn_reader(
 ) -> tuple[Reader, list[np.ndarray]]:
     """The reader of a fit, and the codes of its rows per factor."""
     effects = layout.effects
+    _refuse_second_intercept(layout, rows)
     _refuse_repeats(effects)
     groups = tuple(dict.fromkeys(e.group_columns for e in effects))
+    _refuse_namesakes(groups)
     learned = [
         Factor.from_columns(":".join(map(str, group)), [rows.labels[name] for name in group])
         for group in groups
@@ -710,6 +713,29 @@ def _term(spec, layout, effect, factor):
             raise tables.unknown_column("random_effects", name, list(layout.names))
     columns = tuple(layout.names.index(name) for name in effect.columns)
     return Term(factor, columns, effect.intercept, covariance)
+
+
+def _refuse_second_intercept(layout, rows):
+    """A column that is called as the intercept of the model, and is not it."""
+    if "Intercept" not in layout.names:
+        return
+    has_own = layout.intercept or any(effect.intercept for effect in layout.effects)
+    is_it = not layout.intercept and np.all(rows.X[:, layout.names.index("Intercept")] == 1.0)
+    if has_own and not is_it:
+        raise ValueError(
+            "X: a column is called 'Intercept', which is the name of the model's own intercept.\n"
+            "Rename the column, or leave it out if it is the intercept."
+        )
+
+
+def _refuse_namesakes(groups):
+    """Two factors of one name: a column ``a:b``, and the combinations of a and b."""
+    names = [":".join(map(str, group)) for group in groups]
+    if name := repeated(names):
+        raise ValueError(
+            f"groups: two grouping factors are called {name!r}.\n"
+            "Rename a column so that every factor has a name of its own."
+        )
 
 
 def _refuse_repeats(effects):

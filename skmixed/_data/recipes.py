@@ -21,6 +21,8 @@ from formulaic.transforms import TRANSFORMS
 from formulaic.utils.cast import as_columns
 from formulaic.utils.code import format_expr, sanitize_variable_names
 
+from .categories import AFTERWARDS
+
 ROWS_TO_AGREE_ON = 64
 ROUNDING = 1e-12
 
@@ -72,6 +74,7 @@ class Numbers:
     """A factor of one or several columns of numbers."""
 
     value: Expression
+    known: tuple = ()
 
     def columns(self, table, is_reduced):
         """The columns, without the one that the others imply where the rank is reduced."""
@@ -116,6 +119,11 @@ class Categories:
             )
         return list((self.reduced if is_reduced else self.full)[codes].T)
 
+    @property
+    def known(self):
+        """The categories of the fit."""
+        return self.categories
+
     @cached_property
     def _places(self):
         return pd.Index(self.categories)
@@ -150,6 +158,11 @@ class Recipe:
     factors: dict[str, Numbers | Categories]
     products: tuple[Product, ...]
 
+    @property
+    def has_lone_category(self) -> bool:
+        """Whether a factor has one category, which may need no column, but no other may come."""
+        return any(len(factor.known) == 1 for factor in self.factors.values())
+
     def __call__(self, table: pd.DataFrame) -> np.ndarray:
         """The columns (rows, columns) for some rows."""
         wanted = dict.fromkeys(factor for product in self.products for factor in product.factors)
@@ -179,6 +192,7 @@ class Specification:
     """formulaic's own way to the columns of new rows."""
 
     model_spec: Any
+    has_lone_category = True
 
     @property
     def names(self):
@@ -187,7 +201,7 @@ class Specification:
 
     def __call__(self, table):
         """The columns (rows, columns) for some rows."""
-        found = self.model_spec.get_model_matrix(table, context={})
+        found = self.model_spec.get_model_matrix(table, context=AFTERWARDS)
         return np.asarray(found, dtype=np.float64)
 
 

@@ -22,7 +22,7 @@ def read_hypothesis(spec: Any, names: Sequence[str]) -> Hypothesis:
     """A hypothesis from a string ("black = other"), a dict (name -> value), a matrix, or a pair
     (matrix, values).
 
-    Strings are read as statsmodels reads them.
+    Strings are read as statsmodels reads them; names in them may be in backticks.
     """
     from patsy import DesignInfo  # takes long to import
 
@@ -33,7 +33,8 @@ def read_hypothesis(spec: Any, names: Sequence[str]) -> Hypothesis:
         )
     readable = _by_name(spec, names) if isinstance(spec, pd.DataFrame | pd.Series) else spec
     try:
-        found = DesignInfo(names).linear_constraint(readable)
+        called, readable = _without_backticks(readable, names)
+        found = DesignInfo(called).linear_constraint(readable)
         L = np.asarray(found.coefs, dtype=float)
         c = np.ravel(np.asarray(found.constants, dtype=float))
     except Exception as error:  # patsy raises several kinds, with messages of several lines
@@ -47,6 +48,16 @@ def read_hypothesis(spec: Any, names: Sequence[str]) -> Hypothesis:
             "Give every row a number that is not zero."
         )
     return Hypothesis(L, c)
+
+
+def _without_backticks(spec, names):
+    """The names, and a hypothesis, with words for names that are quoted in it."""
+    if not isinstance(spec, str) or "`" not in spec:
+        return names, spec
+    words = {f"`{name}`": f"quoted_{k}_" for k, name in enumerate(names) if f"`{name}`" in spec}
+    for quoted, word in words.items():
+        spec = spec.replace(quoted, word)
+    return [words.get(f"`{name}`", name) for name in names], spec
 
 
 def _no_hypothesis(spec, names):

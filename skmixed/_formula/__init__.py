@@ -1,0 +1,1 @@
+"""The notation of formulas: names of columns, sides, random terms and offsets."""

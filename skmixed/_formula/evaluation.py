@@ -1,0 +1,97 @@
+"""Formulas meet tables: evaluation, and errors in words."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from formulaic import Formula
+from formulaic.errors import DataMismatchWarning, FormulaicError
+
+from .._data import tables
+from .._data.categories import AT_FIT
+from .._data.recipes import UnseenCategory
+from .names import Aliases
+from .split import first_line, refused
+
+# No surrounding variables: a formula means the same wherever it is fitted.
+OPTIONS = {"output": "numpy", "na_action": "raise", "context": AT_FIT}
+
+
+def as_pandas(text: str, table: Any) -> pd.DataFrame:
+    """A pandas table whose columns have text for names."""
+    names = tables.column_names(table)
+    if names is None:
+        raise ValueError(
+            f"formula={text!r} names columns, but X came as {type(table).__name__} without column "
+            "names.\n"
+            "Pass a table, or ask earlier pipeline steps for one by set_output(transform='pandas')."
+        )
+    if not isinstance(table, pd.DataFrame):
+        table = table.to_pandas() if hasattr(table, "to_pandas") else pd.DataFrame(table)
+    return (
+        table if all(isinstance(n, str) for n in names) else table.set_axis(map(str, names), axis=1)
+    )
+
+
+def common_terms(text: str, aliases: Aliases, parts: Sequence[str]) -> list[Formula]:
+    """The formulas of the parts, where a term is the same whatever the order of its factors."""
+    known: dict[Any, Any] = {}
+    found = []
+    for part in parts:
+        try:
+            terms = [known.setdefault(term, term) for term in Formula(part)]
+            found.append(Formula(terms))
+        except Exception as error:  # whatever formulaic raises
+            raise refused(text, aliases.written(first_line(error))) from error
+    return found
+
+
+def evaluated(text: str, aliases: Aliases, function: Callable[[], Any], table: Any) -> Any:
+    """What a function of the table gives, or an error in words."""
+    try:
+        with warnings.catch_warnings():
+            # an unseen category would silently be the reference
+            warnings.simplefilter("error", DataMismatchWarning)
+            return function()
+    except (DataMismatchWarning, UnseenCategory) as unseen:
+        advice = "New rows may only have categories seen at fit."
+        raise refused(text, aliases.written(first_line(unseen)), advice) from unseen
+    except SyntaxError as error:
+        reason = f"{error.text or error.msg!r} cannot be evaluated"
+        advice = "Put names that are words of Python, such as class or lambda, in backticks."
+        raise refused(text, aliases.written(reason), advice) from error
+    except Exception as error:
+        if isinstance(error, ValueError) and not isinstance(error, FormulaicError):
+            check_missing(table, table.columns, aliases.original)
+        names = ", ".join(repr(aliases.original(name)) for name in table.columns[:20])
+        reason = aliases.written(first_line(error))
+        raise refused(text, reason, f"Its columns in the table are {names or 'none'}.") from error
+
+
+def check_missing(table: Any, names: Iterable[str], called: Callable = str) -> None:
+    for name in names:
+        missing = pd.isna(table[name].array)
+        if missing.any():
+            found = f"{int(missing.sum())} of {len(table)} rows"
+            raise ValueError(
+                f"X: column {called(name)!r} contains NaN in {found}.\n"
+                "Drop these rows before fitting, or put an imputer before the model."
+            )
+
+
+def check_names(wanted: Iterable[Hashable], table: Any) -> None:
+    for name in wanted:
+        if name not in table.columns:
+            raise tables.unknown_column("formula", name, list(table.columns))
+
+
+def check_finite(names: Sequence[str], matrix: np.ndarray) -> None:
+    if not np.all(np.isfinite(matrix)):
+        name = names[int(np.argmin(np.all(np.isfinite(matrix), axis=0)))]
+        raise ValueError(
+            f"formula: {name!r} is not a finite number in every row.\nDrop or mend these rows."
+        )

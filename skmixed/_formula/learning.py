@@ -1,0 +1,88 @@
+"""What a formula learns from the table of the fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import pandas as pd
+
+from .._data.categories import without_unused
+from .._data.recipes import recipe_of
+from .evaluation import OPTIONS, common_terms, evaluated
+from .names import Aliases
+from .split import Parts, refused
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The parts of a formula.
+
+    Attributes
+    ----------
+    parts, offsets : what makes their columns: of the fixed effects and the random terms; of offsets
+    fixed_columns : columns of the table that the linear predictor without random effects needs
+    categorical : those that enter as categories, whatever they hold
+    evaluated : those that any part is computed from
+    """
+
+    parts: tuple[Any, ...]
+    offsets: tuple[Any, ...]
+    fixed_columns: tuple[str, ...]
+    categorical: tuple[str, ...]
+    evaluated: tuple[str, ...]
+
+
+def learn(text: str, aliases: Aliases, right: Parts, table: pd.DataFrame) -> Learned:
+    """Evaluate the parts of a formula for the rows of the fit."""
+    table = without_unused(aliases.table(table))
+    effects = [bar.effects for bar in right.bars]
+    offsets = [f"0 + I({expression})" for expression in right.offsets]
+    formulas = common_terms(text, aliases, [right.fixed, *effects, *offsets])
+    matrices = [
+        evaluated(text, aliases, lambda f=f: f.get_model_matrix(table, **OPTIONS), table)
+        for f in formulas
+    ]
+    n_parts = len(matrices) - len(offsets)
+    for expression, matrix in zip(right.offsets, matrices[n_parts:], strict=True):
+        _check_offset(text, aliases.written(expression), matrix)
+    made = [recipe_of(matrix.model_spec, table, matrix) for matrix in matrices]
+    required = [_variables(aliases, matrix.model_spec) for matrix in matrices]
+    return Learned(
+        parts=tuple(made[:n_parts]),
+        offsets=tuple(made[n_parts:]),
+        fixed_columns=distinct([required[0], *required[n_parts:]]),
+        categorical=_categorical(aliases, [matrix.model_spec for matrix in matrices]),
+        evaluated=distinct(required),
+    )
+
+
+def distinct(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """Every name once, in the order in which they come."""
+    return tuple(dict.fromkeys(chain.from_iterable(names)))
+
+
+def offset_name(part: Any) -> str:
+    """What an offset is called."""
+    return "offset" + part.names[0].removeprefix("I")
+
+
+def _check_offset(text: str, expression: str, matrix: Any) -> None:
+    spec = matrix.model_spec
+    if len(spec.column_names) != 1 or spec.factor_contrasts:
+        advice = "An offset is a known part of the linear predictor, with a coefficient of one."
+        raise refused(text, f"offset({expression}) is not one number in every row", advice)
+
+
+def _variables(aliases: Aliases, specification: Any) -> tuple[str, ...]:
+    """Columns that a part is computed from."""
+    return tuple(sorted(aliases.original(str(v)) for v in specification.required_variables))
+
+
+def _categorical(aliases: Aliases, specifications: Sequence[Any]) -> tuple[str, ...]:
+    """Columns that enter as categories, whatever they hold."""
+    factors = [(s, f) for s in specifications for f in s.factor_contrasts]
+    found = {str(v) for s, f in factors for v in s.factor_variables[f]}
+    return tuple(sorted(map(aliases.original, found)))
