@@ -127,6 +127,7 @@ class FittedFormula:
         learned = learn(text, aliases, right, table)
         columns = [name for name in table.columns if name in {*learned.evaluated, *groups}]
         names, used = _places(learned.parts)
+        asked = [k for k, p in enumerate(learned.parts) if used[k] or p.has_lone_category]
         formula = cls(
             text=text,
             groups=groups,
@@ -139,8 +140,8 @@ class FittedFormula:
             intercept=INTERCEPT in learned.parts[0].names,
             effects=tuple(map(partial(_effect, aliases), right.bars, learned.parts[1:])),
             aliases=aliases,
-            parts=learned.parts,
-            used=used,
+            parts=tuple(learned.parts[k] for k in asked),
+            used=tuple(used[k] for k in asked),
             offsets=learned.offsets,
         )
         return formula, table[columns]
@@ -210,23 +211,20 @@ class FittedFormula:
         check_missing(table, [name for name in table.columns if name not in self.groups])
         present = all(g in table.columns for g in self.groups)
         labels = {g: tables.labels(table[g]) for g in self.groups} if present else {}
-        table = self.aliases.table(table)
+        table = self.aliases.renamed(table)
         used = zip(self.parts, self.used, strict=True)
         blocks = [
-            self._block(part, table)[:, columns]
+            evaluated(self.text, self.aliases, partial(part, table), table)[:, columns]
             for part, columns in used
-            if columns or part.has_lone_category
         ]
         matrix = np.hstack(blocks) if blocks else np.empty((len(table), 0))
         check_finite(self.names, matrix)
-        return Evaluated(matrix, labels, self._offset(table))
+        return Evaluated(matrix, labels, self._offset(table) if self.offsets else None)
 
     def _block(self, part: Any, table: pd.DataFrame) -> np.ndarray:
         return evaluated(self.text, self.aliases, partial(part, table), table)
 
-    def _offset(self, table: pd.DataFrame) -> np.ndarray | None:
-        if not self.offsets:
-            return None
+    def _offset(self, table: pd.DataFrame) -> np.ndarray:
         matrix = np.hstack([self._block(part, table) for part in self.offsets])
         names = [self.aliases.shown(offset_name(part)) for part in self.offsets]
         check_finite(names, matrix)

@@ -114,9 +114,8 @@ class Categories:
         values = pd.Index(np.asarray(getattr(values, "__wrapped__", values)))
         codes = self._places.get_indexer(values)
         if np.any(codes < 0):
-            raise UnseenCategory(
-                f"{self.value.text}: category {values[codes < 0][0]!r} was not there at fit"
-            )
+            unseen = values[codes < 0].tolist()[0]
+            raise UnseenCategory(f"{self.value.text}: category {unseen!r} was not there at fit")
         return list((self.reduced if is_reduced else self.full)[codes].T)
 
     @property

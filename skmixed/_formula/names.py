@@ -89,10 +89,15 @@ class Aliases:
         """A part of the formula as it can be read again."""
         return _ALIAS.sub(lambda m: f"`{self.names[int(m[1])]}`", text)
 
+    def renamed(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Columns by what they are called in the text."""
+        if not self.names:
+            return table
+        return table.set_axis([self.alias(name) for name in table.columns], axis=1)
+
     def table(self, table: pd.DataFrame) -> pd.DataFrame:
         """Columns that the formula names, by what they are called in the text."""
-        found = table[[name for name in self.mentioned if name in table.columns]]
-        return found.set_axis([self.alias(name) for name in found.columns], axis=1)
+        return self.renamed(table[[name for name in self.mentioned if name in table.columns]])
 
 
 @dataclass
