@@ -40,7 +40,8 @@ KNOWN = (
     "loglik_without_effects",
     "information",
 )
-FEW_ROWS = 300  # up to which a deviance may have several minima
+FEW_ROWS = 300  # up to which the deviance of several factors may have several minima
+FEW_ROWS_OF_ONE = 100  # the same of a single factor
 SCATTERED = 6  # further starts there
 EQUAL = 1e-9  # differences of level blocks, as shares of them, that are none
 
@@ -117,9 +118,10 @@ def _searched(design, objective, covariances, absent, start=None, floors=None, *
 
 
 def _has_many_minima(design):
-    """Whether the deviance may well have several: few rows, and slopes beside another factor."""
+    """Whether the deviance may well have several: few rows and slopes."""
     sizes = design.cross.sizes
-    return design.cross.n <= FEW_ROWS and len(sizes) > 1 and max(sizes) > 1
+    few = FEW_ROWS if len(sizes) > 1 else FEW_ROWS_OF_ONE
+    return design.cross.n <= few and max(sizes) > 1
 
 
 def _optimum(objective, covariances, start, floors, options):

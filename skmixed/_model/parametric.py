@@ -68,8 +68,9 @@ class Parametric(Structure):
         x[0] = np.sqrt(np.clip(np.mean(np.diag(S)), least, LARGEST_LIFT * least))
         return self.at(x).T
 
-    def scales(self, floor):
-        return distinct_scales(floor)
+    def starts(self, typical):
+        sizes = [np.full(self.size, scale) for scale in distinct_scales(typical)]
+        return [self.start(np.diag(size), size) for size in sizes]
 
     def snapped(self, T, least):
         return T if np.mean(np.diag(T)) >= least else np.zeros_like(T)

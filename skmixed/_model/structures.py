@@ -38,6 +38,7 @@ from .coordinates import (
 
 INTERIOR = 1e-9  # a pivot below this share of the largest is on the boundary
 ZERO = 1e-9  # share of the largest variance below which another counts as zero
+MINOR = 0.01  # share of another variance from which a search starts with one of several
 UNLIKE = 10.0  # times as large is another size
 LARGEST_LIFT = 1e6  # times the floor, beyond which a start is too large
 
@@ -91,12 +92,13 @@ class Structure(ABC):
     def is_interior(self, T: np.ndarray) -> bool:
         """Whether no variance of T is zero and no correlation one."""
 
-    def scales(self, floor: np.ndarray) -> np.ndarray:
-        """Sizes of the variances from which a search may end in different optima.
+    def starts(self, typical: np.ndarray) -> list[np.ndarray]:
+        """Members from which searches may end in different optima.
 
-        There are several where effects of very different ``floor`` share a variance.
+        There are some where effects whose variances are of very different ``typical`` sizes share
+        one.
         """
-        return np.zeros(0)
+        return []
 
     def tangent(self, T: np.ndarray) -> np.ndarray:
         """Directions (k, q, q) in which T, inside the family, may vary."""
@@ -183,9 +185,9 @@ def commonly_scaled(term: Any, moments: Any) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(term.size), np.full(term.size, np.sqrt(np.mean(scales**2)))
 
 
-def distinct_scales(floor: np.ndarray) -> np.ndarray:
-    """One for every order of magnitude of the floors; none where all are alike."""
-    found = np.sort(floor[floor > 0])
+def distinct_scales(sizes: np.ndarray) -> np.ndarray:
+    """One for every order of magnitude of some sizes; none where all are alike."""
+    found = np.sort(sizes[sizes > 0])
     kept = found[:1]
     for scale in found:
         if scale > UNLIKE * kept[-1]:
@@ -352,9 +354,12 @@ class Spectral(LinearStructure):
         variances = self._variances(np.diag(lifted) + off_diagonal)
         return self._compose(np.clip(variances, least, LARGEST_LIFT * least))
 
-    def scales(self, floor: np.ndarray) -> np.ndarray:
+    def starts(self, typical: np.ndarray) -> list[np.ndarray]:
         shared = np.count_nonzero(np.einsum("kii->ki", self.projections), axis=1) > 1
-        return distinct_scales(floor) if np.any(shared) else super().scales(floor)
+        if not np.any(shared):
+            return []
+        sizes = np.maximum(np.eye(len(self.projections)), MINOR)
+        return [self._compose(scale * v) for scale in distinct_scales(typical) for v in sizes]
 
     def snapped(self, T: np.ndarray, least: float) -> np.ndarray:
         variances = self._variances(T)

@@ -30,6 +30,7 @@ LARGE = 10.0  # of a second start, in units of one over the information of a typ
 NUDGE = 1e-3  # of a typical variance, for those that are zero where a saddle is left
 FLAT = 1e-6  # curvature below this share of the largest is none
 CURVED = 1e3  # that of coefficients grows with the rows, that of variances with the levels only
+NEARER = 1e-3  # share of the covariances where a search got stuck, at which another starts
 ENOUGH = 300  # evaluations, after which nobody starts again
 PROBES = (0.5, 0.9, 1.1, 2.0)  # shares of a covariance at which the deviance is looked at
 MOVED = 0.1  # part of a term in a direction that counts
@@ -52,6 +53,8 @@ def search(objective, manifold, start, floors, *, bar=np.inf, scattered=0, **opt
     if optimum.stop in (CONVERGED, STUCK) and not boundary.is_far(optimum.point):
         optimum = boundary.or_lower(optimum, boundary.large(optimum), minimum_from)
     optimum = boundary.or_anywhere(optimum, scattered, minimum_from)
+    if optimum.stop == STUCK:
+        optimum = boundary.or_lower(optimum, boundary.nearer(optimum.point), minimum_from)
     if optimum.evaluation.value > bar + NEGLIGIBLE_RISE + optimum.evaluation.noise:
         optimum = boundary.or_lower(optimum, boundary.nothing(optimum.point), minimum_from)
     is_blurred = optimum.evaluation.noise > NEGLIGIBLE_CHANGE
@@ -121,9 +124,9 @@ class Boundary:
         """
         terms = zip(self.structures, self.floors, strict=True)
         for k, (structure, floor) in enumerate(terms):
-            for scale in structure.scales(floor):
+            for member in structure.starts(floor / SHRINKAGE_FLOOR):
                 start = self._lifted(optimum.point)
-                start[k] = _of_size(structure, scale)
+                start[k] = member
                 optimum = self.or_lower(optimum, start, minimum_from)
         return optimum
 
@@ -139,6 +142,11 @@ class Boundary:
                 start += optimum.point[len(start) :]
                 optimum = self.or_lower(optimum, start, minimum_from)
         return optimum
+
+    def nearer(self, point):
+        """A start on the way back: rounding ends searches that went too far."""
+        k = len(self.floors)
+        return self._lifted([NEARER * T for T in point[:k]] + list(point[k:]))
 
     def _lifted(self, point):
         """A point away from the boundary."""
@@ -241,17 +249,12 @@ def _is_better(again, optimum):
     return again.evaluation.value < optimum.evaluation.value - allowed
 
 
-def _of_size(structure, scale):
-    """A member whose variances shrink an effect of a given size by as much as they do not."""
-    size = np.full(structure.size, scale)
-    return structure.start(np.diag(size / SHRINKAGE_FLOOR), size)
-
-
 def _anywhere(structure, floor, rng):
     """A random member, of a random size."""
-    scales = structure.scales(floor)
-    size = np.full(len(floor), rng.choice(scales)) if len(scales) else floor
-    size = size / SHRINKAGE_FLOOR * 10.0 ** rng.uniform(-1.0, 4.0, len(floor))
+    typical = floor / SHRINKAGE_FLOOR
+    if starts := structure.starts(typical):
+        typical = np.full(len(floor), np.max(starts[rng.integers(len(starts))]))
+    size = typical * 10.0 ** rng.uniform(-1.0, 4.0, len(floor))
     root = np.sqrt(size)[:, None] * rng.normal(size=(len(floor), len(floor)))
     return structure.start(root @ root.T, floor)
 
