@@ -368,7 +368,7 @@ WRONG = [
     lambda kind, X, y: kind("school").fit(X, y, sample_weight=np.zeros(len(y))),
     lambda kind, X, y: kind("school").fit(X.iloc[:1], y[:1]),
     lambda kind, X, y: kind("school").fit(X.iloc[:0], y[:0]),
-    lambda kind, X, y: kind("school").fit(X, np.column_stack([y, y])),
+    lambda kind, X, y: kind("school").fit(X, np.column_stack([y, y, y])),
     lambda kind, X, y: kind("school", covariance="toeplitz").fit(X, y),
     lambda kind, X, y: kind("school", RandomEffect("school", covariance="toeplitz")).fit(X, y),
     lambda kind, X, y: kind("school", tol=0.0).fit(X, y),
