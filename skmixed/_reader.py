@@ -180,7 +180,9 @@ class Door(Protocol):
         """Columns of X that enter as categories, whatever they hold."""
 
     def used(self, table: Table | Array) -> Sequence[Hashable]:
-        """Names of a table's columns that the model uses, grouping factors among them."""
+        """Names of a table's columns that the model uses, grouping factors among them; those that
+        only an offset needs are not.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +221,8 @@ class ThroughFormula:
         return set(self.formula.categorical)
 
     def used(self, table):
-        return self.formula.columns
+        known = {*self.formula.explained, *self.formula.groups}
+        return [name for name in self.formula.columns if name in known]
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,9 +52,10 @@ class FittedFormula:
         Grouping columns.
     columns : tuple of str
         Columns of the table that the formula uses, grouping columns included.
-    fixed_columns, categorical, evaluated : tuple of str
-        Columns that the fixed effects are computed from, columns that enter as categories whatever
-        they hold, and all columns that are evaluated rather than used as labels.
+    fixed_columns, explained, categorical, evaluated : tuple of str
+        Columns that the fixed effects and the offsets are computed from, those that the fixed and
+        the random effects are, columns that enter as categories whatever they hold, and all columns
+        that are evaluated rather than used as labels.
     names : tuple of str
         Columns of the matrix: the fixed effects without the intercept, then what only random
         effects use.
@@ -79,6 +80,7 @@ class FittedFormula:
     groups: tuple[str, ...]
     columns: tuple[str, ...]
     fixed_columns: tuple[str, ...]
+    explained: tuple[str, ...]
     categorical: tuple[str, ...]
     evaluated: tuple[str, ...]
     names: tuple[str, ...]
@@ -133,6 +135,7 @@ class FittedFormula:
             groups=groups,
             columns=tuple(columns),
             fixed_columns=learned.fixed_columns,
+            explained=learned.explained,
             categorical=learned.categorical,
             evaluated=learned.evaluated,
             names=_shown(text, aliases, names),

@@ -24,6 +24,7 @@ class Learned:
     ----------
     parts, offsets : what makes their columns: of the fixed effects and the random terms; of offsets
     fixed_columns : columns of the table that the linear predictor without random effects needs
+    explained : those that the fixed effects and the random terms are computed from
     categorical : those that enter as categories, whatever they hold
     evaluated : those that any part is computed from
     """
@@ -31,6 +32,7 @@ class Learned:
     parts: tuple[Any, ...]
     offsets: tuple[Any, ...]
     fixed_columns: tuple[str, ...]
+    explained: tuple[str, ...]
     categorical: tuple[str, ...]
     evaluated: tuple[str, ...]
 
@@ -54,6 +56,7 @@ def learn(text: str, aliases: Aliases, right: Parts, table: pd.DataFrame) -> Lea
         parts=tuple(made[:n_parts]),
         offsets=tuple(made[n_parts:]),
         fixed_columns=distinct([required[0], *required[n_parts:]]),
+        explained=distinct(required[:n_parts]),
         categorical=_categorical(aliases, [matrix.model_spec for matrix in matrices]),
         evaluated=distinct(required),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import ast
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,30 @@ def evaluate_response(text: str, table: Any) -> pd.Series | pd.DataFrame:
     if text in frame.columns:  # as it is, even where the name is a word of Python such as yield
         return frame[text]
     aliases = Aliases.of(text, frame.columns)
-    if found := _COUNTS.fullmatch(aliases.text):
-        counts = [aliases.original(name) for name in found.groups()]
-        check_names(counts, frame)
-        return frame[counts]
+    if counts := _counts(text, aliases):
+        check_names([aliases.original(c) for c in counts if c.isidentifier()], frame)
+        columns = {aliases.shown(c): evaluate_response(aliases.written(c), frame) for c in counts}
+        return pd.DataFrame(columns)
     if aliases.original(aliases.text) in frame.columns:
         return frame[aliases.original(aliases.text)]
     return pd.Series(_response(text, aliases, frame), index=frame.index, name=text)
 
 
-_COUNTS = re.compile(r"cbind\(\s*(\w+)\s*,\s*(\w+)\s*\)")
+def _counts(text: str, aliases: Aliases) -> list[str]:
+    """The two expressions in ``cbind(a, b)``; none for other responses."""
+    try:
+        call = ast.parse(aliases.text.strip(), mode="eval").body
+    except SyntaxError:  # said where the response is evaluated
+        return []
+    if not isinstance(call, ast.Call) or ast.unparse(call.func) != "cbind":
+        return []
+    found = [ast.unparse(each) for each in call.args]
+    if len(set(found)) != 2 or call.keywords:
+        raise ValueError(
+            f"formula: {text!r} is not the counts of two outcomes.\n"
+            "Write 'cbind(successes, trials - successes)'."
+        )
+    return found
 
 
 def _response(text: str, aliases: Aliases, frame: pd.DataFrame) -> np.ndarray:

@@ -149,6 +149,28 @@ def test_what_is_no_count_is_refused_in_words(change, words):
         MixedLogisticClassifier("litter").fit(X, change(counts))
 
 
+@pytest.mark.parametrize(
+    ("response", "labels"),
+    [
+        ("cbind(alive, dead)", ["dead", "alive"]),
+        ("cbind(alive, total - alive)", ["total - alive", "alive"]),
+        ("cbind(`no. alive`, dead)", ["dead", "no. alive"]),
+    ],
+)
+def test_counts_in_a_formula(response, labels):
+    X, counts, *_ = trials()
+    table = X.assign(alive=counts[:, 0], dead=counts[:, 1], total=counts.sum(axis=1))
+    table["no. alive"] = table["alive"]
+    formula = f"{response} ~ dose + (1 | litter)"
+    model = MixedLogisticClassifier.from_formula(formula, table, n_quadrature=1)
+    plain = MixedLogisticClassifier("litter", n_quadrature=1).fit(X, counts)
+    assert model.loglik_ == pytest.approx(plain.loglik_, abs=1e-9)
+    assert model.classes_.tolist() == labels
+    for wrong in ("cbind(alive)", "cbind(alive, alive)", "cbind(alive, dead, total)"):
+        with pytest.raises(ValueError, match=r"is not the counts of two outcomes.*\n.*trials"):
+            MixedLogisticClassifier.from_formula(f"{wrong} ~ dose + (1 | litter)", table)
+
+
 def test_a_regressor_says_whom_counts_are_for():
     X, counts, *_ = trials()
     with pytest.raises(ValueError, match=r"y: 2 columns.*\n.*MixedLogisticClassifier"):

@@ -343,3 +343,26 @@ def test_a_wide_offset_of_log_odds(spread):
     assert model.loglik_ == pytest.approx(-0.5 * least, abs=1e-8)
     steps = [(change, 0.0) for change in 0.03 * np.vstack([np.eye(3), -np.eye(3)])]
     assert min(deviance(*step) for step in [*steps, (0.0, 0.05)]) > least
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_terms_of_a_formula_are_added(kind):
+    X, y = rows(kind)
+    X["half"] = X["known"] / 2
+    wanted = kind("group", offset="known", **small(kind)).fit(X.drop(columns="half"), y)
+    plain = "x0 + x1 + (1 | group)"
+    for formula, offset in [
+        (f"{plain} + offset(known)", None),
+        (f"offset(half) + {plain}", "half"),
+        (f"{plain} + offset(half) + offset(2 * known - 3 * half)", None),
+    ]:
+        model = kind(formula=formula, offset=offset, **small(kind)).fit(X, y)
+        assert model.loglik_ == pytest.approx(wanted.loglik_, abs=1e-9)
+        np.testing.assert_allclose(model.coef_, wanted.coef_, rtol=1e-7)
+        np.testing.assert_allclose(
+            model.predict(X.drop(columns="group"), kind="population").astype(float),
+            wanted.predict(X.drop(columns=["half", "group"]), kind="population").astype(float),
+        )
+        assert average_effects(model)["term"].to_list() == ["x0", "x1"]
+    both = kind(formula=f"{plain} + known + offset(known)", **small(kind)).fit(X, y)
+    assert average_effects(both)["term"].to_list() == ["x0", "known", "x1"]
