@@ -15,6 +15,7 @@ import numpy as np
 
 from .._algebra.packed import packed_index
 from .._algebra.roots import pivoted_root
+from .._sums.counterparts import Means
 from .._sums.design import DesignBase
 
 
@@ -58,6 +59,16 @@ class Units:
         """Coefficients of all candidates, intercept first if there is one; 0 for aliased ones."""
         pilot = self.design.frame.pilot[self.independent]
         return self._map @ (self.response * beta + pilot)
+
+    def effect_means(self, k: int) -> Means:
+        """What the fixed effects say of the effects of term k, with derivatives in beta."""
+        found = self.design.counterparts.means(k)
+        return found._replace(rows=self.response * found.rows)
+
+    def means_of(self, rows: np.ndarray, beta: np.ndarray) -> np.ndarray:
+        """Combinations of the coefficients whose derivatives in beta are rows."""
+        pilot = self.design.frame.pilot[self.independent]
+        return rows @ (beta + pilot / self.response)
 
     def covariance(self, C, scale=1.0):
         """Covariance of the coefficients that are not aliased; in the frame it is ``scale C``."""

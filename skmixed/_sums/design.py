@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -13,7 +14,9 @@ from .._model.covariances import Covariances, PlacedTerm
 from .._model.structures import Absent
 from .._model.terms import Term
 from .blocks import RowBlock, make_blocks
+from .counterparts import Counterparts
 from .crossprod import CrossProducts
+from .dependencies import Dependencies
 from .frame import Frame, make_frame
 from .onepass import cross_products
 from .source import ROWS_PER_CHUNK, Source
@@ -35,6 +38,21 @@ class DesignBase:
     frame: Frame
     terms: tuple[Term, ...]
     independent: np.ndarray
+
+    @property
+    def products(self) -> tuple[np.ndarray, float]:
+        """Cross-products of the pool's columns, and the number of observations."""
+        raise NotImplementedError
+
+    @cached_property
+    def dependencies(self) -> Dependencies:
+        """What holds among the fixed effects in all rows."""
+        return Dependencies(self.frame, self.independent, self.products[0])
+
+    @cached_property
+    def counterparts(self) -> Counterparts:
+        """What the fixed effects say of the columns of the random effects."""
+        return Counterparts(self.frame, self.terms, self.independent, *self.products)
 
     def covariances(self, absent=()) -> Covariances:
         """Structures of the terms and their places in the factors.
@@ -61,6 +79,10 @@ class Design(DesignBase):
 
     cross: CrossProducts
 
+    @property
+    def products(self):
+        return self.cross.gram, self.cross.n
+
     @classmethod
     def of(cls, source: Source, terms, *, n_fixed: int, fit_intercept: bool) -> Self:
         """From one pass over the rows.
@@ -82,6 +104,12 @@ class RowDesign(DesignBase):
     """
 
     blocks: list[RowBlock]
+    gram: np.ndarray
+    n: float
+
+    @property
+    def products(self):
+        return self.gram, self.n
 
     @classmethod
     def of(cls, source: Source, terms, *, n_fixed: int, fit_intercept: bool) -> Self:
@@ -89,12 +117,12 @@ class RowDesign(DesignBase):
         with blas_threads():
             frame = _frame(source, terms, n_fixed, fit_intercept, response=False)
             pool, gram, y, weights, codes, offset = _pooled(frame, source)
-        independent = frame.independent(gram, source.n)
+        independent = frame.independent(gram[np.ix_(frame.fixed, frame.fixed)], source.n)
         x = pool[:, frame.fixed[independent]]
         z = [np.ascontiguousarray(pool[:, list(effects)].T) for effects in frame.effects]
         m = 1.0 if weights is None else weights
         blocks = make_blocks(x, z, y, m, codes, list(source.n_levels), offset)
-        return cls(frame, tuple(terms), independent, blocks)
+        return cls(frame, tuple(terms), independent, blocks, gram, source.n)
 
     def without_rows(self):
         """The design without its data."""
@@ -113,9 +141,7 @@ def _frame(source, terms, n_fixed, fit_intercept, *, response):
 
 
 def _pooled(frame, source):
-    """Pool columns of all rows, cross-products of the fixed effects, responses, weights, codes,
-    offset.
-    """
+    """Pool columns of all rows, their cross-products, responses, weights, codes, offset."""
     pool = np.empty((source.n_rows, frame.response))
     gram = 0.0
     chunks = []
@@ -123,8 +149,7 @@ def _pooled(frame, source):
     for chunk in source.chunks(ROWS_PER_CHUNK):
         rows = slice(stop, stop := stop + len(chunk.X))
         pool[rows] = frame.pool(chunk.X)
-        fixed = pool[rows, len(frame.varying) :]
-        gram = gram + fixed.T @ chunk.weighted(fixed)
+        gram = gram + pool[rows].T @ chunk.weighted(pool[rows])
         chunks.append(chunk)
     return (
         pool,

@@ -64,6 +64,7 @@ class Frame:
     bases : per term R, effects in the user's units being R times effects in the pool's
     fit_intercept : whether there is an intercept
     mixing : (p, p) upper triangular
+    means : (p,) of the fixed effects before mixing
     pilot : (p,) coefficients of the pilot regression, zero where there is none
     y_scale : what the response is divided by
     """
@@ -73,6 +74,7 @@ class Frame:
     effects: tuple[tuple[int, ...], ...]
     bases: tuple[np.ndarray, ...]
     fit_intercept: bool
+    means: np.ndarray
     mixing: np.ndarray
     pilot: np.ndarray
     y_scale: float = 1.0
@@ -87,13 +89,17 @@ class Frame:
         """Pool column of the response, the last."""
         return len(self.varying) + len(self.candidates)
 
+    def standardised(self, X):
+        """Candidates before mixing, (rows, p)."""
+        out = np.empty((len(X), len(self.candidates)))
+        self.candidates.of(X, out)
+        return out
+
     def pool(self, X, y=None):
         """Pool columns of some rows; without a response the last column is left out."""
         out = np.empty((len(X), self.response + (y is not None)))
-        standardised = np.empty((len(X), len(self.candidates)))
         self.varying.of(X, out[:, : len(self.varying)])
-        self.candidates.of(X, standardised)
-        mixed = standardised @ self.mixing
+        mixed = self.standardised(X) @ self.mixing
         out[:, self.fixed] = mixed
         if y is not None:
             np.subtract(y, mixed @ self.pilot, out=out[:, -1])
@@ -155,6 +161,7 @@ def make_frame(
         tuple(map(tuple, effects)),
         tuple(bases),
         fit_intercept,
+        _means(candidates, moments),
         *_mixed(candidates, sample),
     )
 
@@ -166,6 +173,12 @@ def _candidates(moments, fit_intercept, n_fixed):
     shifts = np.append(0.0, moments.mean[:n_fixed])
     scales = np.append(1.0, positive(moments.sd[:n_fixed]))
     return Columns(np.arange(ONES, n_fixed), shifts, scales)
+
+
+def _means(candidates, moments):
+    """Of the fixed effects; the constant is the source before the first column."""
+    raw = np.append(moments.mean, 1.0)[candidates.sources]
+    return (raw - candidates.shifts) / candidates.scales
 
 
 def _basis(term, shifts, scales):

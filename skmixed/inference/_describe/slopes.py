@@ -13,7 +13,6 @@ from scipy import stats
 from ..._data.checks import check_level
 from ..._fit.base import Fit
 from ..._fit.joint import variance_jacobian
-from ..._fit.model import FittedModel
 from .._arguments import fitted_model
 
 COLUMNS = [
@@ -48,9 +47,16 @@ def slope_distribution(est: Any, level: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame
         ``factor, effect, mean, sd, low, high, share_above_zero, std_error, in_words``, a row per
-        random slope; empty without any.  ``mean`` is the fixed effect of the column, 0 where it has
-        none; ``std_error`` is that of the share, by the delta method, NaN where the variance is
-        zero.
+        random slope; empty without any.  ``mean`` is what the fixed effects say of the column,
+        however they are coded (see Notes), 0 where they say nothing; ``std_error`` is that of the
+        share, by the delta method, NaN where the variance is zero.
+
+    Notes
+    -----
+    Columns are compared by their values, not by their names: where the columns Z of a term are
+    combinations ``X C`` of the fixed effects, the means m of its effects solve ``Z m = X_S beta_S``
+    with S the fixed effects that take part in C, by least squares where these say more than Z can.
+    So the slope of Days has the same mean beside ``Days``, ``scale(Days)`` or ``0 + f``.
 
     Examples
     --------
@@ -66,27 +72,30 @@ def slope_distribution(est: Any, level: float = 0.95) -> pd.DataFrame:
     """
     model = fitted_model(est)
     check_level(level)
-    terms = enumerate(model.reader.terms)
-    rows = [_slope_row(model, k, r, level) for k, term in terms for r in _slopes(term)]
+    rows = [row for k in range(len(model.reader.terms)) for row in _slope_rows(model, k, level)]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _slopes(term):
-    """Positions of the effects of a term that are not its intercept."""
-    return [r for r, source in enumerate(term.sources) if source >= 0]
-
-
-def _slope_row(model, k, r, level):
-    factor, effect, _ = model.names.entry(k, r, r)
-    source = model.reader.terms[k].sources[r]
-    coefficients = model.predictor.coefficients
-    mean = float(coefficients[source]) if source < len(coefficients) else 0.0
-    sd = float(np.sqrt(model.fit.covariances[k][r, r]))
-    half = stats.norm.ppf(0.5 + level / 2.0) * sd
-    share = float(stats.norm.cdf(mean / sd)) if sd > 0 else float(mean > 0)
-    error = _share_error(model, k, r, mean, sd) if sd > 0 else np.nan
-    words = _slope_words(factor, effect, mean, sd, share, level, half)
-    return factor, effect, mean, sd, mean - half, mean + half, share, error, words
+def _slope_rows(model, k, level):
+    """A row for every effect of a term that is not its intercept."""
+    fit = model.fit
+    slopes = [r for r, source in enumerate(model.reader.terms[k].sources) if source >= 0]
+    if not slopes:
+        return []
+    along, known = fit.units.effect_means(k)
+    means = fit.units.means_of(along, fit.beta)
+    variances = np.diag(fit.covariances[k])
+    found = []
+    for r in slopes:
+        mean, sd = float(means[r]), float(np.sqrt(variances[r]))
+        half = stats.norm.ppf(0.5 + level / 2.0) * sd
+        share = float(stats.norm.cdf(mean / sd)) if sd > 0 else float(mean > 0)
+        error = _share_error(fit, k, r, along[r], mean, sd) if sd > 0 else np.nan
+        factor, effect, _ = model.names.entry(k, r, r)
+        words = _slope_words(factor, effect, mean, sd, share, level, half)
+        words += "" if known[r] else f"  No fixed effect says {effect}: its mean is taken to be 0."
+        found.append((factor, effect, mean, sd, mean - half, mean + half, share, error, words))
+    return found
 
 
 def _slope_words(factor, effect, mean, sd, share, level, half):
@@ -116,33 +125,24 @@ def _percent(share):
     return f"{percent:.0f} %"
 
 
-def _share_error(model: FittedModel, k, r, mean, sd):
-    """By the delta method from the covariance of the fixed effect and the variance of the slope.
+def _share_error(fit: Fit, k, r, along, mean, sd):
+    """By the delta method from the covariance of the mean, whose derivatives in beta are
+    ``along``, and the variance of the slope.
 
     NaN where nothing is known of that variance.
     """
-    candidate = model.reader.terms[k].sources[r] + model.reader.intercept
-    joint = _covariance(model.fit, k, r, candidate)
+    joint = _covariance(fit, k, r, along)
     slope = np.array([1.0 / sd, -mean / (2.0 * sd**3)])
     return float(stats.norm.pdf(mean / sd) * np.sqrt(max(slope @ joint @ slope, 0.0)))
 
 
-def _covariance(fit: Fit, k, r, candidate):
-    """Covariance of a coefficient and a variance."""
+def _covariance(fit: Fit, k, r, along):
+    """Covariance of a mean and a variance."""
     information = fit.information
     if information is None or all(owner != k for owner, _ in information.parameters):
         return np.full((2, 2), np.nan)
     J = np.zeros((2, len(information.covariance)))
-    J[0, len(J[0]) - fit.rank :] = _coefficient_row(fit, candidate)
-    along = variance_jacobian(fit, information.parameters, [(k, r, r)])[0]
-    J[1, : len(along)] = fit.units.variance * along
+    J[0, len(J[0]) - fit.rank :] = along
+    along_variances = variance_jacobian(fit, information.parameters, [(k, r, r)])[0]
+    J[1, : len(along_variances)] = fit.units.variance * along_variances
     return J @ information.covariance @ J.T
-
-
-def _coefficient_row(fit, candidate):
-    """What a coefficient is made of in the frame's units.
-
-    A column that is no fixed effect has the coefficient zero.
-    """
-    rows = fit.units.coefficient_rows
-    return rows[candidate] if candidate < len(rows) else np.zeros(rows.shape[1])
