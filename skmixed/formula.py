@@ -129,7 +129,7 @@ class FittedFormula:
         learned = learn(text, aliases, right, table)
         columns = [name for name in table.columns if name in {*learned.evaluated, *groups}]
         names, used = _places(learned.parts)
-        asked = [k for k, p in enumerate(learned.parts) if used[k] or p.has_lone_category]
+        parts, taken = _asked(learned.parts, used)
         formula = cls(
             text=text,
             groups=groups,
@@ -143,8 +143,8 @@ class FittedFormula:
             intercept=INTERCEPT in learned.parts[0].names,
             effects=tuple(map(partial(_effect, aliases), right.bars, learned.parts[1:])),
             aliases=aliases,
-            parts=tuple(learned.parts[k] for k in asked),
-            used=tuple(used[k] for k in asked),
+            parts=parts,
+            used=taken,
             offsets=learned.offsets,
         )
         return formula, table[columns]
@@ -244,6 +244,14 @@ def _shown(text: str, aliases: Aliases, names: Sequence[str]) -> tuple[str, ...]
         advice = "Rename a column so that every coefficient has a name of its own."
         raise refused(text, f"two columns of the model are called {name!r}", advice)
     return shown
+
+
+def _asked(
+    parts: Sequence[Any], used: Sequence[tuple[int, ...]]
+) -> tuple[tuple[Any, ...], tuple[tuple[int, ...], ...]]:
+    """Parts that are evaluated for new rows, and which of their columns are taken."""
+    asked = [k for k, part in enumerate(parts) if used[k] or part.has_lone_category]
+    return tuple(parts[k] for k in asked), tuple(used[k] for k in asked)
 
 
 def _places(parts: Sequence[Any]) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
