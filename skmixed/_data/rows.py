@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from .tables import some_rows
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -28,12 +30,6 @@ class Rows:
     def __len__(self):
         return len(self.X)
 
-    def take(self, keep):
-        """Some of the rows."""
-        labels = {name: values[keep] for name, values in self.labels.items()}
-        offset = None if self.offset is None else self.offset[keep]
-        return Rows(self.X[keep], labels, offset)
-
 
 class Given(NamedTuple):
     """What was passed to ``fit``."""
@@ -46,6 +42,12 @@ class Given(NamedTuple):
     def now(cls, X, groups, sample_weight):
         """As it is now: columns assigned to a table later do not count.  Arrays are not copied."""
         return cls(_as_it_is(X), _as_it_is(groups), _as_it_is(sample_weight))
+
+    def take(self, keep):
+        """Without the rows that do not count; None keeps all."""
+        if keep is None:
+            return self
+        return Given(*(some_rows(values, np.flatnonzero(keep)) for values in self))
 
 
 def _as_it_is(values):

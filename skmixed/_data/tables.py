@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_array
 
 
@@ -31,6 +32,15 @@ def column_names(X: Any) -> list | None:
             "Give every column a name of its own."
         )
     return names
+
+
+def some_rows(values: Any, places: np.ndarray) -> Any:
+    """Some rows of a table, an array, a list or a column of any kind; anything else as it is."""
+    if isinstance(values, dict) or not hasattr(values, "__len__"):
+        return values
+    if type(values).__module__.startswith("pyarrow"):
+        return values.take(places)
+    return _safe_indexing(values, places)
 
 
 def labels(values):

@@ -26,9 +26,9 @@ class Training:
     Attributes
     ----------
     reader : of the fit
-    given : X, groups and weights as they were passed
+    given : X, groups and weights as they were passed, without the rows of weight zero
     y, weights : of the rows that count; weights are None where all are one
-    keep : which rows count; None for all
+    keep : which of the rows that were passed count; None for all
     offset : known part of the linear predictor of the rows that count; None for none
     """
 
@@ -42,7 +42,6 @@ class Training:
     def read(self) -> tuple[Rows, list[np.ndarray]]:
         """The rows that count, and their codes per factor."""
         rows = self.reader.read(self.given.X, self.given.groups)
-        rows = rows if self.keep is None else rows.take(self.keep)
         return rows, self.reader.codes(rows)
 
     def source(self) -> InMemory:
@@ -74,7 +73,7 @@ class Training:
         """Labels of the rows where X is a pandas table, else None."""
         if not isinstance(self.given.X, pd.DataFrame):
             return None
-        return self.given.X.index if self.keep is None else self.given.X.index[self.keep]
+        return self.given.X.index
 
 
 def source_of(training: Training, rows: Rows, codes: Sequence[np.ndarray]) -> InMemory:
@@ -105,20 +104,17 @@ def read_training(
     ``coded`` makes numbers of the responses that count, ``weighted`` has the last word on them and
     their weights.
     """
-    door, features, rows, layout = open_door(spec, X, groups)
-    target = _response(spec, y, rows)
-    weights, keep = _weights(sample_weight, rows)
-    if keep is not None:
-        rows = rows.take(keep)
-        target = target[keep]
+    weights, keep = _weights(sample_weight, X)
+    given = Given.now(X, groups, sample_weight).take(keep)
+    door, features, rows, layout = open_door(spec, given.X, given.groups)
+    target = _response(spec, y, rows, keep)
     target, weights = weighted(coded(target), weights)
     reader, codes = learn_reader(spec, door, features, layout, rows)
-    given = Given.now(X, groups, sample_weight)
     training = Training(reader, given, target, weights, keep, rows.offset)
     return training, rows, codes
 
 
-def _response(spec, y, rows):
+def _response(spec, y, rows, keep):
     if y is None:
         raise ValueError(
             f"This {spec.owner} estimator requires y to be passed, but the target y is None.\n"
@@ -130,7 +126,8 @@ def _response(spec, y, rows):
             "Pass one column; counts of two outcomes are for MixedLogisticClassifier."
         )
     y = column_or_1d(tables.without_nullable(y), warn=True)
-    check_consistent_length(rows.X, y)
+    check_consistent_length(rows.X if keep is None else keep, y)
+    y = y if keep is None else y[keep]
     if len(rows) < 2:
         raise ValueError(
             f"Found array with {len(rows)} sample(s) (n_samples = {len(rows)}) while a minimum of "
@@ -139,13 +136,13 @@ def _response(spec, y, rows):
     return y
 
 
-def _weights(sample_weight, rows):
+def _weights(sample_weight, X):
     """Positive weights of the rows that stay, None where all are one; and which stay, None for
     all.
     """
     if sample_weight is None:
         return None, None
-    w = _check_sample_weight(sample_weight, rows.X, dtype=np.float64, ensure_non_negative=True)
+    w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     keep = w > 0
     if not keep.any():
         raise ValueError(

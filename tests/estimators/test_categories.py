@@ -102,3 +102,23 @@ def test_in_the_logistic_model(sleep):
     assert found.results_.aic == pytest.approx(expected.results_.aic, abs=1e-6)
     with pytest.raises(ValueError, match="'z' was not there at fit"):
         found.predict_proba(data.head(1).assign(part="z"))
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["Reaction ~ part + center(Days) + (1 | Subject)", "Reaction ~ Days + (part|Subject)"],
+)
+def test_rows_of_weight_zero_bring_no_categories(sleep, formula):
+    """They may even lack values."""
+    extra = sleep.head(3).assign(part=["z", "z", None], Days=[100, 200, np.nan])
+    data = pd.concat([sleep, extra], ignore_index=True)
+    weights = np.r_[np.ones(180), np.zeros(3)]
+    found = MixedLinearRegressor.from_formula(formula, data, sample_weight=weights)
+    expected = MixedLinearRegressor.from_formula(formula, sleep)
+    assert found.loglik_ == pytest.approx(expected.loglik_, abs=1e-8)
+    assert found.results_.params.index.tolist() == expected.results_.params.index.tolist()
+    np.testing.assert_allclose(found.results_.fittedvalues, expected.results_.fittedvalues)
+    assert found.results_.fittedvalues.index.equals(sleep.index)
+    assert float(found.results_.coef_table(cov="CR1")["std_err"].iloc[0]) == pytest.approx(
+        expected.results_.coef_table(cov="CR1")["std_err"].iloc[0]
+    )

@@ -83,7 +83,7 @@ def _of_labels(training, clusters):
     name = clusters if is_name else getattr(clusters, "name", None)
     given = _column(training.given.X, clusters) if is_name else clusters
     labels = tables.labels(given)
-    keep = training.keep
+    keep = None if is_name else training.keep  # the columns of X have no others any more
     _check_labels(labels, len(training.y) if keep is None else len(keep))
     codes, levels = encode(labels if keep is None else labels[keep])
     return Clusters(codes, len(levels), None, str(name) if name else "clusters")
