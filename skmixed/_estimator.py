@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -12,10 +13,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._data.checks import warn
+from ._data.checks import check_parameters, warn
 from ._fit.kinds import Kind
 from ._fit.model import FittedModel
 from ._fit.predictions import drawn_predictors
+from ._formula.complete import rows_of
 from ._formula.response import evaluate_response
 from ._formula.split import sides
 from ._reader import given_terms
@@ -45,18 +47,29 @@ class MixedModel(BaseEstimator):
 
     @classmethod
     def from_formula(
-        cls, formula: str, data: Any, *, sample_weight: ArrayLike | None = None, **params: Any
+        cls,
+        formula: str,
+        data: Any,
+        *,
+        missing: Literal["raise", "drop"] = "raise",
+        sample_weight: ArrayLike | str | None = None,
+        **params: Any,
     ) -> Self:
         """Fit the model of a two-sided formula.
 
         Parameters
         ----------
         formula : str
-            ``"ln_wage ~ ttl_exp + C(race) + age + (1 | idcode)"``.
+            ``"ln_wage ~ ttl_exp + C(race) + age + (1 | idcode)"``.  Unusual names go in backticks,
+            ``offset(...)`` is a known part of the linear predictor, and ``cbind(successes,
+            failures)`` are counts for the classifier.
         data : table
             With the columns of the formula.
-        sample_weight : array-like of shape (n_rows,), default=None
-            Number of times each row counts.
+        missing : {"raise", "drop"}, default="raise"
+            Rows without a value in a column that is used are an error, or are left out;
+            ``results_.n_missing`` and the summary say how many.
+        sample_weight : array-like of shape (n_rows,) or str, default=None
+            Number of times each row counts, or the column of data that holds it.
         **params
             Parameters of the constructor.
 
@@ -67,6 +80,8 @@ class MixedModel(BaseEstimator):
 
         Raises
         ------
+        TypeError
+            For arguments in the wrong order, and parameters that do not exist.
         ValueError
             For a formula without a response, and as ``fit``.
 
@@ -80,11 +95,22 @@ class MixedModel(BaseEstimator):
         >>> model.results_.params.index.to_list()
         ['Intercept', 'x0', 'x1']
         """
+        if isinstance(data, str):
+            raise TypeError(
+                f"data={data!r:.60} is a text, not a table.\n"
+                "The formula comes first: from_formula('y ~ x + (1 | group)', data)."
+            )
         response, right = sides(formula)
         if not response:
             raise ValueError(f"formula={formula!r} has no response.\nWrite 'y ~ x + (1 | group)'.")
+        check_parameters(cls.__name__, params, set(cls._get_param_names()) - {"formula"})
+        rows = rows_of(formula, data, sample_weight, missing, [params.get("offset")])
         model = cls(formula=right, **params)
-        return model.fit(data, evaluate_response(response, data), sample_weight=sample_weight)
+        y = evaluate_response(response, rows.table)
+        model.fit(rows.table, y, sample_weight=rows.weights)
+        if rows.n_missing:
+            model._store(replace(model._model, n_missing=rows.n_missing), iter(()))
+        return model
 
     # Requested by default, so that routing needs no set_*_request calls.
     __metadata_request__fit = {"groups": True}

@@ -22,7 +22,7 @@ from sklearn.utils.validation import (
 )
 
 from ._data import tables
-from ._data.checks import warn
+from ._data.checks import listed, nearest, warn
 from ._data.factors import Factor
 from ._data.offsets import added, offset_name, read_offset
 from ._data.rows import Rows
@@ -690,6 +690,7 @@ def learn_reader(
 ) -> tuple[Reader, list[np.ndarray]]:
     """The reader of a fit, and the codes of its rows per factor."""
     effects = layout.effects
+    _structure(spec.covariance)
     _refuse_second_intercept(layout, rows)
     _refuse_repeats(effects)
     groups = tuple(dict.fromkeys(e.group_columns for e in effects))
@@ -705,17 +706,21 @@ def learn_reader(
 
 
 def _term(spec, layout, effect, factor):
-    covariance = effect.covariance or spec.covariance
-    if covariance not in STRUCTURES:
-        raise ValueError(
-            f"covariance={covariance!r} is not a covariance structure.\n"
-            f"Use one of {', '.join(map(repr, STRUCTURES))}."
-        )
+    covariance = _structure(effect.covariance or spec.covariance)
     for name in effect.columns:
         if name not in layout.names:
             raise tables.unknown_column("random_effects", name, list(layout.names))
     columns = tuple(layout.names.index(name) for name in effect.columns)
     return Term(factor, columns, effect.intercept, covariance)
+
+
+def _structure(covariance):
+    """The name of a covariance structure."""
+    if isinstance(covariance, str) and covariance in STRUCTURES:
+        return covariance
+    meant = nearest(str(covariance), STRUCTURES)
+    advice = f"Did you mean {meant!r}?" if meant else f"Use {listed(STRUCTURES)}."
+    raise ValueError(f"covariance={covariance!r} is not a covariance structure.\n{advice}")
 
 
 def _refuse_second_intercept(layout, rows):

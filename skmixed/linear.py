@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.metrics import r2_score
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
+from ._data.checks import AnyCase
 from ._fit.linear import fit_linear
 from ._fit.model import FittedModel, name_everything
 from ._fit.training import read_training, source_of
@@ -121,7 +122,7 @@ class MixedLinearRegressor(PredictsMeans):
         "random_effects": "no_validation",
         "formula": [str, None],
         "covariance": [str],
-        "method": [StrOptions({"reml", "ml"})],
+        "method": [AnyCase({"reml", "ml"})],
         "offset": [str, Integral, None],
         "fit_intercept": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
@@ -213,7 +214,7 @@ class MixedLinearRegressor(PredictsMeans):
                 n_fixed=reader.n_fixed,
                 fit_intercept=reader.intercept,
             ),
-            reml=self.method == "reml",
+            reml=self.method.lower() == "reml",
             tol=self.tol,
             max_iter=self.max_iter,
             report=self._reporter(),

@@ -7,6 +7,7 @@ point at the line of the caller.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import functools
 import os
 import sys
@@ -18,6 +19,7 @@ from typing import Any
 
 import joblib
 import sklearn
+from sklearn.utils._param_validation import StrOptions
 
 HERE = Path(__file__).parents[1]
 #: files whose lines are nobody's: ours, and those that call us on behalf of somebody
@@ -50,6 +52,31 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
     if value not in (choices := tuple(choices)):
         raise ValueError(f"{name}={value!r} is not known.\nUse {listed(choices)}.")
     return value
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The name that was meant: one that begins like this, or is much like it."""
+    names = list(names)
+    begun = [n for n in names if name and n.lower().startswith(name.lower())]
+    close = difflib.get_close_matches(name.lower(), names, n=1)
+    return (begun or close or [None])[0]
+
+
+def check_parameters(owner: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Names of parameters of a constructor."""
+    known = sorted(known)
+    for name in given:
+        if name not in known:
+            meant = nearest(name, known)
+            advice = f"Did you mean {meant!r}?" if meant else f"They are {', '.join(known)}."
+            raise TypeError(f"{owner} has no parameter {name!r} beside the formula.\n{advice}")
+
+
+class AnyCase(StrOptions):
+    """One of some words, in small or capital letters."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return isinstance(val, str) and super().is_satisfied_by(val.lower())
 
 
 def check_level(level: float) -> float:

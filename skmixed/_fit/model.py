@@ -28,6 +28,7 @@ class FittedModel:
     names : for printing
     rows : of the fit; None where they are not kept
     classes : labels of a classifier
+    n_missing : number of rows that were left out because they lack values
     """
 
     fit: Fit
@@ -35,6 +36,7 @@ class FittedModel:
     names: Names
     rows: Training | None = field(repr=False)
     classes: np.ndarray | None = None
+    n_missing: int = 0
 
     def __getstate__(self):
         state = {name: vars(self)[name] for name in self.__dataclass_fields__}

@@ -139,4 +139,6 @@ def _notes(results: Any, plain: str) -> list[str]:
         )
     if dropped := results.fitted.dropped:
         lines.append(f"Dropped because they depend on other columns: {', '.join(dropped)}.")
+    if left_out := results.n_missing:
+        lines.append(f"{left_out} row{'s' * (left_out > 1)} dropped for missing values.")
     return lines

@@ -21,6 +21,11 @@ class RowResults(Estimates):
     _predictions: ClassVar[Callable[..., Any]]
 
     @property
+    def n_missing(self) -> int:
+        """Number of rows that ``from_formula(..., missing="drop")`` left out."""
+        return self.fitted.n_missing
+
+    @property
     def fittedvalues(self) -> pd.Series | np.ndarray:
         """Conditional fitted values of the training rows; a Series where X was a pandas table."""
         return self._by_row(self._fitted_means())
