@@ -31,7 +31,7 @@ NUDGE = 1e-3  # of a typical variance, for those that are zero where a saddle is
 FLAT = 1e-6  # curvature below this share of the largest is none
 CURVED = 1e3  # that of coefficients grows with the rows, that of variances with the levels only
 NEARER = 1e-3  # share of the covariances where a search got stuck, at which another starts
-ENOUGH = 300  # evaluations, after which nobody starts again
+ENOUGH = {CONVERGED: 300, STUCK: 450}  # evaluations after which nobody starts again
 PROBES = (0.5, 0.9, 1.1, 2.0)  # shares of a covariance at which the deviance is looked at
 MOVED = 0.1  # part of a term in a direction that counts
 
@@ -50,11 +50,11 @@ def search(objective, manifold, start, floors, *, bar=np.inf, scattered=0, **opt
     boundary = Boundary(manifold, [floors[t.factor][t.window] for t in manifold.terms])
     optimum = boundary.settled(boundary.first_minimum(minimum_from, start), minimum_from)
     optimum = boundary.or_at_other_scales(optimum, minimum_from)
+    if optimum.stop == STUCK:
+        optimum = boundary.or_lower(optimum, boundary.nearer(optimum.point), minimum_from)
     if optimum.stop in (CONVERGED, STUCK) and not boundary.is_far(optimum.point):
         optimum = boundary.or_lower(optimum, boundary.large(optimum), minimum_from)
     optimum = boundary.or_anywhere(optimum, scattered, minimum_from)
-    if optimum.stop == STUCK:
-        optimum = boundary.or_lower(optimum, boundary.nearer(optimum.point), minimum_from)
     if optimum.evaluation.value > bar + NEGLIGIBLE_RISE + optimum.evaluation.noise:
         optimum = boundary.or_lower(optimum, boundary.nothing(optimum.point), minimum_from)
     is_blurred = optimum.evaluation.noise > NEGLIGIBLE_CHANGE
@@ -135,7 +135,7 @@ class Boundary:
         factors there can be many.
         """
         for seed in range(count):
-            if optimum.converged and optimum.n_evaluations < ENOUGH:
+            if optimum.n_evaluations < ENOUGH.get(optimum.stop, 0):
                 rng = np.random.default_rng(seed)
                 terms = zip(self.structures, self.floors, strict=True)
                 start = [_anywhere(structure, floor, rng) for structure, floor in terms]

@@ -11,7 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skmixed import MixedLinearRegressor, RandomEffect, SkmixedWarning
+from skmixed import (
+    MixedLinearRegressor,
+    MixedLogisticClassifier,
+    RandomEffect,
+    SkmixedWarning,
+)
 from tests.helpers.dense_search import DenseModel, DenseTerm
 
 pytestmark = pytest.mark.slow
@@ -99,3 +104,41 @@ def test_no_other_start_ends_lower(batch):
     compared = {seed: gap for seed, gap in gaps.items() if gap is not None}
     print(f"{len(compared)} of {BATCH} designs compared, largest gap {max(compared.values()):.1e}")
     assert not {seed: gap for seed, gap in compared.items() if gap > WORSE}
+
+
+def random_outcomes(seed):
+    """Zeros and ones of the design of a seed, and a classifier for them."""
+    problem = random_problem(seed)
+    rng = np.random.default_rng([seed, 5])
+    spread = np.std(problem.y) / rng.choice([0.5, 1.0, 2.0])
+    eta = (problem.y - np.median(problem.y)) / spread
+    y = (rng.random(len(eta)) < 1 / (1 + np.exp(-eta))).astype(int)
+    names = ("random_effects", "fit_intercept")
+    parameters = {name: problem.model.get_params()[name] for name in names}
+    return MixedLogisticClassifier(n_quadrature=1, **parameters), problem.table, y
+
+
+def scaled_deviances(fit):
+    """Deviances with the covariance of one term scaled."""
+    for share in (0.5, 0.8, 1.25, 2.0):
+        for k, T in enumerate(fit.T):
+            T = [*fit.T[:k], share * T, *fit.T[k + 1 :]]
+            point = [*fit.covariance_model.assemble(T), fit.beta]
+            yield fit.state.at(point).value
+
+
+@pytest.mark.parametrize("batch", range(2))
+def test_logistic_fits_end_where_nothing_nearby_is_lower(batch):
+    """Nor above the model without random effects."""
+    above, lower = {}, {}
+    for seed in range(batch * 20, (batch + 1) * 20):
+        model, table, y = random_outcomes(seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SkmixedWarning)
+            fit = model.fit(table, y).results_.fitted.fit
+        above[seed] = fit.loglik_without_effects - fit.loglik
+        if model.converged_:
+            lower[seed] = -2.0 * fit.loglik - min(scaled_deviances(fit))
+    print(f"{len(lower)} of 20 converged")
+    assert max(above.values()) < 1e-6
+    assert max(lower.values()) < 2e-4
