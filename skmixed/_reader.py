@@ -23,6 +23,15 @@ from sklearn.utils.validation import (
 
 from ._data import tables
 from ._data.checks import listed, nearest, warn
+from ._data.columns import (
+    check_known,
+    check_label_kinds,
+    check_unmasked,
+    is_missing,
+    kind_of,
+    numbers,
+)
+from ._data.columns import labels as labels_of
 from ._data.factors import Factor
 from ._data.offsets import added, offset_name, read_offset
 from ._data.rows import Rows
@@ -203,7 +212,7 @@ class ThroughFormula:
         if groups is not None:
             raise self.spec.both("formula")
         found = self.formula.evaluate(self.formula.select(X))
-        _check_labels(found.labels)
+        check_label_kinds(found.labels)
         return Rows(found.matrix, found.labels, added(found.offset, self._beside(X)))
 
     def _beside(self, X):
@@ -248,6 +257,7 @@ class ThroughColumns:
     def read(self, X, groups):
         if groups is not None:
             raise self.spec.both(self.spec.role)
+        X = tables.with_index_levels(X, self.spec.wanted.__contains__)
         names = tables.column_names(X)
         if names == list(self.plain) and not self.slopes:
             return self._rows(Table(X, names), {})  # without groups: every level is new
@@ -259,7 +269,7 @@ class ThroughColumns:
         """Of a table with all columns."""
         wanted = _places(self.spec, table)
         labels = {key: table.labels(w) for key, w in zip(self.keys, wanted, strict=True)}
-        _check_labels(labels)
+        check_label_kinds(labels)
         found = self._rows(table, dict(zip(wanted, labels.values(), strict=True)))
         return replace(found, labels=labels)
 
@@ -294,7 +304,7 @@ def _numbers_of(spec, table, offset, labels, slopes):
         name = offset_name(spec.offset, offset, table.names)
         known = others[name] = read_offset(table, name)
     matrix = table.matrix([name for name in table.names if name not in others])
-    extra = [np.asarray(others[_slope(s, table)], dtype=np.float64) for s in slopes]
+    extra = [numbers(s, others[_slope(s, table)]) for s in slopes]
     return Rows(np.column_stack([matrix, *extra]) if extra else matrix, {}, known)
 
 
@@ -323,7 +333,18 @@ def _as_table(spec, X, names):
         return Table(X, names)
     _refuse_names("offset", [spec.offset], X)
     options = {"estimator": spec.owner, "input_name": "X"}
+    check_unmasked(None, X)
+    if isinstance(X, list):
+        X = _value_by_value(X)
     return Array(check_array(X, dtype=None, ensure_all_finite=False, **options))
+
+
+def _value_by_value(X):
+    """Lists of rows as an array of what they hold: labels are not for rounding."""
+    try:
+        return np.array(X, dtype=object)
+    except ValueError:  # rows of different lengths, of which scikit-learn has something to say
+        return X
 
 
 def _refuse_names(role, wanted, X):
@@ -425,6 +446,7 @@ def _refuse_both(spec, names):
 def _numbers(spec, X, names):
     """All columns of X as floats."""
     if names is None:
+        check_unmasked(None, X)
         return check_array(X, dtype=np.float64, estimator=spec.owner, input_name="X")
     return tables.numeric_matrix(X)
 
@@ -432,7 +454,7 @@ def _numbers(spec, X, names):
 def _with_labels(rows, labels):
     for values in labels.values():
         check_consistent_length(rows.X, values)
-    _check_labels(labels)
+    check_label_kinds(labels)
     return replace(rows, labels=labels)
 
 
@@ -447,8 +469,8 @@ def _group_table(groups):
         )
     names = tables.column_names(groups)
     if names is not None:
-        return {str(n): tables.labels(groups[n]) for n in names}
-    values = tables.labels(groups)
+        return {str(n): labels_of(groups[n]) for n in names}
+    values = labels_of(groups)
     if values.ndim == 2:
         return {f"groups{j}": values[:, j] for j in range(values.shape[1])}
     if values.ndim != 1:
@@ -473,18 +495,16 @@ def _wanted_groups(given: dict, wanted: tuple) -> dict:
     return found
 
 
-def _check_labels(labels):
-    for name, values in labels.items():
-        missing = tables.is_missing(values)
-        if np.any(missing):
-            raise ValueError(
-                f"groups: factor {name!r} contains NaN or inf in {int(np.sum(missing))} rows.\n"
-                "Give these rows a level of their own, or drop them."
-            )
-
-
 def open_door(spec: Spec, X: Any, groups: Any) -> tuple[Door, Features, Rows, Layout]:
     """The door to X and groups, and what is behind it."""
+    tables.check_in_memory(X)
+    found = _opened_door(spec, X, groups)
+    for name, values in found[2].labels.items():
+        check_known(name, values)
+    return found
+
+
+def _opened_door(spec, X, groups):
     if spec.formula is not None:
         return _by_formula(spec, X, groups)
     if groups is not None or not spec.wanted:
@@ -517,6 +537,7 @@ def _by_formula(spec, X, groups):
 
 
 def _by_columns(spec, X):
+    X = tables.with_index_levels(X, spec.wanted.__contains__)
     names = tables.column_names(X)
     table = _opened(spec, X, names)
     features = Features.of(spec.owner, table.X)
@@ -646,6 +667,7 @@ class Reader:
 
     def read(self, X: Any, groups: Any = None) -> Rows:
         """New rows."""
+        tables.check_in_memory(X)
         return self.door.read(X, groups)
 
     def unknown(self, rows: Rows) -> list[np.ndarray]:
@@ -660,7 +682,7 @@ class Reader:
         found = [f.codes(c) for f, c in zip(self.factors, columns, strict=True)]
         for factor, labels, code in zip(self.factors, columns, found, strict=True):
             if len(code) and np.all(code < 0):
-                _warn_if_other_kind(factor, labels)
+                _warn_if_other_kind(factor, [column[~is_missing(column)] for column in labels])
         return found
 
     def effect_names(self, f: int) -> tuple[str, ...]:
@@ -675,9 +697,9 @@ class Reader:
 def _warn_if_other_kind(factor, labels):
     """Levels of which none is known."""
     for levels, column in zip(factor.levels, labels, strict=True):
-        seen = tables.kind_of(levels)
-        given = tables.kind_of(column)
-        if seen != given:
+        seen = kind_of(levels)
+        given = kind_of(column)
+        if seen != given and len(column):
             warn(
                 f"{factor.name}: none of the levels is known; they were {seen} at fit and are "
                 f"{given} now.\nConvert them to the type used at fit.",

@@ -15,8 +15,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._data import tables
-from ._formula.evaluation import as_pandas, check_finite, check_missing, check_names, evaluated
+from ._data.columns import labels as labels_of
+from ._formula.evaluation import (
+    as_pandas,
+    as_plain,
+    check_finite,
+    check_missing,
+    check_names,
+    evaluated,
+    unlike_text,
+)
 from ._formula.learning import distinct, learn, offset_name
 from ._formula.names import Aliases, repeated
 from ._formula.split import BarTerm, one_sided, refused, split_formula, split_right
@@ -88,6 +96,7 @@ class FittedFormula:
     intercept: bool
     effects: tuple[RandomEffect, ...]
     aliases: Aliases = field(repr=False)
+    plain: tuple[str, ...] = field(repr=False)
     parts: tuple[Any, ...] = field(repr=False)
     used: tuple[tuple[int, ...], ...] = field(repr=False)
     offsets: tuple[Any, ...] = field(repr=False)
@@ -143,6 +152,7 @@ class FittedFormula:
             intercept=INTERCEPT in learned.parts[0].names,
             effects=tuple(map(partial(_effect, aliases), right.bars, learned.parts[1:])),
             aliases=aliases,
+            plain=learned.plain,
             parts=parts,
             used=taken,
             offsets=learned.offsets,
@@ -213,8 +223,10 @@ class FittedFormula:
         """
         check_missing(table, [name for name in table.columns if name not in self.groups])
         present = all(g in table.columns for g in self.groups)
-        labels = {g: tables.labels(table[g]) for g in self.groups} if present else {}
+        labels = {g: labels_of(table[g]) for g in self.groups} if present else {}
         table = self.aliases.renamed(table)
+        if odd := unlike_text(table, self.plain):
+            table = as_plain(table, odd, self.aliases.original)
         used = zip(self.parts, self.used, strict=True)
         blocks = [
             evaluated(self.text, self.aliases, partial(part, table), table)[:, columns]

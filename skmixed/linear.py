@@ -12,6 +12,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import Interval
 
 from ._data.checks import AnyCase
+from ._data.response import response_name
 from ._fit.linear import fit_linear
 from ._fit.model import FittedModel, name_everything
 from ._fit.training import read_training, source_of
@@ -219,7 +220,7 @@ class MixedLinearRegressor(PredictsMeans):
             max_iter=self.max_iter,
             report=self._reporter(),
         )
-        names = name_everything(training, codes, getattr(y, "name", None))
+        names = name_everything(training, codes, response_name(y))
         model = FittedModel(fit, reader, names, training)
         self._store(model, linear_problems(model))
         return self

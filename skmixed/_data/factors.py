@@ -89,7 +89,8 @@ def encode(values):
     Integers in a narrow range go through a table instead of a sort.
     """
     values = values if isinstance(values, pd.Categorical) else np.asarray(values)
-    if isinstance(values, np.ndarray) and values.dtype.kind in "iu" and len(values):
+    is_whole = isinstance(values, np.ndarray) and values.dtype.kind in "iu"
+    if is_whole and len(values) and values.max() <= np.iinfo(np.int64).max:
         low = int(values.min())
         high = int(values.max())
         if high - low < DENSE_RANGE * len(values) + 1024:

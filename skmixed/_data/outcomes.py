@@ -15,6 +15,8 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 
 from . import tables
+from .columns import is_missing
+from .response import one_column, response_name
 
 
 class Outcomes(Protocol):
@@ -59,7 +61,7 @@ class Labels:
 
     def __init__(self, y: Any) -> None:
         self.y = y
-        self.name = getattr(y, "name", None)
+        self.name = response_name(y)
 
     def weights(self, sample_weight: Any) -> Any:
         return sample_weight
@@ -67,7 +69,7 @@ class Labels:
     def coded(self, y: np.ndarray) -> np.ndarray:
         """Zeros and ones for the two labels."""
         y = plain(y)
-        missing = tables.is_missing(y)
+        missing = is_missing(y)
         if np.any(missing):
             raise ValueError(
                 f"Input y contains NaN in {int(np.sum(missing))} rows.\n"
@@ -84,7 +86,7 @@ class Labels:
         return codes.astype(np.float64)
 
     def accuracy(self, predicted: np.ndarray, classes: np.ndarray, sample_weight: Any) -> float:
-        y = plain(np.asarray(tables.without_nullable(self.y)))
+        y = plain(one_column(self.y))
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
 

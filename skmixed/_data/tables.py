@@ -7,14 +7,17 @@ asked for.  A plain array is a table whose columns are called x0, x1, ...
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from numbers import Integral
 from typing import Any
 
+import narwhals
 import numpy as np
 import pandas as pd
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_array
+
+from .columns import is_missing, labels, numbers
 
 
 def column_names(X: Any) -> list | None:
@@ -43,18 +46,27 @@ def some_rows(values: Any, places: np.ndarray) -> Any:
     return _safe_indexing(values, places)
 
 
-def labels(values):
-    """A column as an array, or as a pandas Categorical, whose codes are already there.
+def check_in_memory(X: Any) -> None:
+    """Raise for tables whose rows are not here: lazy frames, relations, distributed frames."""
+    if isinstance(X, np.ndarray | pd.DataFrame | list):
+        return
+    if isinstance(narwhals.from_native(X, pass_through=True), narwhals.LazyFrame):
+        kind = f"{type(X).__module__.partition('.')[0]}.{type(X).__name__}"
+        raise TypeError(
+            f"X: rows of a {kind} are not in memory.\n"
+            "Collect them into a table first: .collect(), .compute(), .df() or .toPandas()."
+        )
 
-    A list of tuples is one column.
+
+def with_index_levels(X: Any, wanted: Callable[[Hashable], bool]) -> Any:
+    """A pandas table with the levels of its index that are wanted, and are no columns, as columns
+    at the end.
     """
-    if isinstance(values, list) and values and isinstance(values[0], tuple):
-        out = np.empty(len(values), dtype=object)
-        out[:] = values
-        return out
-    if isinstance(values, pd.Series) and isinstance(values.dtype, pd.CategoricalDtype):
-        return values.array.remove_unused_categories()
-    return np.asarray(values)
+    if not isinstance(X, pd.DataFrame) or X.index.names == [None]:
+        return X
+    named = [name for name in X.index.names if name is not None and name not in X.columns]
+    levels = [name for name in named if wanted(name)]
+    return X.assign(**{name: X.index.get_level_values(name) for name in levels})
 
 
 class Table:
@@ -109,7 +121,9 @@ class Array:
         """One column."""
         return self.X[:, self.names.index(name)]
 
-    labels = column
+    def labels(self, name: str) -> np.ndarray:
+        """One column as labels."""
+        return labels(self.column(name))
 
     def matrix(self, names: Sequence[str]) -> np.ndarray:
         """Some columns as floats."""
@@ -125,37 +139,6 @@ class Array:
         for name, values in changes.items():
             out[:, self.names.index(name)] = values
         return Array(out)
-
-
-def is_missing(values):
-    """Which labels are missing or infinite."""
-    values = np.asarray(values)
-    if values.dtype.kind == "f":
-        return ~np.isfinite(values)
-    if values.dtype.kind in "OmMUT":
-        return np.asarray(pd.isna(values))
-    return np.zeros(len(values), dtype=bool)
-
-
-KINDS = {
-    "i": "numbers",
-    "u": "numbers",
-    "f": "numbers",
-    "b": "booleans",
-    "U": "text",
-    "T": "text",
-    "M": "dates",
-}
-
-
-def kind_of(values):
-    """In words, what the labels are."""
-    values = np.asarray(values)
-    if values.dtype.kind != "O" or not len(values):
-        return KINDS.get(values.dtype.kind, values.dtype.name)
-    if isinstance(values[0], int | float | np.number):
-        return "numbers"
-    return type(values[0]).__name__.replace("str", "text")
 
 
 def unknown_column(role, name, names):
@@ -193,7 +176,7 @@ def name_at(role: str, wanted: Any, names: Sequence[Hashable]) -> Hashable:
     return names[wanted % width]
 
 
-def numeric_matrix(X):
+def numeric_matrix(X: Any) -> np.ndarray:
     """The columns of a table as floats; text, missing and infinite values are errors that name
     the column.
     """
@@ -203,39 +186,9 @@ def numeric_matrix(X):
         matrix = X.to_numpy(dtype=np.float64, na_value=np.nan)
         if np.isfinite(np.sum(matrix)) or np.all(np.isfinite(matrix)):
             return matrix
-    check_numeric(X)
-    return check_array(X, dtype=np.float64, input_name="X")
-
-
-def check_numeric(X):
-    """Raise for text columns and for missing values, naming the column."""
-    for name in column_names(X):
-        array = np.asarray(X[name])
-        _check_complete(name, array)
-        if array.dtype.kind in "mM" or (array.dtype.kind in "OUST" and not _is_numeric(array)):
-            raise ValueError(
-                f"X: column {name!r} holds {kind_of(array)}, such as {array[0]!r}; "
-                "fixed effects must be numbers.\n"
-                "Encode it (OneHotEncoder(drop='first') in a ColumnTransformer), or name it as a "
-                "grouping factor."
-            )
-
-
-def _check_complete(name, array):
-    if missing := int(np.sum(is_missing(array))):
-        found = "NaN" if np.any(pd.isna(array)) else "infinity"
-        raise ValueError(
-            f"X: column {name!r} contains {found} in {missing} of {len(array)} rows.\n"
-            "Drop these rows before fitting, or put an imputer before the model."
-        )
-
-
-def _is_numeric(array):
-    try:
-        array.astype(np.float64)
-    except (TypeError, ValueError):
-        return False
-    return not any(isinstance(v, str) for v in array[:100])
+    columns = [numbers(name, X[name]) for name in column_names(X)]
+    matrix = np.column_stack(columns) if columns else np.empty((len(X), 0))
+    return check_array(matrix, dtype=np.float64, input_name="X")
 
 
 def without_nullable(values):

@@ -24,13 +24,17 @@ def read_rows(model: FittedModel, X: Any, groups: Any, kind: Kind) -> tuple[Rows
     rows = reader.read(X, groups)
     if kind != "conditional":
         return rows, reader.unknown(rows)
-    if reader.factors and not rows.labels:
+    _warn_without_groups(model, rows)
+    return rows, reader.codes(rows)
+
+
+def _warn_without_groups(model, rows):
+    if model.reader.factors and not rows.labels:
         warn(
-            f"This {reader.owner} was fitted with groups; without them every level counts as new.\n"
-            "Pass groups=, or ask for kind='population'.",
+            f"This {model.reader.owner} was fitted with groups; without them every level counts as "
+            "new.\nPass groups=, or ask for kind='population'.",
             GroupsWarning,
         )
-    return rows, reader.codes(rows)
 
 
 def distribution(
@@ -126,10 +130,9 @@ def drawn_predictors(
     For ``kind="marginal"`` those of every level, for "conditional" those of new levels.
     """
     check_choice("kind", kind, KINDS)
-    rows, codes = read_rows(
-        model, X, groups, "population" if kind == "population" else "conditional"
-    )
-    codes = codes if kind == "conditional" else model.reader.unknown(rows)
+    rows, codes = read_rows(model, X, groups, kind)
+    if kind == "marginal":
+        _warn_without_groups(model, rows)
     draws = np.repeat(model.predictor(rows, codes)[:, None], n_samples, axis=1)
     if kind != "population" and len(rows):
         for f, covariance in enumerate(factor_covariances(model)):
@@ -142,6 +145,8 @@ def _new_effects(model, f, covariance, rows, n_samples, rng):
     """``z'b`` with b drawn anew for every level."""
     columns = [rows.labels[name] for name in model.reader.groups[f]] if rows.labels else None
     level = Factor.from_columns("", columns or [np.zeros(len(rows))])[1]
+    unnamed = level < 0  # each a level of its own
+    level[unnamed] = np.max(level, initial=-1) + 1 + np.arange(np.sum(unnamed))
     size = (level.max() + 1, n_samples)
     b = rng.multivariate_normal(np.zeros(len(covariance)), covariance, size=size)
     return np.einsum("nq,nsq->ns", model.predictor.varying(rows, f), b[level])

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 
-from .._data import tables
+from .._data.columns import check_unmasked
 from .._data.outcomes import width
+from .._data.response import one_column
 from .._data.rows import Given, Rows
 from .._reader import Reader, Spec, learn_reader, open_door
 from .._sums.source import InMemory
@@ -125,7 +126,7 @@ def _response(spec, y, rows, keep):
             f"y: {columns} columns, but {spec.owner} explains one response.\n"
             "Pass one column; counts of two outcomes are for MixedLogisticClassifier."
         )
-    y = column_or_1d(tables.without_nullable(y), warn=True)
+    y = one_column(y)
     check_consistent_length(rows.X if keep is None else keep, y)
     y = y if keep is None else y[keep]
     if len(rows) < 2:
@@ -142,6 +143,7 @@ def _weights(sample_weight, X):
     """
     if sample_weight is None:
         return None, None
+    check_unmasked(None, sample_weight, "sample_weight")
     w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     keep = w > 0
     if not keep.any():

@@ -13,16 +13,19 @@ from formulaic.errors import DataMismatchWarning, FormulaicError
 
 from .._data import tables
 from .._data.categories import AT_FIT
+from .._data.columns import plain
 from .._data.recipes import UnseenCategory
 from .names import Aliases
 from .split import first_line, refused
 
+DATES = ("M", "m")  # numpy's kinds of types
 # No surrounding variables: a formula means the same wherever it is fitted.
 OPTIONS = {"output": "numpy", "na_action": "raise", "context": AT_FIT}
 
 
 def as_pandas(text: str, table: Any) -> pd.DataFrame:
     """A pandas table whose columns have text for names."""
+    table = tables.with_index_levels(table, lambda name: str(name) in text)
     names = tables.column_names(table)
     if names is None:
         raise ValueError(
@@ -32,9 +35,42 @@ def as_pandas(text: str, table: Any) -> pd.DataFrame:
         )
     if not isinstance(table, pd.DataFrame):
         table = table.to_pandas() if hasattr(table, "to_pandas") else pd.DataFrame(table)
-    return (
-        table if all(isinstance(n, str) for n in names) else table.set_axis(map(str, names), axis=1)
-    )
+    if set(map(type, names)) <= {str}:
+        return table
+    return table.set_axis(map(str, names), axis=1)
+
+
+def plain_columns(formulas: Sequence[Formula], table: pd.DataFrame) -> tuple[str, ...]:
+    """Columns that are read as numbers, truth values, text or categories.
+
+    Of dates expressions may make numbers.
+    """
+    needed = {str(name) for formula in formulas for name in formula.required_variables}
+    bare = {factor.expr for formula in formulas for term in formula for factor in term.factors}
+    dates = {name for name in table.columns if getattr(table[name].dtype, "kind", "") in DATES}
+    return tuple(n for n in table.columns if n in needed and (n in bare or n not in dates))
+
+
+def as_plain(table: pd.DataFrame, names: Iterable[str], called: Callable) -> pd.DataFrame:
+    """A table some of whose columns are read by :func:`skmixed._data.columns.plain`."""
+    changed = {}
+    for name in names:
+        dtype = table[name].dtype
+        if not isinstance(dtype, np.dtype) or dtype.kind not in "biuf":
+            changed[name] = pd.Series(plain(called(name), table[name]), index=table.index)
+    return table.assign(**changed) if changed else table
+
+
+def unlike_text(table: pd.DataFrame, names: Iterable[str]) -> list[str]:
+    """Those columns of new rows that are not plainly numbers or text already."""
+    found = []
+    for name in names:
+        values = table[name]
+        is_text = len(values) > 0 and isinstance(values.iloc[0], str)
+        is_number = isinstance(values.dtype, np.dtype) and values.dtype.kind in "biuf"
+        if not is_text and not is_number:
+            found.append(name)
+    return found
 
 
 def common_terms(text: str, aliases: Aliases, parts: Sequence[str]) -> list[Formula]:
@@ -79,7 +115,7 @@ def check_missing(table: Any, names: Iterable[str], called: Callable = str) -> N
             found = f"{int(missing.sum())} of {len(table)} rows"
             raise ValueError(
                 f"X: column {called(name)!r} contains NaN in {found}.\n"
-                "Drop these rows before fitting, or put an imputer before the model."
+                "Drop these rows, or put an imputer before the model."
             )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from .._data.categories import without_unused
 from .._data.recipes import recipe_of
-from .evaluation import OPTIONS, common_terms, evaluated
+from .evaluation import OPTIONS, as_plain, common_terms, evaluated, plain_columns
 from .names import Aliases
 from .split import Parts, refused
 
@@ -27,6 +27,7 @@ class Learned:
     explained : those that the fixed effects and the random terms are computed from
     categorical : those that enter as categories, whatever they hold
     evaluated : those that any part is computed from
+    plain : those that are read as numbers, truth values, text or categories, by their aliases
     """
 
     parts: tuple[Any, ...]
@@ -35,14 +36,17 @@ class Learned:
     explained: tuple[str, ...]
     categorical: tuple[str, ...]
     evaluated: tuple[str, ...]
+    plain: tuple[str, ...]
 
 
 def learn(text: str, aliases: Aliases, right: Parts, table: pd.DataFrame) -> Learned:
     """Evaluate the parts of a formula for the rows of the fit."""
-    table = without_unused(aliases.table(table))
+    table = aliases.table(table)
     effects = [bar.effects for bar in right.bars]
     offsets = [f"0 + I({expression})" for expression in right.offsets]
     formulas = common_terms(text, aliases, [right.fixed, *effects, *offsets])
+    plain = plain_columns(formulas, table)
+    table = without_unused(as_plain(table, plain, aliases.original))
     matrices = [
         evaluated(text, aliases, lambda f=f: f.get_model_matrix(table, **OPTIONS), table)
         for f in formulas
@@ -59,6 +63,7 @@ def learn(text: str, aliases: Aliases, right: Parts, table: pd.DataFrame) -> Lea
         explained=distinct(required[:n_parts]),
         categorical=_categorical(aliases, [matrix.model_spec for matrix in matrices]),
         evaluated=distinct(required),
+        plain=plain,
     )
 
 

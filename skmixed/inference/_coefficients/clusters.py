@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..._data import tables
+from ..._data.columns import is_missing
+from ..._data.columns import labels as labels_of
 from ..._data.factors import encode
 from ..._fit.training import Training
 
@@ -82,7 +84,7 @@ def _of_labels(training, clusters):
     is_name = isinstance(clusters, str)
     name = clusters if is_name else getattr(clusters, "name", None)
     given = _column(training.given.X, clusters) if is_name else clusters
-    labels = tables.labels(given)
+    labels = labels_of(given)
     keep = None if is_name else training.keep  # the columns of X have no others any more
     _check_labels(labels, len(training.y) if keep is None else len(keep))
     codes, levels = encode(labels if keep is None else labels[keep])
@@ -102,7 +104,7 @@ def _check_labels(labels, n):
             f"clusters: expected {n} labels, one per row of the fit, got shape {labels.shape}.\n"
             "Pass labels in the order of the rows given to fit."
         )
-    if np.any(missing := tables.is_missing(labels)):
+    if np.any(missing := is_missing(labels)):
         raise ValueError(
             f"clusters: {int(np.sum(missing))} labels are missing.\n"
             "Give these rows a cluster of their own."

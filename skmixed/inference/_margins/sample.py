@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from ..._data import tables
+from ..._data.columns import labels as labels_of
 from ..._data.tables import Array, Table
 from ..._fit.kinds import Kind
 from ..._fit.model import FittedModel
@@ -215,7 +216,7 @@ def _given_values(variables, table):
 
 def _values(column, name, categorical):
     """Values whose contrasts describe a column, None for numbers."""
-    column = tables.labels(column)
+    column = labels_of(column)
     if isinstance(column, pd.Categorical):
         return list(column.categories)
     column = np.asarray(pd.Series(column).infer_objects())
