@@ -245,7 +245,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
             X,
             outcomes.y,
             groups,
-            outcomes.weights(sample_weight),
+            outcomes.weights(X, sample_weight),
             outcomes.coded,
             lambda y, w: weighted_classes(self.class_weight, outcomes.labels, y, w),
         )

@@ -33,8 +33,8 @@ class Outcomes(Protocol):
     y: Any
     name: Any
 
-    def weights(self, sample_weight: Any) -> Any:
-        """How often every row counts."""
+    def weights(self, X: Any, sample_weight: Any) -> Any:
+        """How often every row of X counts."""
 
     def coded(self, y: np.ndarray) -> np.ndarray:
         """The share of the event in the rows that count."""
@@ -63,7 +63,7 @@ class Labels:
         self.y = y
         self.name = response_name(y)
 
-    def weights(self, sample_weight: Any) -> Any:
+    def weights(self, X: Any, sample_weight: Any) -> Any:
         return sample_weight
 
     def coded(self, y: np.ndarray) -> np.ndarray:
@@ -114,8 +114,9 @@ class Counts:
         self.total = self.events + self.others
         self.y = self.events / np.where(self.total > 0, self.total, 1.0)
 
-    def weights(self, sample_weight: Any) -> Any:
+    def weights(self, X: Any, sample_weight: Any) -> Any:
         """Observations; rows without any do not count."""
+        check_consistent_length(X, self.total)
         if not np.any(self.total):
             raise ValueError(
                 "y: the counts are zero in every row.\n"
@@ -132,14 +133,13 @@ class Counts:
 
     def accuracy(self, predicted: np.ndarray, classes: np.ndarray, sample_weight: Any) -> float:
         """Share of the observations whose class is the one that was predicted for their row."""
-        check_consistent_length(predicted, self.total)
         labels = self.labels if self.named else classes
         if set(labels.tolist()) != set(classes.tolist()):
             raise ValueError(
                 f"y: its columns {labels[::-1].tolist()} are not the classes {classes.tolist()}.\n"
                 "Name the columns of counts as at fit."
             )
-        w = self.weights(sample_weight)
+        w = self.weights(predicted, sample_weight)
         is_event = np.array([label == labels[1] for label in predicted], dtype=bool)
         share = np.where(is_event, self.y, 1.0 - self.y)
         return float(w @ share / np.sum(w))
