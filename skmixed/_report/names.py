@@ -46,3 +46,16 @@ class Names:
         """Factor and effects of one covariance entry."""
         found = self.terms[term]
         return self.factors[found.factor], found.effects[col], found.effects[row]
+
+    @property
+    def notation(self) -> str:
+        """The model in lme4's notation: ``y ~ 1 + x + (1 | group)``."""
+        fixed = ["1" if self.intercept else "0", *self.fixed[self.intercept :]]
+        terms = [self._term(term) for term in self.terms]
+        return f"{self.response} ~ {' + '.join([*fixed, *terms])}"
+
+    def _term(self, term):
+        has_intercept = term.effects[:1] == ("Intercept",)
+        effects = ["1" if has_intercept else "0", *term.effects[has_intercept:]]
+        bar = "||" if term.covariance == "diagonal" and len(term.effects) > 1 else "|"
+        return f"({' + '.join(effects)} {bar} {self.factors[term.factor]})"

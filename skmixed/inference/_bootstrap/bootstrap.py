@@ -23,7 +23,7 @@ from ..._data.checks import check_choice, check_level, check_n_samples, warn
 from ..._fit.model import FittedModel
 from ...exceptions import ConvergenceWarning
 from .._arguments import fitted_model
-from .resampling import Resampler
+from .resampling import Drawn, Resampler
 from .statistics import AllParameters, OfEstimator, Statistic, VarianceEntries
 
 SAMPLES_PER_TASK = 25
@@ -104,7 +104,7 @@ def bootstrap(
     y = model.training.y
     every = statistic is None
     function = AllParameters.of(model) if every else OfEstimator(est, model, statistic)
-    estimate = function(model.fit, y)
+    estimate = function(model.fit, Drawn(y))
     source = Resampler(model, tol=est.tol, max_iter=est.max_iter)
     options = {"n_jobs": n_jobs, "random_state": random_state, "progress": progress}
     found = replicates(source, function, n_samples, **options)
@@ -245,7 +245,7 @@ def bootstrap_limits(
     """
     n_samples = check_n_samples(n_samples)
     statistic = VarianceEntries(model.fit)
-    estimate = statistic(model.fit)
+    estimate = statistic(model.fit, Drawn(model.training.y))
     source = Resampler(model, **options)
     found = replicates(source, statistic, n_samples, n_jobs=n_jobs, random_state=random_state)
     result = _result(found, statistic.names, estimate, check_level(level))
@@ -293,7 +293,7 @@ def replicates(
     random_state: Any = None,
     progress: bool = False,
 ) -> Replicates:
-    """Values of ``statistic(fit, y)`` for refits to responses of ``source``."""
+    """Values of ``statistic(fit, drawn)`` for refits to responses of ``source``."""
     seeds = np.random.SeedSequence(_entropy(random_state)).spawn(n_samples)
     tasks = [seeds[lo : lo + SAMPLES_PER_TASK] for lo in range(0, n_samples, SAMPLES_PER_TASK)]
     at_once = 4 * effective_n_jobs(n_jobs)
@@ -342,6 +342,6 @@ def _replicate(source, statistic, seed):
     drawn = source.draw(np.random.default_rng(seed))
     try:
         fit = source.refit(drawn)
-        return np.asarray(statistic(fit, drawn.y), dtype=float), fit.optimum.converged
+        return np.asarray(statistic(fit, drawn), dtype=float), fit.optimum.converged
     except (ArithmeticError, ValueError):
         return None

@@ -13,14 +13,15 @@ import pandas as pd
 from ..._fit.base import Fit
 from ..._fit.joint import entries_of, estimates_of
 from ..._fit.model import FittedModel
+from .resampling import Drawn
 
 
 class Statistic(Protocol):
-    """A function of a fit and its response."""
+    """A function of a fit and the response it was fitted to."""
 
     names: list | None
 
-    def __call__(self, fit: Fit, y: np.ndarray) -> np.ndarray: ...
+    def __call__(self, fit: Fit, drawn: Drawn) -> np.ndarray: ...
 
 
 class VarianceEntries:
@@ -32,7 +33,7 @@ class VarianceEntries:
         self.entries = entries_of(fit)
         self.names = list(range(len(estimates_of(fit, self.entries))))
 
-    def __call__(self, fit, y=None):
+    def __call__(self, fit, drawn):
         return estimates_of(fit, self.entries)
 
 
@@ -53,8 +54,8 @@ class AllParameters:
         names = [*model.coefficient_names, *entries, *residual]
         return cls(names, model.fit.units.independent, variances)
 
-    def __call__(self, fit, y):
-        return np.concatenate([fit.coefficients[self.independent], self.variances(fit)])
+    def __call__(self, fit, drawn):
+        return np.concatenate([fit.coefficients[self.independent], self.variances(fit, drawn)])
 
 
 def _entry_name(factor, first, second):
@@ -71,8 +72,8 @@ class OfEstimator:
         self.training = model.training  # which a pickled model leaves behind
         self.names = None  # known once it was called for the original fit
 
-    def __call__(self, fit, y):
-        names, values = _named(self.statistic(self.estimator(fit, y)))
+    def __call__(self, fit, drawn):
+        names, values = _named(self.statistic(self.estimator(fit, drawn.y)))
         if self.names is not None and names != self.names:
             raise ValueError(
                 "statistic: the names or the number of values changed from one sample to the next."

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from textwrap import shorten
 
 import numpy as np
 from scipy import special, stats
 
+LR = "2 (l1 - l0)"  # as a statistic without a named distribution is printed
+LONGEST = 200  # characters of a model in words
 ROUNDING = 1e-9  # a difference of log-likelihoods below this share of them is none
 
 
@@ -24,10 +27,20 @@ class LikelihoodRatioTest:
     null : str
         The null hypothesis and its distribution, in words.
     distribution : str
-        As printed: "chi2(2)", "chibar2(01)", "chibar2(0:3)", or "RLRT" and "LRT" for the exact
-        tests.
+        As printed: "chi2(2)", "chibar2(01)", "chibar2(0:3)", "bootstrap", or "RLRT" and "LRT" for
+        the exact tests.
     weights : tuple of float
-        Weights of the chi-squareds with 0, 1, 2, ... degrees of freedom; empty for an exact test.
+        Weights of the chi-squareds with 0, 1, 2, ... degrees of freedom; empty where the
+        distribution was simulated.
+    models : tuple of str
+        The smaller model and the larger one in lme4's notation, with their log-likelihoods.
+    note : str
+        What to know of the p-value; empty where there is nothing.
+    size : float or None
+        Share of true null hypotheses that the chi-squared is likely to reject at 5 %, where fixed
+        effects are tested between few groups.
+    n_samples, n_failed : int
+        Samples of the bootstrap that count, and those that could not be fitted.
     """
 
     statistic: float
@@ -36,13 +49,50 @@ class LikelihoodRatioTest:
     null: str
     distribution: str
     weights: tuple = ()
+    models: tuple[str, ...] = ()
+    note: str = ""
+    size: float | None = None
+    n_samples: int = 0
+    n_failed: int = 0
 
     def __repr__(self):
-        weights = ", ".join(f"{w:.3g}" for w in self.weights)
-        mixture = f", weights {weights}" if len(self.weights) > 1 else ""
-        return (
-            f"Likelihood-ratio test: {self.null}\n{self.distribution} = {self.statistic:.4g}, "
-            f"df = {self.df}, {_p_value(self.pvalue)}{mixture}"
+        roles = zip(("smaller: ", "larger:  "), self.models, strict=False)
+        models = [role + model for role, model in roles]
+        name = LR if self.n_samples else self.distribution
+        result = f"{name} = {self.statistic:.4g}, df = {self.df}, {_p_value(self.pvalue)}"
+        lines = [f"Likelihood-ratio test: {self.null}", *models, result + self._mixture, self.note]
+        return "\n".join(filter(None, lines))
+
+    @property
+    def _mixture(self):
+        """The weights in words, of a mixture of several chi-squareds."""
+        if sum(weight > 0 for weight in self.weights) < 2:
+            return ""
+        return f", weights {', '.join(f'{weight:.3g}' for weight in self.weights)}"
+
+    def between(self, smaller, larger) -> LikelihoodRatioTest:
+        """The same with its models named, each by its notation and log-likelihood."""
+        models = [
+            f"{shorten(notation, LONGEST, placeholder=' ...')}, log-likelihood {loglik:.6g}, "
+            f"{n_parameters} parameter{'s' * (n_parameters != 1)}"
+            for notation, loglik, n_parameters in (smaller, larger)
+        ]
+        return replace(self, models=tuple(models))
+
+    def bootstrapped(self, pvalue, n_samples, n_failed) -> LikelihoodRatioTest:
+        """The same statistic with the p-value of a bootstrap."""
+        null = f"{self.null.split('; ')[0]}; {n_samples:,} samples from the smaller model"
+        failed = f"; {n_failed:,} more could not be fitted" if n_failed else ""
+        return replace(
+            self,
+            pvalue=float(pvalue),
+            null=null + failed,
+            distribution="bootstrap",
+            weights=(),
+            note="",
+            size=None,
+            n_samples=n_samples,
+            n_failed=n_failed,
         )
 
     @property
