@@ -14,6 +14,7 @@ from .._data.columns import check_unmasked
 from .._data.outcomes import width
 from .._data.response import one_column
 from .._data.rows import Given, Rows
+from .._data.sizes import check_sizes
 from .._reader import Reader, Spec, learn_reader, open_door
 from .._sums.source import InMemory
 
@@ -110,6 +111,8 @@ def read_training(
     door, features, rows, layout = open_door(spec, given.X, given.groups)
     target = _response(spec, y, rows, keep)
     target, weights = weighted(coded(target), weights)
+    with np.errstate(over="ignore"):
+        check_sizes(layout.names, rows.X, target, weights)
     reader, codes = learn_reader(spec, door, features, layout, rows)
     training = Training(reader, given, target, weights, keep, rows.offset)
     return training, rows, codes
