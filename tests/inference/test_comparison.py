@@ -233,8 +233,12 @@ def test_classifiers(crossed):
             max(0.0, 2 * (fits[j].loglik_ - fits[i].loglik_)), abs=1e-6
         )
     seven = fitted(crossed, spec[4], MixedLogisticClassifier, n_quadrature=7)
+    few = [
+        fitted(crossed, spec[k], MixedLogisticClassifier, n_quadrature=points)
+        for k, points in ((2, 1), (4, 2))
+    ]
     with pytest.raises(ValueError, match="n_quadrature"):
-        likelihood_ratio_test(fits[2], seven)
+        likelihood_ratio_test(*few)
     assert likelihood_ratio_test(fits[0], seven).distribution == "chibar2(0:3)"
     fits[4].summary()
     copies = [pickle.loads(pickle.dumps(fits[k])) for k in (0, 4)]

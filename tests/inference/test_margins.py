@@ -618,9 +618,10 @@ def test_effects_scale_with_their_column(outcomes, slopes, kind):
     moved = X.assign(x0=1000.0 * X["x0"] - 7.0, x1=X["x1"] / 50.0)
     other = MixedLogisticClassifier(random_effects=SLOPES).fit(moved, y)
     ours, theirs = average_effects(slopes, kind=kind), average_effects(other, kind=kind)
-    for column in ("estimate", "std_error"):
-        np.testing.assert_allclose(theirs[column] * [1000.0, 0.02], ours[column], rtol=1e-6)
-    np.testing.assert_allclose(theirs["z"], ours["z"], rtol=1e-6)
+    # the information of a likelihood by quadrature comes from differences of its gradient
+    for column, rtol in (("estimate", 1e-6), ("std_error", 1e-5)):
+        np.testing.assert_allclose(theirs[column] * [1000.0, 0.02], ours[column], rtol=rtol)
+    np.testing.assert_allclose(theirs["z"], ours["z"], rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
