@@ -18,11 +18,10 @@ from sklearn.utils.validation import (
     _check_feature_names,
     _check_n_features,
     check_array,
-    check_consistent_length,
 )
 
 from ._data import tables
-from ._data.checks import listed, nearest, warn
+from ._data.checks import check_length, listed, nearest, warn
 from ._data.columns import (
     check_known,
     check_label_kinds,
@@ -453,7 +452,7 @@ def _numbers(spec, X, names):
 
 def _with_labels(rows, labels):
     for values in labels.values():
-        check_consistent_length(rows.X, values)
+        check_length("groups", values, len(rows))
     check_label_kinds(labels)
     return replace(rows, labels=labels)
 

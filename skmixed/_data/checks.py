@@ -20,6 +20,7 @@ from typing import Any
 import joblib
 import sklearn
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import _num_samples
 
 HERE = Path(__file__).parents[1]
 #: files whose lines are nobody's: ours, and those that call us on behalf of somebody
@@ -52,6 +53,22 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
     if value not in (choices := tuple(choices)):
         raise ValueError(f"{name}={value!r} is not known.\nUse {listed(choices)}.")
     return value
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without a point at the end."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    return lines[0].rstrip(". ")
+
+
+def check_length(name: str, values: Any, n: int) -> None:
+    """One value for every row."""
+    found = _num_samples(values)
+    if found != n:
+        raise ValueError(
+            f"{name} has {found} values for {n} rows (inconsistent numbers of samples).\n"
+            "Pass one value for every row of X, in the same order."
+        )
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+from sklearn.utils.validation import _check_sample_weight
 
+from .._data.checks import check_length, first_line
 from .._data.columns import check_unmasked
 from .._data.outcomes import width
 from .._data.response import one_column
@@ -130,7 +131,7 @@ def _response(spec, y, rows, keep):
             "Pass one column; counts of two outcomes are for MixedLogisticClassifier."
         )
     y = one_column(y)
-    check_consistent_length(rows.X if keep is None else keep, y)
+    check_length("y", y, len(rows) if keep is None else len(keep))
     y = y if keep is None else y[keep]
     if len(rows) < 2:
         raise ValueError(
@@ -147,7 +148,13 @@ def _weights(sample_weight, X):
     if sample_weight is None:
         return None, None
     check_unmasked(None, sample_weight, "sample_weight")
-    w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    try:
+        w = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"sample_weight: {first_line(error)}.\n"
+            "Give every row a finite number, zero or more, and at least two a positive one."
+        ) from error
     keep = w > 0
     if not keep.any():
         raise ValueError(

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.utils.validation import check_consistent_length
 
-from .._data.checks import check_choice
+from .._data.checks import check_choice, check_length
 from .._data.tables import column_names, some_rows, unknown_column
 from .evaluation import as_pandas
 from .names import Aliases
@@ -35,7 +34,7 @@ def rows_of(
     """The rows of a formula; ``others`` name columns that are needed besides."""
     check_choice("missing", missing, ("raise", "drop"))
     names = column_names(data) or []
-    wanted = [name for name in others if name in names]
+    wanted = [name for name in others if isinstance(name, str) and name in names]
     if isinstance(sample_weight, str):
         if sample_weight not in names:
             raise unknown_column("sample_weight", sample_weight, names)
@@ -52,6 +51,6 @@ def rows_of(
             "Leave out the column that is empty."
         )
     if sample_weight is not None:
-        check_consistent_length(table, sample_weight)
+        check_length("sample_weight", sample_weight, len(table))
         sample_weight = some_rows(sample_weight, np.flatnonzero(is_complete))
     return FormulaRows(table[is_complete], sample_weight, int(np.sum(~is_complete)))

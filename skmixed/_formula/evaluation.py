@@ -13,10 +13,11 @@ from formulaic.errors import DataMismatchWarning, FormulaicError
 
 from .._data import tables
 from .._data.categories import AT_FIT
+from .._data.checks import first_line
 from .._data.columns import plain
 from .._data.recipes import UnseenCategory
 from .names import Aliases
-from .split import first_line, refused
+from .split import refused
 
 DATES = ("M", "m")  # numpy's kinds of types
 # No surrounding variables: a formula means the same wherever it is fitted.

@@ -11,7 +11,7 @@ import pandas as pd
 
 from .._data.categories import without_unused
 from .._data.recipes import recipe_of
-from .evaluation import OPTIONS, as_plain, common_terms, evaluated, plain_columns
+from .evaluation import OPTIONS, as_plain, check_names, common_terms, evaluated, plain_columns
 from .names import Aliases
 from .split import Parts, refused
 
@@ -41,6 +41,7 @@ class Learned:
 
 def learn(text: str, aliases: Aliases, right: Parts, table: pd.DataFrame) -> Learned:
     """Evaluate the parts of a formula for the rows of the fit."""
+    check_names(aliases.names, table)
     table = aliases.table(table)
     effects = [bar.effects for bar in right.bars]
     offsets = [f"0 + I({expression})" for expression in right.offsets]

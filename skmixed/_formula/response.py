@@ -20,6 +20,7 @@ def evaluate_response(text: str, table: Any) -> pd.Series | pd.DataFrame:
     if text in frame.columns:  # as it is, even where the name is a word of Python such as yield
         return frame[text]
     aliases = Aliases.of(text, frame.columns)
+    check_names(aliases.names, frame)
     if counts := _counts(text, aliases):
         check_names([aliases.original(c) for c in counts if c.isidentifier()], frame)
         columns = {aliases.shown(c): evaluate_response(aliases.written(c), frame) for c in counts}

@@ -13,6 +13,7 @@ from formulaic import Formula
 from formulaic.errors import FormulaicError
 from formulaic.parser.algos.tokenize import tokenize
 
+from .._data.checks import first_line
 from ..terms import expand_groups
 from .names import Aliases, without_quotes
 
@@ -123,7 +124,8 @@ ADVICE = "Write random effects as '+ (1 + x | group)'."
 
 def refused(text: str, reason: str, advice: str = ADVICE) -> ValueError:
     """The error for a formula that cannot be read."""
-    return ValueError(f"formula={text!r}: {reason}.\n{advice}")
+    in_one_line = reason.replace("\n", "\\n")
+    return ValueError(f"formula={text!r}: {in_one_line}.\n{advice}")
 
 
 @dataclass
@@ -232,12 +234,6 @@ class _Splitter:
         for start, end in sorted(self.cuts, reverse=True):
             rest = rest[:start] + rest[end:]
         return rest.strip().lstrip("+").strip() or "1"
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, without a point at the end."""
-    lines = str(error).splitlines() or [type(error).__name__]
-    return lines[0].rstrip(". ")
 
 
 def _offset_of(word: str) -> str | None:
