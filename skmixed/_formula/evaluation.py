@@ -16,6 +16,7 @@ from .._data.categories import AT_FIT
 from .._data.checks import first_line
 from .._data.columns import plain
 from .._data.recipes import UnseenCategory
+from .failures import in_words
 from .names import Aliases
 from .split import refused
 
@@ -82,6 +83,8 @@ def common_terms(text: str, aliases: Aliases, parts: Sequence[str]) -> list[Form
         try:
             terms = [known.setdefault(term, term) for term in Formula(part)]
             found.append(Formula(terms))
+        except SyntaxError as error:
+            raise in_words(text, aliases, error, ()) from error
         except Exception as error:  # whatever formulaic raises
             raise refused(text, aliases.written(first_line(error))) from error
     return found
@@ -94,19 +97,10 @@ def evaluated(text: str, aliases: Aliases, function: Callable[[], Any], table: A
             # an unseen category would silently be the reference
             warnings.simplefilter("error", DataMismatchWarning)
             return function()
-    except (DataMismatchWarning, UnseenCategory) as unseen:
-        advice = "New rows may only have categories seen at fit."
-        raise refused(text, aliases.written(first_line(unseen)), advice) from unseen
-    except SyntaxError as error:
-        reason = f"{error.text or error.msg!r} cannot be evaluated"
-        advice = "Put names that are words of Python, such as class or lambda, in backticks."
-        raise refused(text, aliases.written(reason), advice) from error
-    except Exception as error:
-        if isinstance(error, ValueError) and not isinstance(error, FormulaicError):
+    except Exception as error:  # whatever formulaic, pandas or Python raise
+        if isinstance(error, ValueError) and not isinstance(error, FormulaicError | UnseenCategory):
             check_missing(table, table.columns, aliases.original)
-        names = ", ".join(repr(aliases.original(name)) for name in table.columns[:20])
-        reason = aliases.written(first_line(error))
-        raise refused(text, reason, f"Its columns in the table are {names or 'none'}.") from error
+        raise in_words(text, aliases, error, table.columns) from error
 
 
 def check_missing(table: Any, names: Iterable[str], called: Callable = str) -> None:

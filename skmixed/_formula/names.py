@@ -52,11 +52,13 @@ class Aliases:
     text : the formula, with aliases for names that are not plain
     names : what the aliases stand for, by number
     mentioned : columns of the table that the formula names
+    columns : all columns of the table
     """
 
     text: str
     names: tuple[str, ...]
     mentioned: tuple[str, ...] = field(repr=False)
+    columns: tuple[str, ...] = field(repr=False)
 
     @classmethod
     def of(cls, text: str, columns: Iterable[Hashable] = ()) -> Aliases:
@@ -64,10 +66,11 @@ class Aliases:
 
         Without the table only names in backticks are known to be names.
         """
-        found = _Names(set(map(str, columns)))
+        known = tuple(map(str, columns))
+        found = _Names(set(known))
         aliased = _PIECES.sub(found.replaced, text)
         mentioned = tuple(dict.fromkeys(found.mentioned))
-        return cls(aliased, tuple(found.aliased), mentioned)
+        return cls(aliased, tuple(found.aliased), mentioned, known)
 
     def alias(self, name: str) -> str:
         """What a column is called in the text."""

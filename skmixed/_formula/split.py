@@ -149,7 +149,10 @@ class _Splitter:
         try:
             self.tokens = list(tokenize(self.text))
         except FormulaicError as error:
-            raise self._refused(first_line(error)) from error
+            reason = first_line(error)
+            if "quote context" in reason:
+                reason = "a bracket or a quotation mark that is not closed"
+            raise self._refused(reason) from error
 
     def _refused(self, reason: str, advice: str = ADVICE) -> ValueError:
         return refused(self.whole, self.aliases.written(reason), advice)

@@ -133,7 +133,7 @@ def test_transformed_response_and_other_tables(boys):
     ("formula", "message"),
     [
         ("height ~ age + (1 | Subjct)", "no column 'Subjct'"),
-        ("height ~ aeg + (1 | Subject)", "`aeg` is not present"),
+        ("height ~ aeg + (1 | Subject)", "no column 'aeg' among"),
         ("age + (1 | Subject)", "has no response"),
     ],
 )
