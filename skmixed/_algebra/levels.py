@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from .packed import packed_order, triangle_entries, unpack
+from .packed import lower_triangle, packed_index, packed_order, triangle_entries, unpack
 
 LEVELS_PER_CHUNK = 16384
+WIDE = 8  # effects per level from which one matrix per level is faster than one loop per entry
+ENTRIES_PER_CHUNK = 1 << 18  # of such matrices
 
 
 def _chunks(length, size=LEVELS_PER_CHUNK):
@@ -54,6 +56,8 @@ def invert_levels(A, root, counts=None):
     inverted has eigenvalues of at least one.  ``counts`` says how many levels each one stands for.
     """
     q = len(root)
+    if q >= WIDE:
+        return _invert_wide(A, root, counts)
     M = np.empty_like(A)
     log_determinant = 0.0
     for chunk in _chunks(A.shape[1]):
@@ -63,6 +67,34 @@ def invert_levels(A, root, counts=None):
         log_determinant += np.sum(logarithms) if counts is None else counts[chunk] @ logarithms
         for k, (r, c) in enumerate(triangle_entries(q)):
             M[k, chunk] = sum(inverse_root[i][r] * inverse_root[i][c] for i in range(q))
+    return M, log_determinant
+
+
+def _wide_chunks(levels, q):
+    return _chunks(levels, max(1, ENTRIES_PER_CHUNK // q**2))
+
+
+def _matrices(packed, q):
+    """One symmetric matrix per level, (m, q, q)."""
+    return packed[packed_index(q)].transpose(2, 0, 1)
+
+
+def _packed(matrices):
+    rows, cols = lower_triangle(matrices.shape[1])
+    return matrices[:, rows, cols].T
+
+
+def _invert_wide(A, root, counts):
+    """As :func:`invert_levels`, matrix by matrix."""
+    q = len(root)
+    M = np.empty_like(A)
+    log_determinant = 0.0
+    for chunk in _wide_chunks(A.shape[1], q):
+        factor = np.linalg.cholesky(root.T @ _matrices(A[:, chunk], q) @ root + np.eye(q))
+        half = np.linalg.solve(factor, np.broadcast_to(root.T, factor.shape))
+        logarithms = 2.0 * np.log(np.einsum("mii->mi", factor)).sum(axis=1)
+        log_determinant += np.sum(logarithms) if counts is None else counts[chunk] @ logarithms
+        M[:, chunk] = _packed(half.transpose(0, 2, 1) @ half)
     return M, log_determinant
 
 
@@ -177,6 +209,8 @@ def marginal_precision(A, M, Q=None):
     No ``Q`` where nothing follows.
     """
     q = packed_order(len(A))
+    if q >= WIDE:
+        return _marginal_wide(A, M, Q)
     out = np.empty_like(A)
     for chunk in _chunks(A.shape[1]):
         a = unpack(A[:, chunk], q)
@@ -185,6 +219,20 @@ def marginal_precision(A, M, Q=None):
             out[k, chunk] = sum(K[r][i] * a[i][c] for i in range(q))
         if Q is not None:
             out[:, chunk] -= congruence(K, Q[:, chunk])
+    return out
+
+
+def _marginal_wide(A, M, Q):
+    """As :func:`marginal_precision`, matrix by matrix."""
+    q = packed_order(len(A))
+    out = np.empty_like(A)
+    for chunk in _wide_chunks(A.shape[1], q):
+        a = _matrices(A[:, chunk], q)
+        K = np.eye(q) - a @ _matrices(M[:, chunk], q)
+        found = K @ a
+        if Q is not None:
+            found -= K @ _matrices(Q[:, chunk], q) @ K.transpose(0, 2, 1)
+        out[:, chunk] = _packed(found)
     return out
 
 
