@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Hashable, Iterable
+from decimal import Decimal
 from numbers import Real
 from typing import Any
 
@@ -97,17 +98,21 @@ def _refused(name, array):
 
 def _objects(name, array):
     """What the objects of a column have in common."""
-    present = array[~np.asarray(pd.isna(array))]
-    kinds = {type(value) for value in present}
-    if all(issubclass(kind, bool | np.bool_) for kind in kinds) and len(present) == len(array):
+    missing = np.asarray(pd.isna(array))
+    kinds = {type(value) for value in array[~missing]}
+    if all(issubclass(kind, bool | np.bool_) for kind in kinds) and not np.any(missing):
         return array.astype(bool)
-    if all(issubclass(kind, Real) or kind.__name__ == "Decimal" for kind in kinds):
-        out = np.full(array.shape, np.nan)
-        out[~np.asarray(pd.isna(array))] = [float(value) for value in present]
-        return out
+    if all(issubclass(kind, Real | Decimal) for kind in kinds):
+        return _floats(array, missing)
     if all(issubclass(kind, str) for kind in kinds):
         return array
     return _refused(name, array)
+
+
+def _floats(array, missing):
+    out = np.full(array.shape, np.nan)
+    out[~missing] = [float(value) for value in array[~missing]]
+    return out
 
 
 #: by numpy's kinds of types
@@ -180,13 +185,17 @@ def _check_kinds(name, kinds: Iterable[type]):
                 f"groups: factor {name!r} holds values of type {kind.__name__}, which can't be "
                 "labels.\nUse numbers, text or tuples."
             )
-    truths = [kind for kind in kinds if issubclass(kind, bool | np.bool_)]
-    others = [k for k in kinds if issubclass(k, Real | np.number) and k not in truths]
-    if truths and others:
+    if _mix_truth_with_numbers(kinds):
         raise ValueError(
             f"groups: factor {name!r} mixes truth values and numbers, and True is 1.\n"
             "Make text of them."
         )
+
+
+def _mix_truth_with_numbers(kinds):
+    are_true = [issubclass(kind, bool | np.bool_) for kind in kinds]
+    are_numbers = [issubclass(kind, Real | np.number) for kind in kinds]
+    return any(are_true) and any(n and not t for t, n in zip(are_true, are_numbers, strict=True))
 
 
 KINDS = {

@@ -139,12 +139,16 @@ def enough(
             optimum = _and_before(again(objective, optimum), optimum)
         if not optimum.converged:
             return Enough(optimum, objective, False)
-        finer = (_with_points(design, objective, more) for more in numbers[k + 1 : k + 1 + AGREE])
-        changes = (_change(optimum, each) for each in finer)
-        slips = (_shortfall(design, optimum, parameters, change) for change in changes)
-        if all(slip.is_nothing for slip in slips):
+        more = numbers[k + 1 : k + 1 + AGREE]
+        if all(_is_the_same(design, objective, optimum, parameters, each) for each in more):
             return Enough(optimum, objective, True)
     return Enough(optimum, objective, False)
+
+
+def _is_the_same(design, objective, optimum, parameters, points):
+    """Whether a number of points says nothing new at an optimum."""
+    change = _change(optimum, _with_points(design, objective, points))
+    return _shortfall(design, optimum, parameters, change).is_nothing
 
 
 def _with_points(design: RowDesign, objective: GlmmDeviance, points: int) -> GlmmDeviance:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,14 @@ def plain_columns(formulas: Sequence[Formula], table: pd.DataFrame) -> tuple[str
     Of dates expressions may make numbers.
     """
     needed = {str(name) for formula in formulas for name in formula.required_variables}
-    bare = {factor.expr for formula in formulas for term in formula for factor in term.factors}
-    dates = {name for name in table.columns if getattr(table[name].dtype, "kind", "") in DATES}
-    return tuple(n for n in table.columns if n in needed and (n in bare or n not in dates))
+    terms = chain.from_iterable(formulas)
+    bare = {factor.expr for term in terms for factor in term.factors}
+    found = (name for name in table.columns if name in needed)
+    return tuple(name for name in found if name in bare or not _is_of_dates(table[name]))
+
+
+def _is_of_dates(values: Any) -> bool:
+    return getattr(values.dtype, "kind", "") in DATES
 
 
 def as_plain(table: pd.DataFrame, names: Iterable[str], called: Callable) -> pd.DataFrame:

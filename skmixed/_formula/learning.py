@@ -48,10 +48,7 @@ def learn(text: str, aliases: Aliases, right: Parts, table: pd.DataFrame) -> Lea
     formulas = common_terms(text, aliases, [right.fixed, *effects, *offsets])
     plain = plain_columns(formulas, table)
     table = without_unused(as_plain(table, plain, aliases.original))
-    matrices = [
-        evaluated(text, aliases, lambda f=f: f.get_model_matrix(table, **OPTIONS), table)
-        for f in formulas
-    ]
+    matrices = [_matrix(text, aliases, formula, table) for formula in formulas]
     n_parts = len(matrices) - len(offsets)
     for expression, matrix in zip(right.offsets, matrices[n_parts:], strict=True):
         _check_offset(text, aliases.written(expression), matrix)
@@ -66,6 +63,10 @@ def learn(text: str, aliases: Aliases, right: Parts, table: pd.DataFrame) -> Lea
         evaluated=distinct(required),
         plain=plain,
     )
+
+
+def _matrix(text: str, aliases: Aliases, formula: Any, table: pd.DataFrame) -> Any:
+    return evaluated(text, aliases, lambda: formula.get_model_matrix(table, **OPTIONS), table)
 
 
 def distinct(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
