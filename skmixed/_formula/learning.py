@@ -50,8 +50,8 @@ def learn(text: str, aliases: Aliases, right: Parts, table: pd.DataFrame) -> Lea
     table = without_unused(as_plain(table, plain, aliases.original))
     matrices = [_matrix(text, aliases, formula, table) for formula in formulas]
     n_parts = len(matrices) - len(offsets)
-    for expression, matrix in zip(right.offsets, matrices[n_parts:], strict=True):
-        _check_offset(text, aliases.written(expression), matrix)
+    written = map(aliases.written, right.offsets)
+    _check_offsets(text, dict(zip(written, matrices[n_parts:], strict=True)))
     made = [recipe_of(matrix.model_spec, table, matrix) for matrix in matrices]
     required = [_variables(aliases, matrix.model_spec) for matrix in matrices]
     return Learned(
@@ -79,11 +79,13 @@ def offset_name(part: Any) -> str:
     return "offset" + part.names[0].removeprefix("I")
 
 
-def _check_offset(text: str, expression: str, matrix: Any) -> None:
-    spec = matrix.model_spec
-    if len(spec.column_names) != 1 or spec.factor_contrasts:
-        advice = "An offset is a known part of the linear predictor, with a coefficient of one."
-        raise refused(text, f"offset({expression}) is not one number in every row", advice)
+def _check_offsets(text: str, matrices: dict[str, Any]) -> None:
+    """Whether every offset, as it is written, is one column of numbers."""
+    for expression, matrix in matrices.items():
+        spec = matrix.model_spec
+        if len(spec.column_names) != 1 or spec.factor_contrasts:
+            advice = "An offset is a known part of the linear predictor, with a coefficient of one."
+            raise refused(text, f"offset({expression}) is not one number in every row", advice)
 
 
 def _variables(aliases: Aliases, specification: Any) -> tuple[str, ...]:
