@@ -12,7 +12,7 @@ from scipy import sparse
 from .packed import lower_triangle, packed_index, packed_order, triangle_entries, unpack
 
 LEVELS_PER_CHUNK = 16384
-WIDE = 8  # effects per level from which one matrix per level is faster than one loop per entry
+WIDE = 12  # effects per level from which one matrix per level is faster than one loop per entry
 ENTRIES_PER_CHUNK = 1 << 18  # of such matrices
 
 
