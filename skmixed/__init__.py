@@ -2,6 +2,7 @@
 
 from .exceptions import (
     ConvergenceWarning,
+    EstimabilityWarning,
     GroupsWarning,
     LaplaceWarning,
     RankDeficiencyWarning,
@@ -17,6 +18,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ConvergenceWarning",
+    "EstimabilityWarning",
     "GroupsWarning",
     "LaplaceWarning",
     "MixedLinearRegressor",

@@ -4,6 +4,7 @@ from sklearn.exceptions import ConvergenceWarning as _SklearnConvergenceWarning
 
 __all__ = [
     "ConvergenceWarning",
+    "EstimabilityWarning",
     "GroupsWarning",
     "LaplaceWarning",
     "RankDeficiencyWarning",
@@ -39,3 +40,9 @@ class LaplaceWarning(SkmixedWarning):
 
 class RankDeficiencyWarning(SkmixedWarning):
     """A fixed-effects column depends linearly on earlier columns and was dropped."""
+
+
+class EstimabilityWarning(SkmixedWarning):
+    """Rows, or an average of predictions, break a linear dependency among the columns of the fit,
+    so that the data do not determine their predictions.
+    """

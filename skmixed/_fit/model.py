@@ -10,6 +10,7 @@ import numpy as np
 
 from .._reader import Reader
 from .._report.names import Names, TermNames
+from .._sums.dependencies import Dependencies
 from .base import Fit, rows_missing
 from .predictor import LinearPredictor
 from .training import Training
@@ -65,6 +66,12 @@ class FittedModel:
         k = int(self.reader.intercept)
         intercept = float(coefficients[0]) if k else 0.0
         return LinearPredictor(coefficients[k:], intercept, self.fit.effects, self.reader.terms)
+
+    @cached_property
+    def dependencies(self) -> Dependencies | None:
+        """What holds among the fixed effects in all rows; None where nothing does."""
+        found = self.fit.units.dependencies
+        return found if len(found.dropped) else None
 
     @property
     def coefficient_names(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,26 @@ from .._data.checks import check_choice, warn
 from .._data.factors import Factor
 from .._data.rows import Rows
 from .._model.averages import Averages
-from ..exceptions import GroupsWarning
+from ..exceptions import EstimabilityWarning, GroupsWarning
 from .kinds import KINDS, Kind
 from .model import FittedModel
 from .uncertainty import Linearised, error_variances, prior_variances
 
+MOST_NAMED = 4  # dropped columns in a warning
 
-def read_rows(model: FittedModel, X: Any, groups: Any, kind: Kind) -> tuple[Rows, list[np.ndarray]]:
-    """Rows and codes per factor; every level counts as new for kinds that ignore the groups."""
+
+def read_rows(
+    model: FittedModel, X: Any, groups: Any, kind: Kind, *, warns: bool = True
+) -> tuple[Rows, list[np.ndarray]]:
+    """Rows and codes per factor; every level counts as new for kinds that ignore the groups.
+
+    Rows whose predictions the data do not determine are warned of, if ``warns``.
+    """
     check_choice("kind", kind, KINDS)
     reader = model.reader
     rows = reader.read(X, groups)
+    if warns and model.dependencies is not None:
+        _warn_of_undetermined(model, model.dependencies.broken_by(rows.X))
     if kind != "conditional":
         return rows, reader.unknown(rows)
     _warn_without_groups(model, rows)
@@ -35,6 +45,33 @@ def _warn_without_groups(model, rows):
             "new.\nPass groups=, or ask for kind='population'.",
             GroupsWarning,
         )
+
+
+def _warn_of_undetermined(model, broken):
+    """Of rows that break a dependency of the fit; ``broken`` is (n, dropped)."""
+    count = int(np.sum(np.any(broken, axis=1)))
+    if count:
+        reasons = "; ".join(broken_dependencies(model, np.any(broken, axis=0)))
+        warn(
+            f"X: the data do not determine the predictions of {count} of {len(broken)} rows: "
+            f"{reasons} at fit, but not here.\nDropped columns count with a coefficient of 0; "
+            "another coding of the same model would predict something else.",
+            EstimabilityWarning,
+        )
+
+
+def broken_dependencies(model: FittedModel, which: np.ndarray) -> list[str]:
+    """What was so at fit, in words; ``which`` of the dropped columns."""
+    dependencies = model.fit.units.dependencies
+    names = model.names.fixed
+    words = []
+    for j in np.flatnonzero(which):
+        own = dependencies.dropped[j]
+        others = [repr(names[k]) for k in dependencies.takes_part(j) if k != own]
+        how = f"depended linearly on {', '.join(others)}" if others else "was constant"
+        words.append(f"{names[own]!r} {how}")
+    more = len(words) - MOST_NAMED
+    return words if more <= 0 else [*words[:MOST_NAMED], f"{more} more depended on others"]
 
 
 def distribution(
@@ -68,6 +105,21 @@ def linearised(model: FittedModel, rows: Rows, codes, kind: Kind) -> Linearised:
     found = averages(model, rows, codes, kind)
     bend = np.zeros(len(rows)) if kind == "population" else 0.5 * found.bend
     return Linearised(found.mean, found.slope, bend, *model.fit.units.columns(rows.X), codes)
+
+
+def linearised_if_determined(model: FittedModel, rows: Rows, codes, kind: Kind) -> Linearised:
+    """The same with what shows whether the data determine combinations of them.
+
+    Means that are no linear function of the columns are NaN where they do not.
+    """
+    found = linearised(model, rows, codes, kind)
+    dependencies = model.dependencies
+    if dependencies is None:
+        return found
+    if model.fit.family.is_curved:
+        is_broken = np.any(dependencies.broken_by(rows.X), axis=1)
+        return replace(found, mean=np.where(is_broken, np.nan, found.mean))
+    return replace(found, standard=dependencies.frame.standardised(rows.X))
 
 
 def predicted_means(

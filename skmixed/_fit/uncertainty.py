@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from operator import add
+from operator import add, sub
 
 import numpy as np
 from scipy import sparse
@@ -45,6 +45,8 @@ class Linearised:
     x : (n, p) pool columns of the fixed effects
     z : per factor (n, q) pool columns of its effects
     codes : per factor (n,) the levels, -1 for those that are integrated over
+    standard : (n, candidates) standardised columns of the fixed effects, where it matters which
+        combinations of them the data determine
     """
 
     mean: np.ndarray
@@ -53,6 +55,7 @@ class Linearised:
     x: np.ndarray
     z: list
     codes: list
+    standard: np.ndarray | None = None
 
     def __len__(self):
         return len(self.mean)
@@ -60,9 +63,9 @@ class Linearised:
     def __getitem__(self, rows):
         z = [v[rows] for v in self.z]
         codes = [c[rows] for c in self.codes]
-        return Linearised(
-            self.mean[rows], self.slope[rows], self.bend[rows], self.x[rows], z, codes
-        )
+        standard = None if self.standard is None else self.standard[rows]
+        own = self.mean[rows], self.slope[rows], self.bend[rows], self.x[rows]
+        return Linearised(*own, z, codes, standard)
 
     def chunks(self):
         """Slices of the rows."""
@@ -79,40 +82,42 @@ class Estimates:
     effects : sparse (k, all effects) derivatives in the effects of known levels
     parameters : (k, parameters) in the covariance parameters and beta, with what beta does to the
         effects
+    standard : (k, candidates) what they are of the standardised columns of the fixed effects, or
+        (k, 0) where that does not matter
     """
 
     values: np.ndarray
     effects: sparse.csr_matrix
     parameters: np.ndarray
+    standard: np.ndarray
+
+    @property
+    def parts(self):
+        """All that is linear."""
+        return self.values, self.effects, self.parameters, self.standard
 
     def combined(self, weights):
         """Linear combinations with (sparse) weights (targets, k)."""
-        return Estimates(weights @ self.values, weights @ self.effects, weights @ self.parameters)
+        return Estimates(*(weights @ part for part in self.parts))
 
     def __add__(self, other):
-        return Estimates(
-            self.values + other.values,
-            self.effects + other.effects,
-            self.parameters + other.parameters,
-        )
+        return Estimates(*map(add, self.parts, other.parts))
 
     def __rmul__(self, factor):
-        return Estimates(factor * self.values, factor * self.effects, factor * self.parameters)
+        return Estimates(*(factor * part for part in self.parts))
 
     def __sub__(self, other):
-        return Estimates(
-            self.values - other.values,
-            self.effects - other.effects,
-            self.parameters - other.parameters,
-        )
+        return Estimates(*map(sub, self.parts, other.parts))
 
 
 def stacked(parts):
     """Several of them, one below the other."""
+    values, effects, parameters, standard = zip(*(part.parts for part in parts), strict=True)
     return Estimates(
-        np.concatenate([part.values for part in parts]),
-        sparse.vstack([part.effects for part in parts], format="csr"),
-        np.vstack([part.parameters for part in parts]),
+        np.concatenate(values),
+        sparse.vstack(effects, format="csr"),
+        np.vstack(parameters),
+        np.vstack(standard),
     )
 
 
@@ -143,7 +148,9 @@ class Uncertainty:
         along_beta = rows.slope[:, None] * rows.x
         if effects.nnz:
             along_beta = along_beta - effects @ self._B
-        return Estimates(rows.mean, effects, np.hstack([along_covariances, along_beta]))
+        standard = np.zeros((len(rows), 0)) if rows.standard is None else rows.standard
+        parameters = np.hstack([along_covariances, along_beta])
+        return Estimates(rows.mean, effects, parameters, standard)
 
     def _along_effects(self, rows):
         if not rows.z:

@@ -16,6 +16,7 @@ import numpy as np
 from .._algebra.packed import packed_index
 from .._algebra.roots import pivoted_root
 from .._sums.counterparts import Means
+from .._sums.dependencies import Dependencies
 from .._sums.design import DesignBase
 
 
@@ -39,6 +40,11 @@ class Units:
     def independent(self) -> np.ndarray:
         """Positions of the coefficients that are not aliased, among all candidates."""
         return self.design.independent
+
+    @property
+    def dependencies(self) -> Dependencies:
+        """What holds among the columns of the fixed effects in all rows of the fit."""
+        return self.design.dependencies
 
     @cached_property
     def _map(self):

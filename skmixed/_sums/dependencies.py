@@ -17,6 +17,8 @@ from .frame import Frame
 
 BROKEN = 1e-6  # a dependency is broken by more than this share of what it adds up
 ROUNDING = 1e-13  # of a column of the data, relative to its mean
+CANCELLED = 1e-4  # of the largest column of a combination: what rounding leaves where others cancel
+NEGLIGIBLE = 1e-8  # the same where all of them do
 NOTHING = 1e-9  # coefficients below this share of the largest play no part
 
 
@@ -61,24 +63,20 @@ class Dependencies:
         shifts = np.abs(frame.candidates.shifts / frame.candidates.scales)
         return spread + ROUNDING / BROKEN * shifts
 
-    @property
-    def are_any(self) -> bool:
-        """Whether anything was dropped."""
-        return len(self.dropped) > 0
-
-    def broken(self, combinations: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-        """Which dependencies do not hold, (k, dropped).
-
-        ``combinations`` (k, candidates) are standardised rows or combinations of such, ``sizes``
-        what was added up.
-        """
-        allowed = BROKEN * (sizes @ np.abs(self.null))
-        return np.abs(combinations @ self.null) > allowed
-
     def broken_by(self, X: np.ndarray) -> np.ndarray:
         """Which dependencies do not hold in rows of the data, (n, dropped)."""
         rows = self.frame.standardised(X)
-        return self.broken(rows, np.abs(rows) + self.sizes)
+        return self._broken(rows, np.abs(rows) + self.sizes)
+
+    def broken_in(self, combinations: np.ndarray) -> np.ndarray:
+        """Which do not hold in linear combinations of standardised rows, (k, dropped)."""
+        sizes = np.abs(combinations)
+        largest = np.max(sizes, axis=1, keepdims=True, initial=0.0)
+        return self._broken(combinations, sizes + CANCELLED * largest + NEGLIGIBLE)
+
+    def _broken(self, rows, sizes):
+        allowed = BROKEN * (sizes @ np.abs(self.null))
+        return np.abs(rows @ self.null) > allowed
 
     def takes_part(self, j: int) -> np.ndarray:
         """Positions of the candidates in the dependency of the dropped column at position j."""

@@ -25,6 +25,7 @@ from ..._data.checks import check_level
 from ..._fit.kinds import Kind
 from ..._fit.uncertainty import stacked
 from .._arguments import fitted_model
+from .estimability import determined_by
 from .sample import compared, read_sample
 
 
@@ -122,13 +123,20 @@ def average_predictions(
     -------
     Margins
         A DataFrame: the columns of ``at`` and ``by``, then ``estimate, std_error, ci_low,
-        ci_high``. ``cov_params()`` is the covariance matrix of the estimates.
+        ci_high``. ``cov_params()`` is the covariance matrix of the estimates.  Averages that the
+        data do not determine, because they break a linear dependency among the columns of the fit
+        (a cell that no row has), are NaN, and a column ``note`` says so.
 
     Raises
     ------
     ValueError
         For unknown columns, kinds and levels, weights that are all zero, or a pickled model without
         ``X``.
+
+    Warns
+    -----
+    EstimabilityWarning
+        For averages that the data do not determine.
 
     See Also
     --------
@@ -208,12 +216,18 @@ def average_effects(
     Margins
         A DataFrame: ``term, contrast``, the columns of ``at`` and ``by``, then ``estimate,
         std_error, z, p_value, ci_low, ci_high``.  ``contrast`` is "dy/dx", or the two values that
-        are compared.  ``cov_params()`` is the covariance matrix of the estimates.
+        are compared.  ``cov_params()`` is the covariance matrix of the estimates.  What the data do
+        not determine is NaN, as in :func:`average_predictions`.
 
     Raises
     ------
     ValueError
         As :func:`average_predictions`, and for columns that hold neither numbers nor categories.
+
+    Warns
+    -----
+    EstimabilityWarning
+        For effects that the data do not determine.
 
     References
     ----------
@@ -244,17 +258,24 @@ def average_effects(
 
 
 def _answer(sample, found, level, *, tested):
-    """Identifying columns, estimates, standard errors, tests and limits."""
+    """Identifying columns, estimates, standard errors, tests and limits; NaN for what the data do
+    not determine.
+    """
     identified, parts = zip(*found, strict=True)
     estimates = stacked(parts)
+    determined = determined_by(sample.model, estimates)
+    values = np.where(determined, estimates.values, np.nan)
     covariance = sample.uncertainty.covariances(estimates)
+    covariance[~determined] = covariance[:, ~determined] = np.nan
     std_errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    columns = {"estimate": estimates.values, "std_error": std_errors}
+    columns = {"estimate": values, "std_error": std_errors}
     if tested:
-        z = estimates.values / np.where(std_errors > 0, std_errors, np.nan)
+        z = values / np.where(std_errors > 0, std_errors, np.nan)
         columns |= {"z": z, "p_value": 2.0 * stats.norm.sf(np.abs(z))}
     half = stats.norm.ppf(0.5 + check_level(level) / 2.0) * std_errors
-    columns |= {"ci_low": estimates.values - half, "ci_high": estimates.values + half}
+    columns |= {"ci_low": values - half, "ci_high": values + half}
+    if not np.all(determined):
+        columns["note"] = np.where(determined, "", "not estimable")
     which = _identifying(identified, sample.cells)
     out = Margins(pd.concat([*which, pd.DataFrame(columns)], axis=1))
     out._covariance = covariance

@@ -15,7 +15,7 @@ from ..._data.columns import labels as labels_of
 from ..._data.tables import Array, Table
 from ..._fit.kinds import Kind
 from ..._fit.model import FittedModel
-from ..._fit.predictions import linearised, read_rows
+from ..._fit.predictions import linearised_if_determined, read_rows
 from ..._fit.uncertainty import Uncertainty
 from .tables import known_columns, known_keys, listed, name_of, plain_table
 
@@ -57,10 +57,11 @@ class Sample:
 
     def _read(self, changes):
         """Rows of the changed table and their levels."""
-        return read_rows(self.model, self.table.changed(changes).X, self.groups, self.kind)
+        table = self.table.changed(changes)
+        return read_rows(self.model, table.X, self.groups, self.kind, warns=False)
 
     def _predicted(self, rows, codes):
-        return linearised(self.model, rows, codes, self.kind)
+        return linearised_if_determined(self.model, rows, codes, self.kind)
 
     def effects(self, name, values, setting):
         """Pairs of a contrast in words and its estimates; slopes where no values are given."""
@@ -93,7 +94,8 @@ def _steps(x, column):
     X moves by powers of two without rounding.
     """
     quartiles = np.subtract(*np.percentile(column, [75, 25]))
-    scale = quartiles or np.std(column) or abs(column[0]) or 1.0
+    spread = np.std(column) if np.ptp(column) > 0 else 0.0  # without rounding
+    scale = quartiles or spread or abs(column[0]) or 1.0
     sizes = np.where(x == 0, scale, np.clip(np.abs(x), NARROWEST * scale, scale))
     middle = (np.min(column) + np.max(column)) / 2.0
     return np.where(x > middle, -1.0, 1.0) * STEP * 2.0 ** np.round(np.log2(sizes))
