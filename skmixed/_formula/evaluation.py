@@ -96,6 +96,11 @@ def common_terms(text: str, aliases: Aliases, parts: Sequence[str]) -> list[Form
     return found
 
 
+def model_matrix(text: str, aliases: Aliases, formula: Formula, table: pd.DataFrame) -> Any:
+    """formulaic's matrix of a formula for the rows of a table."""
+    return evaluated(text, aliases, lambda: formula.get_model_matrix(table, **OPTIONS), table)
+
+
 def evaluated(text: str, aliases: Aliases, function: Callable[[], Any], table: Any) -> Any:
     """What a function of the table gives, or an error in words."""
     try:

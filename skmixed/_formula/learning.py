@@ -11,7 +11,7 @@ import pandas as pd
 
 from .._data.categories import without_unused
 from .._data.recipes import recipe_of
-from .evaluation import OPTIONS, as_plain, check_names, common_terms, evaluated, plain_columns
+from .evaluation import as_plain, check_names, common_terms, model_matrix, plain_columns
 from .names import Aliases
 from .split import Parts, refused
 
@@ -48,10 +48,9 @@ def learn(text: str, aliases: Aliases, right: Parts, table: pd.DataFrame) -> Lea
     formulas = common_terms(text, aliases, [right.fixed, *effects, *offsets])
     plain = plain_columns(formulas, table)
     table = without_unused(as_plain(table, plain, aliases.original))
-    matrices = [_matrix(text, aliases, formula, table) for formula in formulas]
+    matrices = [model_matrix(text, aliases, formula, table) for formula in formulas]
     n_parts = len(matrices) - len(offsets)
-    written = map(aliases.written, right.offsets)
-    _check_offsets(text, dict(zip(written, matrices[n_parts:], strict=True)))
+    _check_offsets(text, aliases, right.offsets, matrices[n_parts:])
     made = [recipe_of(matrix.model_spec, table, matrix) for matrix in matrices]
     required = [_variables(aliases, matrix.model_spec) for matrix in matrices]
     return Learned(
@@ -65,10 +64,6 @@ def learn(text: str, aliases: Aliases, right: Parts, table: pd.DataFrame) -> Lea
     )
 
 
-def _matrix(text: str, aliases: Aliases, formula: Any, table: pd.DataFrame) -> Any:
-    return evaluated(text, aliases, lambda: formula.get_model_matrix(table, **OPTIONS), table)
-
-
 def distinct(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
     """Every name once, in the order in which they come."""
     return tuple(dict.fromkeys(chain.from_iterable(names)))
@@ -79,13 +74,15 @@ def offset_name(part: Any) -> str:
     return "offset" + part.names[0].removeprefix("I")
 
 
-def _check_offsets(text: str, matrices: dict[str, Any]) -> None:
-    """Whether every offset, as it is written, is one column of numbers."""
-    for expression, matrix in matrices.items():
+def _check_offsets(
+    text: str, aliases: Aliases, expressions: Sequence[str], matrices: Sequence[Any]
+) -> None:
+    for expression, matrix in zip(expressions, matrices, strict=True):
         spec = matrix.model_spec
         if len(spec.column_names) != 1 or spec.factor_contrasts:
+            reason = f"offset({aliases.written(expression)}) is not one number in every row"
             advice = "An offset is a known part of the linear predictor, with a coefficient of one."
-            raise refused(text, f"offset({expression}) is not one number in every row", advice)
+            raise refused(text, reason, advice)
 
 
 def _variables(aliases: Aliases, specification: Any) -> tuple[str, ...]:

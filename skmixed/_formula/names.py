@@ -115,18 +115,13 @@ class _Names:
         """What stands for a piece of the text."""
         if piece["quoted"]:
             return self._column(piece["quoted"][1:-1])
-        name = piece["name"]
-        if name and not piece["use"] and name not in self.columns:
-            self._mention_owner(name)
-        if not name or piece["use"] or name not in self.columns:
-            return piece[0]
-        return self._column(name)
-
-    def _mention_owner(self, name: str) -> None:
-        """The column that an attribute, as in ``when.dt.year``, is asked of."""
-        owner = name.partition(".")[0]
-        if owner in self.columns:
-            self.mentioned.append(owner)
+        name = piece["name"] or ""
+        if name in self.columns and not piece["use"]:
+            return self._column(name)
+        root = name.split(".")[0]  # x.abs() is a method of the column x
+        if root != name and root in self.columns and is_plain(root):
+            self.mentioned.append(root)
+        return piece[0]
 
     def _column(self, name: str) -> str:
         if name in self.columns:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .evaluation import OPTIONS, as_pandas, check_names, common_terms, evaluated
+from .evaluation import as_pandas, check_names, common_terms, model_matrix
 from .names import Aliases
+from .split import refused
 
 
 def evaluate_response(text: str, table: Any) -> pd.Series | pd.DataFrame:
@@ -50,9 +51,10 @@ def _counts(text: str, aliases: Aliases) -> list[str]:
 def _response(text: str, aliases: Aliases, frame: pd.DataFrame) -> np.ndarray:
     table = aliases.table(frame)
     (formula,) = common_terms(text, aliases, [f"0 + I({aliases.text})"])
-    matrix = evaluated(text, aliases, lambda: formula.get_model_matrix(table, **OPTIONS), table)
-    values = np.asarray(matrix)
-    if values.shape[1] != 1:
+    if not formula.required_variables:
+        raise refused(text, "the response names no column", "Write 'y ~ x + (1 | group)'.")
+    values = np.asarray(model_matrix(text, aliases, formula, table))
+    if values.ndim != 2 or values.shape[1] != 1:
         raise ValueError(
             f"formula: the response {text!r} is not a single number per row.\n"
             "Name a column of numbers, or convert it before."

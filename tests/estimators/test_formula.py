@@ -135,11 +135,40 @@ def test_transformed_response_and_other_tables(boys):
         ("height ~ age + (1 | Subjct)", "no column 'Subjct'"),
         ("height ~ aeg + (1 | Subject)", "no column 'aeg' among"),
         ("age + (1 | Subject)", "has no response"),
+        ("height ~ factor(age) + (1 | Subject)", r"no function 'factor'.*\nWrite C\(x\)"),
+        ("height ~ as.factor(age) + (1 | Subject)", r"cannot be evaluated.*\nWrite C\(x\)"),
+        ("height ~ s(age) + (1 | Subject)", r"no function 's'.*\nWrite cr\(x"),
+        ("height ~ `my age` + (1 | Subject)", "no column 'my age'"),
+        ("`my height` ~ age + (1 | Subject)", "no column 'my height'"),
+        ("height ~ lag(age) + (1 | Subject)", r"'lag\(age\)' has no value in some rows"),
+        ("height ~ C(Subject, levels=['1']) + (1 | Subject)", "not among the categories"),
+        ("height ~ . + (1 | Subject)", "'.' names no column"),
+        ("height ~ ", "nothing on the right-hand side"),
+        ("height ~ (age | Subject", "bracket that is not closed"),
+        ("height ~ log(age", "bracket or a quotation mark that is not closed"),
+        ("height ~ age) + (1 | Subject)", "closes no bracket"),
+        ("height ~ `age + (1 | Subject)", "backtick that is not closed"),
+        ("height ~ age + (1 | Subject | Subject)", "two bars in one term"),
+        ("height ~ age + (1 | Subject):age", "joined by ':'"),
+        ("height ~ age + (| Subject)", "nothing left of a bar"),
+        ("height ~ age +", "Operator"),
+        ("1 ~ age", "the response names no column"),
     ],
 )
 def test_mistakes_are_named(boys, formula, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as caught:
         MixedLinearRegressor.from_formula(formula, boys)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_methods_of_columns(boys):
+    formula = "height ~ age.clip(-1, 1) + (1 | Subject)"
+    model = MixedLinearRegressor.from_formula(formula, boys)
+    same = MixedLinearRegressor.from_formula(
+        "height ~ x + (1 | Subject)", boys.assign(x=boys["age"].clip(-1, 1))
+    )
+    assert model.loglik_ == pytest.approx(same.loglik_)
+    assert list(model.feature_names_in_) == ["Subject", "age"]
 
 
 def test_only_one_way_to_describe_the_model(boys):

@@ -43,7 +43,7 @@ def make_table(rng):
             "holes": np.where(rng.random(N) < 0.05, np.nan, x),
             "day": pd.date_range("2020-01-01", periods=N),
             "same": 1.0,
-            "big": 1e100 * rng.normal(size=N),
+            "big": 1e150 * rng.normal(size=N),
             "g": g,
             "h": rng.integers(0, 5, N),
             "g|h": [f"level {k}" for k in g % 8],
