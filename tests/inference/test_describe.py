@@ -132,6 +132,8 @@ def test_correlations_by_dense_information(name, weighted, method):
         )
         assert row["icc"] == pytest.approx(share(at, factor), rel=1e-9)
         assert row["std_error"] == pytest.approx(np.sqrt(slope @ covariance @ slope), rel=1e-5)
+        if name == "intercept":
+            continue  # one variance has exact limits
         logit = np.log(row["icc"] / (1 - row["icc"]))
         half = 1.959963984540054 * row["std_error"] / (row["icc"] * (1 - row["icc"]))
         limits = 1 / (1 + np.exp(-logit + half)), 1 / (1 + np.exp(-logit - half))
@@ -167,8 +169,51 @@ def test_a_variance_of_zero_has_no_standard_error():
     est = quiet(MixedLinearRegressor(groups="Batch"), data[["Batch"]], data["Yield"])
     row = icc(est).loc["Batch"]
     assert row["icc"] == 0.0
-    assert row[["std_error", "ci_low", "ci_high"]].isna().all()
+    assert np.isnan(row["std_error"])
+    assert row["ci_low"] == 0.0 and 0.05 < row["ci_high"] < 0.6
     assert design_effect(est).loc["Batch", "design_effect"] == 1.0
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_limits_of_one_variance_by_its_exact_test(weighted):
+    """At the limits F of the levels' own effects, in units of their variances, has its quantiles."""
+    est, X, w = fitted(TERMS["intercept"], weighted=weighted, seed=2)
+    ((_, _, Z),) = term_designs(est, X)
+    design = np.column_stack([np.ones(ROWS), X[["x0", "x1"]]])
+    rows = np.repeat(np.arange(ROWS), w.astype(int))
+    y = est.results_.fitted.training.y[rows]
+    design, Z = design[rows], Z[rows]
+    both = np.linalg.lstsq(np.hstack([design, Z]), y, rcond=None)
+    inside = np.sum((y - np.hstack([design, Z]) @ both[0]) ** 2)
+    k, m = both[2] - design.shape[1], len(y) - both[2]
+    row = icc(est).iloc[0]
+    for share, tail in ((row["ci_high"], 0.025), (row["ci_low"], 0.975)):
+        ratio = share / (1 - share)
+        outside = dense.gls(y, design, [Z], [np.array([[ratio]])])
+        F = (outside.sigma2 * outside.dof - inside) / k / (inside / m)
+        if share > 0:
+            assert stats.f.cdf(F, k, m) == pytest.approx(tail, rel=1e-5)
+        else:
+            assert stats.f.cdf(F, k, m) < tail
+
+
+@pytest.mark.parametrize("terms", ["(1 | a)", "(1 | a) + (1 | b)", "(1 + x | a)"])
+@pytest.mark.parametrize("kind", [MixedLinearRegressor, MixedLogisticClassifier])
+def test_shares_of_zero_have_limits(kind, terms):
+    """Levels whose responses are as alike as those of different levels."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"x": rng.normal(size=60), "a": np.arange(60) % 6, "b": np.arange(60) // 6})
+    y = np.tile([0, 1], 30)[np.argsort(np.arange(60) // 6, kind="stable")] ^ (
+        np.arange(60) // 6 % 2
+    )
+    y = y + 0.1 * X["x"] if kind is MixedLinearRegressor else y
+    options = {"n_quadrature": 1} if kind is MixedLogisticClassifier else {}
+    est = quiet(kind(random_effects=terms, **options), X, y)
+    found = icc(est)
+    assert (found["icc"] < 0.2).all()
+    assert found[["ci_low", "ci_high"]].notna().all().all()
+    assert (found["ci_low"] <= found["icc"]).all() and (found["icc"] < found["ci_high"]).all()
+    assert (found["ci_high"] < 1.0).all()
 
 
 # R squared

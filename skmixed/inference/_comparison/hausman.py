@@ -195,12 +195,14 @@ class Within(NamedTuple):
     coefficients : in the units of the data
     covariance : of these, in units of the residual variance
     sigma2 : residual variance; NaN where no degrees of freedom are left
+    df : these degrees of freedom
     """
 
     places: np.ndarray
     coefficients: np.ndarray
     covariance: np.ndarray
     sigma2: float
+    df: float
 
     @classmethod
     def of(cls, fit: LinearFit) -> Within:
@@ -217,7 +219,7 @@ class Within(NamedTuple):
         slopes = found >= fit.units.has_intercept
         units = 1.0 / standard.scales[found]
         covariance = (np.outer(units, units) * inverse)[np.ix_(slopes, slopes)]
-        return cls(found[slopes], (units * beta)[slopes], covariance, sigma2)
+        return cls(found[slopes], (units * beta)[slopes], covariance, sigma2, float(left))
 
 
 def _standard_sums(fit, standard):

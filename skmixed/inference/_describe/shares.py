@@ -22,8 +22,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from scipy.special import expit, logit
 
 from ..._algebra.layout import is_nested
 from ..._algebra.packed import direction_traces, lower_triangle
@@ -31,6 +29,7 @@ from ..._data.checks import check_choice, check_level
 from ..._fit.base import Fit
 from ..._fit.model import FittedModel
 from .._arguments import fitted_model
+from .share_limits import UNKNOWN, exact_limits, is_clear, logit_limits, profile_limits
 
 RESIDUALS = ("theoretical", "delta")
 
@@ -55,7 +54,15 @@ def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame
         ``icc, std_error, ci_low, ci_high`` by factor, the outermost first.  Standard errors by the
-        delta method, limits on the logit scale; NaN where a variance is zero.
+        delta method, NaN where a variance is zero.  Limits are exact for a linear model with one
+        variance.  For others they are those of the delta method on the logit scale, and, of a share
+        that is less than 0.75 standard errors, from the profile limits of its variance, which begin
+        at 0.
+
+    References
+    ----------
+    Harville and Fenech (1985), Confidence intervals for a variance ratio, or for heritability, in
+    an unbalanced mixed linear model, Biometrics 41.
 
     Examples
     --------
@@ -70,13 +77,45 @@ def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
     model = fitted_model(est)
     check_level(level)
     found = shares(model.fit)
+    table = _correlations(model, found)
+    members = _containing(model.fit)[_outermost_first(model.fit)]
+    limits = [
+        _limits(model.fit, found, own, *row, level)
+        for own, row in zip(members, table.to_numpy(), strict=True)
+    ]
+    low, high = np.array(limits).reshape(-1, 2).T
+    return table.assign(ci_low=low, ci_high=high)
+
+
+def _correlations(model, found):
+    """Shares and their standard errors by factor, the outermost first."""
+    order = _outermost_first(model.fit)
     members = _containing(model.fit)
-    order = np.argsort(members.sum(axis=1), kind="stable")
     values = np.array([found.of(members[f]) for f in order]).reshape(-1, 2)
     names = [model.names.factors[f] for f in order]
-    low, high = _logit_limits(*values.T, level)
-    columns = {"icc": values[:, 0], "std_error": values[:, 1], "ci_low": low, "ci_high": high}
-    return pd.DataFrame(columns, index=names)
+    return pd.DataFrame(values, columns=["icc", "std_error"], index=names)
+
+
+def _outermost_first(fit):
+    return np.argsort(_containing(fit).sum(axis=1), kind="stable")
+
+
+def _limits(fit, found, members, share, std_error, level):
+    """Limits of the share of some factors."""
+    exact = exact_limits(fit, level, is_zero=share == 0)
+    if not np.isnan(exact[0]):
+        return exact
+    limits = UNKNOWN
+    is_simple = share == 0 or _has_one_variance(fit, members)
+    if is_simple and not is_clear(share, std_error):
+        others = found.total - float(members @ found.variances)
+        limits = profile_limits(fit, np.flatnonzero(members), others, level)
+    return logit_limits(share, std_error, level) if np.isnan(limits[0]) else limits
+
+
+def _has_one_variance(fit, members):
+    """Whether the factors have one effect in all."""
+    return members @ np.array(fit.covariance_model.sizes) == 1
 
 
 def _containing(fit):
@@ -87,12 +126,6 @@ def _containing(fit):
     m = len(fit.effects)
     table = [f == g or is_nested(cross, f, g) for f in range(m) for g in range(m)]
     return np.array(table, dtype=int).reshape(m, m)
-
-
-def _logit_limits(share, std_error, level):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        half = stats.norm.ppf(0.5 + level / 2.0) * std_error / (share * (1.0 - share))
-        return expit(logit(share) - half), expit(logit(share) + half)
 
 
 def design_effect(est: Any) -> pd.DataFrame:
@@ -130,7 +163,7 @@ def design_effect(est: Any) -> pd.DataFrame:
     model = fitted_model(est)
     names = model.names
     _check_intercepts(names)
-    table = icc(est)[["icc"]]
+    table = _correlations(model, shares(model.fit))[["icc"]]
     sizes = [names.sizes[names.factors.index(name)] for name in table.index]
     typical = np.array([np.sum(size**2) / np.sum(size) for size in sizes])
     effect = 1.0 + (typical - 1.0) * table["icc"].to_numpy()
