@@ -34,7 +34,10 @@ class Estimates:
         self.fitted = fitted
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.nobs:g} observations, log-likelihood {self.llf:.4f}>"
+        return (
+            f"<{type(self).__name__}: {self.nobs:g} observations, log-likelihood {self.llf:.4f}; "
+            "summary() prints the tables>"
+        )
 
     @property
     def _fit(self) -> Fit:

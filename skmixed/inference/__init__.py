@@ -12,7 +12,8 @@ from ._comparison.compare import compare, likelihood_ratio_test
 from ._comparison.hausman import HausmanTest, hausman_test
 from ._comparison.likelihood_ratio import LikelihoodRatioTest
 from ._describe.conditional_aic import ConditionalAIC, conditional_aic
-from ._describe.shares import RSquared, design_effect, icc, r_squared
+from ._describe.r_squared import RSquared, r_squared
+from ._describe.shares import design_effect, icc
 from ._describe.slopes import slope_distribution
 from ._influence.influence import Influence, influence
 from ._influence.left_out import LeftOut, loo_predict

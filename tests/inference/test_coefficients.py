@@ -305,3 +305,15 @@ def test_a_pickled_copy_has_all_but_the_robust_ones():
         assert np.allclose(copy.coef_table(df=df), results.coef_table(df=df))
     with pytest.raises(AttributeError, match="training rows"):
         copy.coef_table(cov="CR2")
+
+
+def test_rows_are_named_by_their_hypotheses():
+    X, y = make_mixed_regression(n_groups=20, random_state=0)
+    results = MixedLinearRegressor(groups="group").fit(X, y).results_
+    spec = "x1 - 2 * x0 = 0.5, -x0 = 3, Intercept = 0"
+    names = ["-2 * x0 + x1 = 0.5", "-x0 = 3", "Intercept = 0"]
+    for df in ("normal", "residual"):
+        found = results.t_test(spec, df=df)
+        assert found.summary_frame().index.to_list() == names
+        assert names[0] in str(found)
+    assert str(results.t_test("x0 = 10")).count("x0 = 10") == 1

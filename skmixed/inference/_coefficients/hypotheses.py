@@ -50,6 +50,18 @@ def read_hypothesis(spec: Any, names: Sequence[str]) -> Hypothesis:
     return Hypothesis(L, c)
 
 
+def in_words(row: np.ndarray, value: float, names: Sequence[str]) -> str:
+    """A row of a hypothesis as it is written: ``x - 2 * z = 1``."""
+    words = ""
+    for k in np.flatnonzero(row):
+        size = abs(row[k])
+        factor = "" if size == 1 else f"{size:.6g} * "
+        sign = "-" if row[k] < 0 else "+"
+        words += f" {sign} {factor}{names[k]}"
+    first = words.removeprefix(" + ").replace(" - ", "-", 1) if words[:3] == " - " else words[3:]
+    return f"{first} = {value:.6g}"
+
+
 def _without_backticks(spec, names):
     """The names, and a hypothesis, with words for names that are quoted in it."""
     if not isinstance(spec, str) or "`" not in spec:

@@ -21,6 +21,7 @@ from ..._data.checks import check_choice
 from ..._fit.base import needs_residual
 from ..._fit.linear import LinearFit
 from .._arguments import fitted_model
+from .likelihood_ratio import p_value
 
 #: share of the sum of squares of a column, within levels, below which it does not vary there
 CONSTANT_WITHIN = 1e-10
@@ -32,7 +33,7 @@ AGREE = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class HausmanTest:
     """Random against fixed effects.
 
@@ -55,6 +56,13 @@ class HausmanTest:
     pvalue: float
     null: str
     table: pd.DataFrame
+
+    def __repr__(self):
+        return (
+            f"Hausman test: {self.null}\n"
+            f"chi2({self.df}) = {self.statistic:.4g}, {p_value(self.pvalue)}\n"
+            f"{self.table.to_string(max_rows=40)}"
+        )
 
 
 def hausman_test(est: Any, scale: Literal["random", "own"] = "random") -> HausmanTest:

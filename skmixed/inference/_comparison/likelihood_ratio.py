@@ -59,7 +59,7 @@ class LikelihoodRatioTest:
         roles = zip(("smaller: ", "larger:  "), self.models, strict=False)
         models = [role + model for role, model in roles]
         name = LR if self.n_samples else self.distribution
-        result = f"{name} = {self.statistic:.4g}, df = {self.df}, {_p_value(self.pvalue)}"
+        result = f"{name} = {self.statistic:.4g}, df = {self.df}, {p_value(self.pvalue)}"
         lines = [f"Likelihood-ratio test: {self.null}", *models, result + self._mixture, self.note]
         return "\n".join(filter(None, lines))
 
@@ -103,7 +103,8 @@ class LikelihoodRatioTest:
         return float(stats.chi2.sf(self.statistic, self.df)) if self.df else np.nan
 
 
-def _p_value(p):
+def p_value(p):
+    """As it is printed."""
     return "p < 0.0001" if p < 1e-4 else f"p = {p:.4f}"
 
 

@@ -41,6 +41,13 @@ class ConditionalAIC(NamedTuple):
     df: float
     df_given: float
 
+    def __repr__(self):
+        return (
+            f"Conditional AIC: {self.caic:.6g}\n"
+            f"log-likelihood given the effects {self.loglik:.6g}, effective parameters "
+            f"{self.df:.4g} ({self.df_given:.4g} with the covariances known)"
+        )
+
 
 def conditional_aic(est: Any) -> ConditionalAIC:
     """Conditional AIC: for choosing the model that predicts new rows of the same levels best.

@@ -71,17 +71,17 @@ class VarianceRatio:
         """Of the deviance above that without the variance."""
         return self._state(ratio).value - self._state(0.0).value
 
-    def limits(self, level: float, is_zero: bool) -> tuple[float, float]:
-        """Limits of the share; an estimate of zero has the profile limit above it, if that is
-        larger.
+    def limits(self, level: float) -> tuple[float, float]:
+        """Limits of the share; where levels are so alike that no ratio has an F as small, the upper
+        one is that of the profile likelihood.
         """
         tail = (1.0 - level) / 2.0
         least, most = stats.f.ppf([tail, 1.0 - tail], self.rows, self.df)
         low = self._crossing(lambda ratio: self.pivot(ratio) - most)
         high = self._crossing(lambda ratio: self.pivot(ratio) - least)
-        if is_zero:
+        if high == 0:
             target = stats.chi2.ppf(level, 1)
-            high = max(high, self._crossing(lambda ratio: target - self.rise(ratio)))
+            high = self._crossing(lambda ratio: target - self.rise(ratio))
         shares = np.array([low, high]) * self.unit
         return tuple((shares / (1.0 + shares)).tolist())
 
@@ -97,7 +97,7 @@ class VarianceRatio:
         return np.exp(optimize.brentq(lambda x: function(np.exp(x)), *ends, xtol=1e-9))
 
 
-def exact_limits(fit: Fit, level: float, is_zero: bool) -> tuple[float, float]:
+def exact_limits(fit: Fit, level: float) -> tuple[float, float]:
     """Of the share of the only variance of a linear model; NaN where there is another kind."""
     covariances = fit.covariance_model
     is_single = covariances.n_parameters == len(covariances.terms) == len(covariances.sizes) == 1
@@ -109,7 +109,7 @@ def exact_limits(fit: Fit, level: float, is_zero: bool) -> tuple[float, float]:
     moments = _mean_products(fit, 0)
     with computing(fit.dense_order):
         ratio = VarianceRatio(fit, float(np.sum(moments * hull[0])))
-        return ratio.limits(level, is_zero) if ratio.is_known else UNKNOWN
+        return ratio.limits(level) if ratio.is_known else UNKNOWN
 
 
 def logit_limits(share: float, std_error: float, level: float) -> tuple[float, float]:

@@ -6,10 +6,9 @@ The variance that the effects of factor f give to a row z is ``z'G_f z``; its me
     s_f = tr(G_f Z_f'WZ_f) / sum w,
 
 takes the place of the intercept's variance where slopes are random, and needs cross-products only.
-With the residual variance s_e (pi^2 / 3 on the scale of the log-odds) and s_x, the variance of
-``x'beta`` over the rows,
+With the residual variance s_e, pi^2 / 3 on the scale of the log-odds,
 
-    icc = s_f / (sum_f s_f + s_e),        R^2 = s_x or s_x + sum_f s_f, over s_x + sum_f s_f + s_e.
+    icc = s_f / (sum_f s_f + s_e).
 
 Standard errors come from the covariance of the estimated covariances by the delta method.  For a
 linear model ``s_f / s_e`` does not depend on sigma.
@@ -18,20 +17,17 @@ linear model ``s_f / s_e`` does not depend on sigma.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..._algebra.layout import is_nested
 from ..._algebra.packed import direction_traces, lower_triangle
-from ..._data.checks import check_choice, check_level
+from ..._data.checks import check_level
 from ..._fit.base import Fit
-from ..._fit.model import FittedModel
 from .._arguments import fitted_model
 from .share_limits import UNKNOWN, exact_limits, is_clear, logit_limits, profile_limits
-
-RESIDUALS = ("theoretical", "delta")
 
 
 def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
@@ -102,7 +98,7 @@ def _outermost_first(fit):
 
 def _limits(fit, found, members, share, std_error, level):
     """Limits of the share of some factors."""
-    exact = exact_limits(fit, level, is_zero=share == 0)
+    exact = exact_limits(fit, level)
     if not np.isnan(exact[0]):
         return exact
     limits = UNKNOWN
@@ -182,112 +178,6 @@ def _check_intercepts(names):
             )
 
 
-class RSquared(NamedTuple):
-    """Shares of the variance that a model explains, and the variances they are made of.
-
-    Attributes
-    ----------
-    marginal, conditional : float
-        R squared of the fixed effects, and with the random ones.
-    icc_adjusted, icc_unadjusted : float
-        Share of the random effects, the fixed ones left out or not.
-    var_fixed, var_random, var_residual : float
-    """
-
-    marginal: float
-    conditional: float
-    icc_adjusted: float
-    icc_unadjusted: float
-    var_fixed: float
-    var_random: float
-    var_residual: float
-
-
-def r_squared(est: Any, residual: Literal["theoretical", "delta"] = "theoretical") -> RSquared:
-    """Marginal and conditional R squared (Nakagawa and Schielzeth 2013, with slopes by Johnson
-    2014).
-
-    ``marginal = s_x / (s_x + s_r + s_e)`` is what the fixed effects explain, ``conditional`` adds
-    s_r, the random effects; ``icc_adjusted = s_r / (s_r + s_e)`` and ``icc_unadjusted = s_r / (s_x
-    + s_r + s_e)``.  s_x is the sample variance of ``x'beta`` over the rows, s_r the mean of
-    ``z'Gz`` over them.
-
-    Parameters
-    ----------
-    est : MixedLinearRegressor or MixedLogisticClassifier
-        Fitted; a classifier, and a linear model without an intercept, need their training rows.
-    residual : {"theoretical", "delta"}, default="theoretical"
-        s_e of a classifier: pi^2 / 3, the variance of the latent log-odds, or ``1 / (p (1 - p))``
-        with the share p of ones, that of observed ones on this scale (Nakagawa, Johnson and
-        Schielzeth 2017).  A linear model has sigma^2.
-
-    Returns
-    -------
-    RSquared
-        ``marginal, conditional, icc_adjusted, icc_unadjusted, var_fixed, var_random,
-        var_residual``.
-
-    Examples
-    --------
-    >>> from skmixed import MixedLinearRegressor
-    >>> from skmixed.datasets import make_mixed_regression
-    >>> from skmixed.inference import r_squared
-    >>> X, y = make_mixed_regression(random_state=0)
-    >>> found = r_squared(MixedLinearRegressor(random_effects="(1 + x0 | group)").fit(X, y))
-    >>> round(found.marginal, 2), round(found.conditional, 2)
-    (0.66, 0.87)
-    """
-    check_choice("residual", residual, RESIDUALS)
-    model = fitted_model(est)
-    fit = model.fit
-    random = fit.sigma2 * float(np.sum(_mean_variances(fit, _moments(fit))))
-    return _r_squared(_fixed_variance(model), random, _residual_variance(model, residual))
-
-
-def _r_squared(fixed, random, residual):
-    total = fixed + random + residual
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = np.divide([fixed, fixed + random, random], total)
-        adjusted = np.divide(random, random + residual)
-    marginal, conditional, unadjusted = found.tolist()
-    return RSquared(marginal, conditional, float(adjusted), unadjusted, fixed, random, residual)
-
-
-def _residual_variance(model: FittedModel, residual: str) -> float:
-    """Of the response on the scale of the linear predictor."""
-    fit = model.fit
-    mean = None
-    if residual == "delta" and not fit.family.has_residual:
-        mean = np.average(model.training.y, weights=model.training.weights)
-    return float(fit.sigma2 * fit.family.residual_variance(mean))
-
-
-def _fixed_variance(model: FittedModel) -> float:
-    """Sample variance of ``x'beta`` over the rows, weights counting repetitions."""
-    fit = model.fit
-    if fit.family.has_residual and fit.units.has_intercept:
-        return _fixed_variance_from_sums(fit)
-    training = model.training
-    rows, _ = training.read()
-    coefficients = model.predictor.coefficients
-    eta = rows.X[:, : len(coefficients)] @ coefficients
-    w = np.ones(len(eta)) if training.weights is None else training.weights
-    centred = eta - np.average(eta, weights=w)
-    return float(w @ centred**2 / (fit.n - 1.0))
-
-
-def _fixed_variance_from_sums(fit):
-    """``b'(X'WX / n - m m')b``: the intercept, the first column, adds nothing, and knows the means
-    m of the others.
-    """
-    standard = fit.units.standard
-    p = fit.rank
-    gram = fit.sums.gram[:p, :p] / fit.n
-    b = fit.units.response * fit.beta[1:] + standard.pilot[1:]
-    means = gram[0, 1:] / standard.mixing[0, 0]
-    return float(max(b @ gram[1:, 1:] @ b - (means @ b) ** 2, 0.0) * fit.n / (fit.n - 1.0))
-
-
 @dataclass(frozen=True)
 class Shares:
     """Variances of the factors in units of sigma^2, or on the scale of the log-odds.
@@ -324,23 +214,23 @@ class Shares:
 
 def shares(fit: Fit) -> Shares:
     """:class:`Shares` of a fit."""
-    moments = _moments(fit)
+    weights = _moments(fit)
     information = fit.information
     parameters = () if information is None else information.parameters
     directions = fit.covariance_model.directions(parameters)
-    ends = np.cumsum([len(w) for w in moments])
+    ends = np.cumsum([len(w) for w in weights])
     parts = np.split(directions, ends[:-1], axis=1)  # without factors there is an empty part
-    by_factor = [part @ w for part, w in zip(parts, moments, strict=False)]
-    slopes = np.array(by_factor).T.reshape(len(directions), len(moments))
+    by_factor = [part @ w for part, w in zip(parts, weights, strict=False)]
+    slopes = np.array(by_factor).T.reshape(len(directions), len(weights))
     covariance = information.of_covariances if parameters else None
-    variances = _mean_variances(fit, moments)
+    variances = _mean_variances(fit, weights)
     return Shares(variances, fit.family.residual_variance(), slopes, covariance)
 
 
-def _mean_variances(fit, moments):
+def _mean_variances(fit, weights):
     """``s_f`` per factor, in units of sigma^2 where there is one."""
     T = fit.covariance_model.assemble(fit.T)
-    return np.array([t[lower_triangle(len(t))] @ w for t, w in zip(T, moments, strict=True)])
+    return np.array([t[lower_triangle(len(t))] @ w for t, w in zip(T, weights, strict=True)])
 
 
 def _moments(fit):
