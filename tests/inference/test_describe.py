@@ -350,8 +350,10 @@ def test_limits_of_r_squared_of_a_classifier(terms, residual):
         s_x = np.var(columns @ parameters[1:3], ddof=1)
         s_r = parameters[3]
         if len(parameters) > 4:
-            a, b, c = parameters[3:]
-            s_r = np.mean(np.einsum("ni,ij,nj->n", z, np.array([[a, b], [b, c]]), z))
+            G = np.zeros((2, 2))
+            for (_, row, col), value in zip(found.entries, parameters[3:], strict=True):
+                G[row, col] = G[col, row] = value
+            s_r = np.mean(np.einsum("ni,ij,nj->n", z, G, z))
         return np.log([s_x / (s_r + s_e), (s_x + s_r) / s_e])
 
     at = np.concatenate([found.coefficients, found.variances])
