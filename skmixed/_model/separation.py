@@ -12,29 +12,63 @@ from scipy.optimize import linprog
 
 SAMPLE = 2000  # rows that the first linear program sees
 ROUNDS = 20
+MOST_SETS = 100  # of columns that are named
 NEGLIGIBLE = 1e-6  # coefficients below are not part of a direction
 
 
 def separating_columns(X, y, intercept):
     """Positions of the columns that separate zeros and ones; empty if no combination of them does.
 
-    All that do so alone, or else a smallest set that does so together.
+    All that do so alone, or else a smallest set that does so together; and the same again among
+    the rows that these do not predict, until nothing is left to separate.
     """
+    rows = np.unique(np.column_stack([X, y]), axis=0)
+    X, y = rows[:, :-1], rows[:, -1]
     X = X - X.mean(axis=0) if intercept else X
+    constant = np.ones((len(X), int(intercept)))
+    found: set[int] = set()
+    for _ in range(MOST_SETS):
+        rest, sets = _first_sets(X, y, constant)
+        found = found.union(*sets)
+        if not sets or not np.any(rest):
+            break
+        X, y, constant = X[rest], y[rest], constant[rest]
+    return sorted(found)
 
-    def separates(columns):
-        constant = np.ones((len(X), int(intercept)))
-        return separating_direction(np.hstack([constant, X[:, columns]]), y) is not None
+
+def _first_sets(X, y, constant):
+    """Which rows are left, and sets of columns that separate: those that do so alone, or one."""
+
+    def direction(columns):
+        return separating_direction(np.hstack([constant, X[:, columns]]), y)
 
     chosen = list(range(X.shape[1]))
-    if not separates(chosen):
-        return []
-    if alone := [k for k in chosen if separates([k])]:
-        return alone
-    for k in list(chosen):
-        rest = [j for j in chosen if j != k]
-        chosen = rest if separates(rest) else chosen
-    return chosen
+    left = np.ones(len(X), dtype=bool)
+    if direction([]) is not None or direction(chosen) is None:
+        return left, []
+    sets = [[k] for k in chosen if direction([k]) is not None]
+    if not sets:
+        for k in list(chosen):
+            rest = [j for j in chosen if j != k]
+            chosen = rest if direction(rest) is not None else chosen
+        sets = [chosen]
+    for columns in sets:
+        left &= _unpredicted(np.hstack([constant, X[:, columns]]), y)
+    return left, sets
+
+
+def _unpredicted(X, y):
+    """Rows that no direction of the columns predicts; one may leave some for the next."""
+    left = np.ones(len(X), dtype=bool)
+    for _ in range(MOST_SETS):
+        direction = separating_direction(X[left], y[left])
+        if direction is None:
+            break
+        sides = np.abs(X @ direction)
+        left &= sides <= NEGLIGIBLE * np.max(sides[left])
+        if not np.any(left):
+            break
+    return left
 
 
 def separating_direction(X, y):
