@@ -18,6 +18,8 @@ LINEAR_STEP = 1e-4  # of numerical derivatives of the gradient, as a share of th
 GLMM_STEP = 1e-2  # the same, as a share of about a standard error
 LARGEST_STEP = 0.1  # as a share of the way to a singular covariance
 LEAST_CURVATURE = 1e-8
+FLAT = 1e-7  # eigenvalues of a standardised information below are zero
+STILL = 1e-3  # share of what a parameter moves below which nothing moves
 PROPER = 1e-12  # least eigenvalue of a standardised information
 
 
@@ -72,13 +74,36 @@ def inverse_information(hessian):
 
     None where they are not those of a proper minimum.
     """
-    scale = 1.0 / np.sqrt(np.abs(np.diag(hessian)) + np.finfo(float).tiny)
-    standardised = hessian * np.outer(scale, scale)
+    with np.errstate(all="ignore"):
+        scale = 1.0 / np.sqrt(np.abs(np.diag(hessian)) + np.finfo(float).tiny)
+        standardised = hessian * np.outer(scale, scale)
     if not np.all(np.isfinite(standardised)):
         return None
     if np.min(np.linalg.eigvalsh(standardised), initial=np.inf) < PROPER:
         return None
     return 2.0 * np.linalg.inv(standardised) * np.outer(scale, scale)
+
+
+def flat_inverse(hessian, moves):
+    """The same where the deviance is flat along directions that move nothing of interest.
+
+    ``moves`` (parameters, ...) is what every parameter moves.  The pseudo-inverse: None where a
+    flat direction moves it, or where the deviance falls along one.
+    """
+    diagonal = np.abs(np.diag(hessian))
+    scale = np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 0.0)
+    standardised = hessian * np.outer(scale, scale)
+    if not np.all(np.isfinite(standardised)):
+        return None
+    values, vectors = np.linalg.eigh(standardised)
+    scaled = np.einsum("k,k...->k...", scale, moves)
+    flat = vectors[:, values < FLAT]
+    along = np.einsum("ka,k...->a...", flat, scaled)
+    largest = np.max(np.abs(scaled), initial=0.0)
+    if np.any(values < -FLAT) or np.max(np.abs(along), initial=0.0) > STILL * largest:
+        return None
+    kept = vectors[:, values >= FLAT] / np.sqrt(values[values >= FLAT])
+    return 2.0 * (kept @ kept.T) * np.outer(scale, scale)
 
 
 def central_difference(function: Callable, h: float):
@@ -89,8 +114,24 @@ def central_difference(function: Callable, h: float):
 def linear_information(fit) -> Information | None:
     """Of a linear model; None where nothing is known.
 
-    The coefficients are independent of the covariances.  With the profiled Hessian ``H_p`` and the
-    tilt ``s_a = y'P V_a P y`` the joint deviance has
+    The coefficients are independent of the covariances.
+    """
+    found = linear_curvature(fit)
+    if found is None:
+        return None
+    parameters, joint = found
+    covariance = inverse_information(joint)
+    if covariance is None:
+        return None
+    coefficients = fit.state.sigma2 * fit.state.fixed.covariance
+    return Information(parameters, block_diag(covariance, coefficients), has_scale=True)
+
+
+def linear_curvature(fit):
+    """Parameters of a linear model's covariances, and second derivatives of the deviance in them
+    and sigma; None where no residual variation is left.
+
+    With the profiled Hessian ``H_p`` and the tilt ``s_a = y'P V_a P y`` the joint deviance has
 
         H_as = 2 s_a / sigma^3,    H_ss = 4 nu / sigma^2,    H_ab = H_p + H_as H_sb / H_ss.
 
@@ -109,12 +150,7 @@ def linear_information(fit) -> Information | None:
         last = 4.0 * fit.objective.nu / sigma**2
         own = hessian + np.outer(cross, cross) / last
         joint = np.block([[own, cross[:, None]], [cross, np.array([[last]])]])
-        covariance = inverse_information(joint)
-    if covariance is None:
-        return None
-    found = tuple((k, p.matrix) for k, p in parameters)
-    coefficients = state.sigma2 * state.fixed.covariance
-    return Information(found, block_diag(covariance, coefficients), has_scale=True)
+    return tuple((k, p.matrix) for k, p in parameters), joint
 
 
 def _profiled_hessian(fit, parameters):

@@ -5,12 +5,15 @@ Weights count repetitions, so the dense twins work on repeated rows.
 """
 
 import functools
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skmixed import MixedLinearRegressor, SingularFitWarning
+from skmixed._fit.information import flat_inverse
 from skmixed._fit.linear import fit_linear
 from skmixed._sums.design import Design
 from skmixed._sums.source import InMemory
@@ -276,3 +279,28 @@ def test_robust_degrees_of_freedom_are_moments_of_the_estimate(kind):
     )
     eta = 2 * 3 / total
     assert np.allclose(rule.joint(L), ((eta - 1) / eta, eta - 1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("df", ["satterthwaite", "kenward-roger"])
+def test_as_many_effects_as_rows_of_a_level(df):
+    """The variances are not identified, V is: two rows of a level have a free 2 x 2 covariance, and
+    the tests are paired t-tests on one less than as many levels degrees of freedom."""
+    rng = np.random.default_rng(20)
+    levels = np.tile(np.arange(30), 2)
+    data = pd.DataFrame({"id": levels, "t": np.repeat([0.0, 1.0], 30)})
+    data["y"] = 0.8 * rng.normal(size=30)[levels] + rng.normal(size=60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = MixedLinearRegressor.from_formula("y ~ t + (t | id)", data)
+    table = model.results_.coef_table(df=df)
+    np.testing.assert_allclose(table["df"], 29.0, rtol=1e-3)
+    pairs = data["y"][30:].to_numpy() - data["y"][:30].to_numpy()
+    assert table.loc["t", "std_err"] == pytest.approx(pairs.std(ddof=1) / np.sqrt(30), rel=1e-5)
+
+
+def test_a_flat_direction_that_moves_something_has_no_inverse():
+    hessian = np.array([[1.0, 1.0], [1.0, 1.0]])
+    still, moved = np.array([[1.0], [1.0]]), np.array([[1.0], [2.0]])
+    np.testing.assert_allclose(flat_inverse(hessian, still), np.full((2, 2), 0.5))
+    assert flat_inverse(hessian, moved) is None
+    assert flat_inverse(np.diag([1.0, -1.0]), still) is None

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from ..._fit.information import inverse_information
+from ..._fit.information import flat_inverse, inverse_information, linear_curvature
 from ..._fit.linear import LinearFit
 from .traces import double_sandwiches, precision_traces, sandwiches, trace_products
 
@@ -55,6 +55,17 @@ class Constant:
         return 1.0, float(self._df)
 
 
+def _inverse(rule, information, moves):
+    """Covariance of the variances; where the likelihood is flat, along what moves the covariance of
+    the coefficients.
+    """
+    inverse = inverse_information(information)
+    inverse = flat_inverse(information, moves) if inverse is None else inverse
+    if inverse is None:
+        raise ValueError(f"df={rule!r}: {NO_INFORMATION}")
+    return inverse
+
+
 class Satterthwaite:
     """``df = 2 v^2 / Var(v)`` for the variance v of a contrast (Giesbrecht and Burns 1985; Fai and
     Cornelius 1996).
@@ -64,15 +75,16 @@ class Satterthwaite:
     """
 
     def __init__(self, fit: LinearFit):
-        information = fit.information
-        if information is None:
+        found = linear_curvature(fit)
+        if found is None:
             raise ValueError(f"df='satterthwaite': {NO_INFORMATION}")
+        parameters, curvature = found
         sigma = np.sqrt(fit.state.sigma2)
         C = fit.state.fixed.covariance
-        Phi = sandwiches(fit.state, fit.covariance_model.directions(information.parameters))
+        Phi = sandwiches(fit.state, fit.covariance_model.directions(parameters))
         self.covariance = sigma**2 * C
         self._slopes = np.concatenate([sigma**2 * C @ Phi @ C, 2.0 * sigma * C[None]])
-        self._of_variances = information.of_variances
+        self._of_variances = _inverse("satterthwaite", curvature, self._slopes)
 
     def df(self, L):
         """Of every row."""
@@ -172,8 +184,8 @@ class KenwardRoger:
         with np.errstate(all="ignore"):
             own = Components.of(fit)
             parts = own.with_residual(natural_values(fit), S, fit.n - fit.rank)
-            inverse = inverse_information(parts.traces)
-        if inverse is None or sigma2 <= 0:
+            inverse = _inverse("kenward-roger", parts.traces, parts.P)
+        if sigma2 <= 0:
             raise ValueError(f"df='kenward-roger': {NO_INFORMATION}")
         self._weights = inverse * sigma2**2
         self._model = sigma2 * fit.state.fixed.covariance
