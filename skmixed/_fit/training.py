@@ -136,7 +136,7 @@ def _response(spec, y, rows, keep):
     if len(rows) < 2:
         raise ValueError(
             f"Found array with {len(rows)} sample(s) (n_samples = {len(rows)}) while a minimum of "
-            "2 is required."
+            "2 is required.\nPass rows that have a response, and weights above zero."
         )
     return y
 
