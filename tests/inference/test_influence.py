@@ -264,3 +264,17 @@ def test_what_is_printed():
     assert "largest of 18" in str(influence(model, "Subject"))
     assert str(loo_predict(model, "Subject")).startswith("Levels of Subject predicted")
     assert influence(model).to_frame().shape == (180, 6)
+
+
+@pytest.mark.filterwarnings("ignore::skmixed.SkmixedWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_residuals_of_probabilities_that_round_to_one():
+    """Limits of the formulas: zero, and one for working residuals."""
+    X = pd.DataFrame({"x": np.r_[-5:-1:20j, 1:5:20j] * 300, "g": np.arange(40) % 4})
+    est = MixedLogisticClassifier("g").fit(X, (X["x"] > 0).astype(int))
+    assert (est.results_.fittedvalues == 1.0).any()
+    is_one = (est.results_.fittedvalues == 1.0).to_numpy()
+    for kind in ("pearson", "standardized", "deviance"):
+        assert np.isfinite(residuals(est, kind)).all()
+        assert (residuals(est, kind)[is_one] == 0.0).all()
+    np.testing.assert_allclose(np.abs(residuals(est, "working")), 1.0, atol=1e-3)

@@ -159,7 +159,9 @@ def _decorrelated(model):
 
 def _binary_pearson(model, given):
     error, mean = _error(model, given)
-    return error * np.sqrt(_weights(model) / (mean * (1.0 - mean)))
+    spread = np.sqrt(mean * (1.0 - mean))  # zero where rounding leaves a probability of 0 or 1
+    scaled = np.sqrt(_weights(model)) * error
+    return np.divide(scaled, spread, out=np.zeros_like(scaled), where=scaled != 0)
 
 
 def _binary_standardised(model):
@@ -168,15 +170,21 @@ def _binary_standardised(model):
 
 
 def _working(model, given):
-    error, mean = _error(model, given)
-    return error / (mean * (1.0 - mean))
+    _, mean = _error(model, given)
+    y = model.training.y
+    return _part(y, mean) - _part(1.0 - y, 1.0 - mean)
 
 
 def _deviance(model, given):
     error, mean = _error(model, given)
     y = model.training.y
-    parts = xlogy(y, y / mean) + xlogy(1.0 - y, (1.0 - y) / (1.0 - mean))
+    parts = xlogy(y, _part(y, mean)) + xlogy(1.0 - y, _part(1.0 - y, 1.0 - mean))
     return np.sign(error) * np.sqrt(np.maximum(2.0 * _weights(model) * parts, 0.0))
+
+
+def _part(y, mean):
+    """``y / mean``; zero for a y of zero, though rounding leave a mean of zero too."""
+    return np.divide(y, mean, out=np.zeros_like(mean), where=y != 0)
 
 
 def _for_both(**functions: Callable) -> dict[tuple[str, str], Callable]:
