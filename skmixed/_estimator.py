@@ -177,7 +177,8 @@ class MixedModel(BaseEstimator):
         """Conditional modes of the random effects as a table, made when it is asked for.
 
         ``factor, level, effect, estimate, std_error, ci_low, ci_high``: one row per level and
-        effect, the standard error given the estimated parameters, normal limits of 95 %.
+        effect, normal limits of 95 %.  Standard errors of a linear model include the uncertainty of
+        all parameters (Kackar and Harville 1984); those of a classifier are given the estimates.
         """
         return self._found.effects_table()
 

@@ -12,7 +12,7 @@ from sklearn.base import RegressorMixin
 from ._data.checks import check_choice, check_level
 from ._estimator import MixedModel
 from ._fit.kinds import Kind
-from ._fit.predictions import mean_variances, predicted_means, read_rows
+from ._fit.predictions import predicted_means, prediction_errors, read_rows
 
 
 class PredictsMeans(RegressorMixin, MixedModel):
@@ -61,7 +61,8 @@ class PredictsMeans(RegressorMixin, MixedModel):
         return_std : bool, default=False
             Also return the standard error of the predicted mean: of ``x'beta + z'b`` for
             "conditional" (new levels with their full variance), of ``x'beta`` for "population", and
-            of a new level of every factor for "marginal".
+            of a new level of every factor for "marginal".  Where a level is known it includes the
+            uncertainty of the covariances (Kackar and Harville 1984), as glmmTMB's does.
 
         Returns
         -------
@@ -90,10 +91,13 @@ class PredictsMeans(RegressorMixin, MixedModel):
     ) -> np.ndarray:
         """Interval for a new observation, or for its mean.
 
-        ``mean +- t * sqrt(v)`` with t from Student's distribution on n - p degrees of freedom and v
-        the variance of the prediction error given the covariances (Henderson 1975): for a known
-        level the effects are known up to their posterior variance, a new level adds its full
-        variance, and an observation adds sigma^2.
+        ``mean +- t * sqrt(v)`` with v the mean squared error of the prediction, the covariances
+        being estimated (Kackar and Harville 1984; Prasad and Rao 1990): for a known level the
+        effects are known up to their posterior variance, a new level adds its full variance, and an
+        observation adds sigma^2.  v is a little more than the square of the standard error of
+        :meth:`predict`, which is too small on average.  t is from Student's distribution on
+        Satterthwaite's ``2 v^2 / Var(v)`` degrees of freedom, at least half of the levels beyond
+        the effects of the factor that has fewest of these, at most n - p.
 
         Parameters
         ----------
@@ -131,9 +135,8 @@ class PredictsMeans(RegressorMixin, MixedModel):
         check_level(level)
         model = self._model
         rows, codes = read_rows(model, X, groups, kind)
-        variance = mean_variances(model, rows, codes, kind)
-        variance += model.fit.sigma2 * (target == "observation")
-        df = max(model.fit.df_resid, 1.0)
+        noise = float(target == "observation")
+        variance, df = prediction_errors(model, rows, codes, kind, noise)
         half = stats.t.ppf(0.5 + level / 2, df) * np.sqrt(variance)
         mean = model.predictor(rows, codes)
         return np.column_stack([mean - half, mean + half])

@@ -149,6 +149,9 @@ class Estimates(Protocol):
     def effect_covariances(self, f: int) -> np.ndarray:
         """Covariances of the modes of factor f given the parameters, (levels, q, q)."""
 
+    def mode_variances(self, f: int) -> np.ndarray:
+        """Variances of the errors of the modes of factor f, (levels, q)."""
+
 
 class Fit(Maximum, Estimates, Protocol):
     """A fitted mixed model: what inference, prediction and printing are functions of."""
@@ -252,6 +255,10 @@ class Estimated:
     def effect_covariances(self, f: int) -> np.ndarray:
         found = self.linear.posterior.covariances[f]
         return self.units.effect_covariances(f, found, self.scale)
+
+    def mode_variances(self, f: int) -> np.ndarray:
+        """Given the parameters."""
+        return np.maximum(np.diagonal(self.effect_covariances(f), axis1=1, axis2=2), 0.0)
 
 
 def rows_missing() -> AttributeError:

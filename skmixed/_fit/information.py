@@ -13,6 +13,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from .._algebra.packed import pack, packed_index, packed_size
+from .._likelihood.traces import double_sandwiches, restricted_traces, sandwiches
 
 LINEAR_STEP = 1e-4  # of numerical derivatives of the gradient, as a share of the covariance
 GLMM_STEP = 1e-2  # the same, as a share of about a standard error
@@ -20,6 +21,7 @@ LARGEST_STEP = 0.1  # as a share of the way to a singular covariance
 LEAST_CURVATURE = 1e-8
 FLAT = 1e-7  # eigenvalues of a standardised information below are zero
 STILL = 1e-3  # share of what a parameter moves below which nothing moves
+LEAST_SHARE = 1e-10  # of the largest eigenvalue, below which an information is none
 PROPER = 1e-12  # least eigenvalue of a standardised information
 
 
@@ -151,6 +153,33 @@ def linear_curvature(fit):
         own = hessian + np.outer(cross, cross) / last
         joint = np.block([[own, cross[:, None]], [cross, np.array([[last]])]])
     return tuple((k, p.matrix) for k, p in parameters), joint
+
+
+def expected_information(fit, parameters) -> Information:
+    """Of a linear model along changes of its covariances, also where these are singular.
+
+    With the projection P of the restricted likelihood the deviance has
+
+        H_ab = tr(P V_a P V_b),    H_as = 2 tr(P V_a) / sigma,    H_ss = 4 (n - p) / sigma^2
+
+    on average.  What the design does not tell apart counts as known.
+    """
+    state = fit.state
+    J = fit.covariance_model.directions(parameters)
+    own, mixed = restricted_traces(state, J, sandwiches(state, J), double_sandwiches(state, J))
+    sigma = np.sqrt(state.sigma2)
+    mixed = 2.0 * mixed[:, None] / sigma
+    last = np.array([[4.0 * max(fit.df_resid, 1.0) / sigma**2]])
+    covariance = _pseudo_inverse(np.block([[own, mixed], [mixed.T, last]]))
+    coefficients = state.sigma2 * state.fixed.covariance
+    return Information(tuple(parameters), block_diag(covariance, coefficients), has_scale=True)
+
+
+def _pseudo_inverse(hessian):
+    """``2 H^-1`` on the space where H tells anything."""
+    scale = 1.0 / np.sqrt(np.maximum(np.diag(hessian), np.finfo(float).tiny))
+    units = np.outer(scale, scale)
+    return 2.0 * np.linalg.pinv(hessian * units, rcond=LEAST_SHARE, hermitian=True) * units
 
 
 def _profiled_hessian(fit, parameters):

@@ -24,7 +24,8 @@ from .._search.start import moment_start, typical_floors
 from .._sums.design import Design
 from .base import Criterion, Estimated
 from .information import linear_information
-from .uncertainty import Uncertainty
+from .second_order import SecondOrder
+from .uncertainty import Uncertainty, error_variances
 from .units import Units
 
 REPRODUCED = 1e-6  # share of the response's sum of squares that is nothing, where a search failed
@@ -240,6 +241,23 @@ class LinearFit(Estimated):
     @cached_property
     def information(self):
         return linear_information(self)
+
+    @cached_property
+    def second_order(self):
+        """What the estimated covariances add to the errors of predictions."""
+        return SecondOrder(self)
+
+    def mode_variances(self, f):
+        """Variances of the errors of the conditional modes of factor f, (levels, q)."""
+        levels, q = self.effects[f].shape
+        n = levels * q
+        z = [np.zeros((n, len(b))) for b in self.state.effects]
+        codes = [np.full(n, -1) for _ in z]
+        z[f] = np.tile(self.units.basis(f), (levels, 1))
+        codes[f] = np.repeat(np.arange(levels), q)
+        rows = (np.zeros((n, self.rank)), z, codes)
+        found = self.scale * error_variances(self.state, *rows) + self.second_order.shifted(*rows)
+        return self.units.variance * found.reshape(levels, q)
 
     @property
     def uncertainty(self):

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from .._model.predictor import LinearPredictor
 from .._reader import Reader
 from .._report.names import Names, TermNames
 from .._sums.dependencies import Dependencies
 from .base import Fit, rows_missing
-from .predictor import LinearPredictor
 from .training import Training
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -139,10 +139,49 @@ def predicted_means(
 
 def mean_variances(model: FittedModel, rows: Rows, codes, kind: Kind) -> np.ndarray:
     """Variances of the errors of a linear model's means, new levels with all of theirs."""
-    columns = model.fit.units.columns(rows.X)
+    fit = model.fit
+    columns = (*fit.units.columns(rows.X), codes)
+    found = fit.scale * error_variances(fit.linear, *columns, prior=kind != "population")
+    return fit.units.variance * (found + fit.second_order.shifted(*columns))
+
+
+class Errors(NamedTuple):
+    """Mean squared errors of predictions, and the degrees of freedom of these.
+
+    Attributes
+    ----------
+    variance : (n,)
+    df : (n,)
+    """
+
+    variance: np.ndarray
+    df: np.ndarray
+
+
+def prediction_errors(
+    model: FittedModel, rows: Rows, codes, kind: Kind, noise: float = 0.0
+) -> Errors:
+    """Of the rows of a linear model, with ``noise`` times the residual variance.
+
+    ``df = 2 v^2 / Var(v)``, between half the levels of the scarcest factor beyond its effects and
+    the residuals'.
+    """
+    fit = model.fit
+    columns = (*fit.units.columns(rows.X), codes)
     prior = kind != "population"
-    found = error_variances(model.fit.linear, *columns, codes, prior=prior)
-    return model.fit.sigma2 * found
+    known = error_variances(fit.linear, *columns, prior=prior) + noise
+    moments = fit.second_order.moments(columns, known, prior)
+    variance = fit.scale * known + fit.second_order.shifted(*columns) + moments.missing
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = np.nan_to_num(2.0 * variance**2 / moments.spread, nan=np.inf)
+    most = max(fit.df_resid, 1.0)
+    return Errors(fit.units.variance * variance, np.clip(df, min(_least_df(fit), most), most))
+
+
+def _least_df(fit):
+    """A difference of mean squares, as estimated variances are, may seem to have none at all."""
+    free = [len(b) - b.shape[1] for b in fit.effects]
+    return max(0.5 * min(free, default=0), 1.0)
 
 
 def predicted_probabilities(

@@ -220,8 +220,12 @@ class RandomEffectsResults(Estimates):
         return {name: self.fitted.fit.effect_covariances(f) for f, name in factors}
 
     def effects_table(self) -> pd.DataFrame:
-        """Conditional modes with standard errors given the parameters, one row per level and
-        effect.
+        """Conditional modes with standard errors, one row per level and effect.
+
+        These are given the parameters for a logistic model (the diagonal of
+        ``random_effects_cov``).  For a linear one they are those of the errors ``b_hat - b``, with
+        what the coefficients and the covariances are not known by (Kackar and Harville 1984; Booth
+        and Hobert 1998).
 
         Returns
         -------
@@ -247,8 +251,7 @@ class RandomEffectsResults(Estimates):
         names = self.fitted.names
         effects = names.effects[f]
         modes = self.fitted.fit.effects[f]
-        variances = np.diagonal(self.fitted.fit.effect_covariances(f), axis1=1, axis2=2)
-        std_errors = np.sqrt(np.maximum(variances, 0.0)).ravel()
+        std_errors = np.sqrt(self.fitted.fit.mode_variances(f)).ravel()
         half = stats.norm.ppf(0.5 + EFFECTS_LEVEL / 2.0) * std_errors
         columns: tuple[Any, ...] = (
             names.factors[f],

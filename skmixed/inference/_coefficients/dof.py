@@ -16,7 +16,7 @@ import numpy as np
 
 from ..._fit.information import flat_inverse, inverse_information, linear_curvature
 from ..._fit.linear import LinearFit
-from .traces import double_sandwiches, precision_traces, sandwiches, trace_products
+from ..._likelihood.traces import double_sandwiches, restricted_traces, sandwiches
 
 ROUNDING = 1e-10  # of a difference that is zero
 NO_INFORMATION = (
@@ -127,14 +127,9 @@ class Components(NamedTuple):
         natural = [(k, B) for k, (term, T) in enumerate(terms) for B in term.structure.tangent(T)]
         J = fit.covariance_model.directions(natural)
         state = fit.state
-        C = state.fixed.covariance
         Phi = sandwiches(state, J)
         Q = double_sandwiches(state, J)
-        crossed = np.einsum("pr,abrp->ab", C, Q)
-        squares = np.einsum("apr,brp->ab", C @ Phi, C @ Phi)
-        traces = J @ trace_products(state) @ J.T - crossed - crossed.T + squares
-        single = J @ precision_traces(state) - np.einsum("pr,arp->a", C, Phi)
-        return cls(-Phi, Q, traces, single)
+        return cls(-Phi, Q, *restricted_traces(state, J, Phi, Q))
 
     def with_residual(self, tau: np.ndarray, S: np.ndarray, nu: float) -> Components:
         """The same sums with the residual component last.

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._algebra.levels import inner_products
-from ..._algebra.packed import (
+from .._algebra.levels import inner_products
+from .._algebra.packed import (
     crossed_directions,
     direction_traces,
     packed_index,
@@ -16,6 +16,15 @@ from ..._algebra.packed import (
 )
 
 ENTRIES_PER_CHUNK = 1 << 22  # of the blocks of right-hand sides
+
+
+def restricted_traces(state, J, Phi, Q):
+    """``tr(P V_a P V_b)`` and ``tr(P V_a)`` along packed directions, by their sandwiches Phi, Q."""
+    C = state.fixed.covariance
+    crossed = np.einsum("pr,abrp->ab", C, Q)
+    squares = np.einsum("apr,brp->ab", C @ Phi, C @ Phi)
+    traces = J @ trace_products(state) @ J.T - crossed - crossed.T + squares
+    return traces, J @ precision_traces(state) - np.einsum("pr,arp->a", C, Phi)
 
 
 def sandwiches(state, J):

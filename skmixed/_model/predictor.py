@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._data.rows import Rows
-from .._model.terms import Term
+from .terms import Term
 
 
 @dataclass(frozen=True, eq=False)
