@@ -46,15 +46,19 @@ def _first_sets(X, y, constant):
     left = np.ones(len(X), dtype=bool)
     if direction([]) is not None or direction(chosen) is None:
         return left, []
-    sets = [[k] for k in chosen if direction([k]) is not None]
-    if not sets:
-        for k in list(chosen):
-            rest = [j for j in chosen if j != k]
-            chosen = rest if direction(rest) is not None else chosen
-        sets = [chosen]
+    alone = [[k] for k in chosen if direction([k]) is not None]
+    sets = alone or [_smallest(chosen, direction)]
     for columns in sets:
         left &= _unpredicted(np.hstack([constant, X[:, columns]]), y)
     return left, sets
+
+
+def _smallest(chosen, direction):
+    """Columns of which none can be left out."""
+    for k in list(chosen):
+        rest = [j for j in chosen if j != k]
+        chosen = rest if direction(rest) is not None else chosen
+    return chosen
 
 
 def _unpredicted(X, y):
