@@ -50,7 +50,7 @@ def rows_of(
             f"missing='drop': no row has values in all of {', '.join(map(repr, used))}.\n"
             "Leave out the column that is empty."
         )
-    if sample_weight is not None:
+    if np.ndim(sample_weight) > 0:
         check_length("sample_weight", sample_weight, len(table))
         sample_weight = some_rows(sample_weight, np.flatnonzero(is_complete))
     return FormulaRows(table[is_complete], sample_weight, int(np.sum(~is_complete)))
