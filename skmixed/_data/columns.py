@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 EXACT = 2**53  # integers beyond are not all floats
+SIMPLE = ("i", "b")  # kinds of types that labels may have without a question
 
 DATES = (datetime.date, datetime.time, datetime.timedelta, pd.Period, np.datetime64, np.timedelta64)
 
@@ -43,6 +44,8 @@ def plain(name: Hashable, values: Any) -> np.ndarray | pd.Categorical:
     if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype):
         return pd.Categorical(values).remove_unused_categories()
     array = np.asarray(values)
+    if array.ndim > 1:  # lists and records of polars and pyarrow
+        return _refused(name, array)
     return PLAIN.get(array.dtype.kind, _refused)(name, array)
 
 
@@ -111,8 +114,15 @@ def _objects(name, array):
 
 def _floats(array, missing):
     out = np.full(array.shape, np.nan)
-    out[~missing] = [float(value) for value in array[~missing]]
+    out[~missing] = [_float(value) for value in array[~missing]]
     return out
+
+
+def _float(value):
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond
+        return np.inf
 
 
 #: by numpy's kinds of types
@@ -129,18 +139,32 @@ def labels(values: Any, role: str = "groups") -> Any:
     Lists are read value by value, so that 1 and "1" stay two labels; a list of tuples is one
     column.
     """
+    if isinstance(values, pd.Series) and values.dtype.kind in SIMPLE:
+        return np.asarray(values)
     check_unmasked(None, values, role)
+    if hasattr(values, "type") and hasattr(values.type, "index_type"):
+        values = values.to_pandas()  # of a dictionary of pyarrow numpy would lose what is missing
     if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype):
         return pd.Categorical(values).remove_unused_categories()
     if (isinstance(values, list | tuple) and np.ndim(values[:1]) < 2) or _is_of_tuples(values):
         return _from_list(values)
-    array = np.asarray(values)
+    array = np.asarray(_zoned(values))
     return array.astype(LABEL_TYPES[array.dtype.char]) if array.dtype.char in LABEL_TYPES else array
 
 
-SIMPLE = ("i", "b")  # kinds of numpy's types that labels may have without a question
 #: types that labels are not looked up by, and what holds them exactly
 LABEL_TYPES = {"e": np.float64, "T": object}
+
+
+def _zoned(values):
+    """Times as pandas holds them: polars and pyarrow forget their zone on the way to numpy."""
+    kind = getattr(values, "type", getattr(values, "dtype", None))
+    zone = getattr(kind, "time_zone", None)
+    if zone is None and type(values).__module__.startswith("pyarrow"):
+        zone = getattr(kind, "tz", None)
+    if zone is None:
+        return values
+    return pd.Series(np.asarray(values)).dt.tz_localize("UTC").dt.tz_convert(zone)
 
 
 def _is_of_tuples(values):
@@ -172,7 +196,9 @@ def check_label_kinds(columns: dict[str, Any]) -> None:
     """Raise for what can't be told apart as labels: lists, truth values among numbers."""
     for name, values in columns.items():
         array = np.asarray(values)
-        if array.dtype.kind == "O":
+        if array.ndim > 1:  # lists and records of polars and pyarrow
+            _check_kinds(name, {list})
+        elif array.dtype.kind == "O":
             _check_kinds(name, {type(value) for value in array})
         elif array.dtype.kind == "c":
             _check_kinds(name, {array.dtype.type})

@@ -151,8 +151,15 @@ def width(y: Any) -> int:
     if names is not None:
         return len(names)
     shape = getattr(y, "shape", None)
-    shape = np.asarray(y).shape if shape is None else shape
+    shape = _shape_of(y) if shape is None else shape
     return shape[1] if len(shape) == 2 else 1
+
+
+def _shape_of(values):
+    try:
+        return np.asarray(values).shape
+    except ValueError:  # lists of different lengths
+        return (len(values),)
 
 
 def _label_array(names):

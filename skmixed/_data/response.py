@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import column_or_1d
 
 from . import tables
+from .checks import first_line
 from .columns import check_unmasked, kind_of
 
 
@@ -18,8 +19,10 @@ def response_name(y: Any) -> Hashable | None:
     return getattr(y, "name", None) if names is None else names[0]
 
 
-def one_column(y: Any) -> np.ndarray:
+def one_column(y: Any, *, warn: bool = False) -> np.ndarray:
     """The values of y as numpy holds them; a table or a matrix may have one column only.
+
+    ``warn`` of a matrix, as scikit-learn does.
 
     Raises
     ------
@@ -30,12 +33,25 @@ def one_column(y: Any) -> np.ndarray:
     names = tables.column_names(y)
     if names is not None and len(names) == 1:
         y = y[names[0]]
-    values = np.asarray(tables.without_nullable(y))
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.dtype.kind in "mM" or kind_of(values) == "dates":
+    try:
+        values = np.asarray(tables.without_nullable(y))
+    except (TypeError, ValueError) as error:
+        raise _no_column(error) from error
+    if values.dtype.kind in "mM" or kind_of(values.ravel()) == "dates":
         raise ValueError(
-            f"y holds {kind_of(values)}; a response is a number or a label.\n"
+            f"y holds {kind_of(values.ravel())}; a response is a number or a label.\n"
             "Make numbers of it, such as days since the first."
         )
-    return column_or_1d(values)
+    if values.dtype.kind == "c":
+        raise ValueError(
+            "Complex data not supported: y holds complex numbers.\n"
+            "Take their real parts, or model the parts one by one."
+        )
+    try:
+        return column_or_1d(values, warn=warn)
+    except ValueError as error:
+        raise _no_column(error) from error
+
+
+def _no_column(error):
+    return ValueError(f"y: {first_line(error)}.\nPass one number or label for every row of X.")

@@ -17,6 +17,7 @@ import pandas as pd
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_array
 
+from .checks import first_line
 from .columns import is_missing, labels, numbers
 
 
@@ -128,9 +129,16 @@ class Array:
     def matrix(self, names: Sequence[str]) -> np.ndarray:
         """Some columns as floats."""
         columns = [self.names.index(name) for name in names]
-        return check_array(
-            self.X[:, columns], dtype=np.float64, ensure_min_features=0, input_name="X"
-        )
+        try:
+            return check_array(
+                self.X[:, columns], dtype=np.float64, ensure_min_features=0, input_name="X"
+            )
+        except (OverflowError, TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
+                f"{first_line(error)}.\n"
+                "X must hold finite numbers: convert its columns, or drop or impute their rows."
+            ) from error
 
     def changed(self, changes: dict) -> Array:
         """A copy with other values in some columns."""

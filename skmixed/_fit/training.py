@@ -130,7 +130,7 @@ def _response(spec, y, rows, keep):
             f"y: {columns} columns, but {spec.owner} explains one response.\n"
             "Pass one column; counts of two outcomes are for MixedLogisticClassifier."
         )
-    y = one_column(y)
+    y = one_column(y, warn=True)
     check_length("y", y, len(rows) if keep is None else len(keep))
     y = y if keep is None else y[keep]
     if len(rows) < 2:

@@ -36,6 +36,8 @@ def as_pandas(text: str, table: Any) -> pd.DataFrame:
             "names.\n"
             "Pass a table, or ask earlier pipeline steps for one by set_output(transform='pandas')."
         )
+    if hasattr(table, "replace_schema_metadata"):  # pandas' notes on types it can't always read
+        table = table.replace_schema_metadata(None)
     if not isinstance(table, pd.DataFrame):
         table = table.to_pandas() if hasattr(table, "to_pandas") else pd.DataFrame(table)
     if set(map(type, names)) <= {str}:

@@ -152,6 +152,7 @@ ONE_COLUMN = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
 @pytest.mark.parametrize("kind", ONE_COLUMN)
 def test_a_response_of_one_column(data, kind):
     table, y = data
@@ -232,3 +233,24 @@ def test_sparse_matrices_are_refused_in_words(data):
     table, y = data
     with pytest.raises(TypeError, match="dense"):
         MixedLinearRegressor().fit(sparse.csr_matrix(table[["v"]]), y, groups=table["town"])
+
+
+@pytest.mark.parametrize("kind", ["dates", "durations", "periods", "complex", "lists"])
+def test_what_is_no_number_in_an_array(data, kind):
+    table, y = data
+    array = table.assign(v=REFUSED[kind](table["v"])).astype(object).to_numpy()
+    with pytest.raises((TypeError, ValueError), match="X must hold finite numbers") as caught:
+        MixedLinearRegressor(groups=1).fit(array, y)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [[[1.0] if k % 2 else [1.0, 2.0] for k in range(ROWS)], np.full(ROWS, 1j), 3.0],
+    ids=["lists of different lengths", "complex", "one number"],
+)
+def test_what_is_no_column(data, wrong):
+    table, _ = data
+    with pytest.raises(ValueError, match=r"\by\b") as caught:
+        MixedLinearRegressor("town").fit(table, wrong)
+    assert len(str(caught.value).splitlines()) == 2

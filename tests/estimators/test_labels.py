@@ -7,6 +7,8 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from skmixed import GroupsWarning, MixedLinearRegressor
@@ -123,3 +125,31 @@ def test_new_levels_of_another_kind_are_drawn_without_a_word():
     """Simulation of other levels asks no questions about those of the fit."""
     table = table_of([f"new {k}" for k in CODES])
     assert EXPECTED.simulate(table, random_state=0).shape == (N, 1)
+
+
+@pytest.mark.parametrize("make", [pl.from_pandas, pa.Table.from_pandas], ids=["polars", "pyarrow"])
+def test_times_with_zones_in_other_tables(make):
+    """They forget their zone on the way to numpy, and would be other labels."""
+    hours = pd.Timestamp("2020-01-01", tz="Europe/Paris") + pd.to_timedelta(CODES, "h")
+    table = pd.DataFrame({"x": X, "g": hours})
+    model = MixedLinearRegressor("g").fit(table, Y)
+    np.testing.assert_allclose(model.predict(make(table)), model.predict(table))
+    again = MixedLinearRegressor("g").fit(make(table), Y)
+    np.testing.assert_allclose(again.predict(table), model.predict(table))
+
+
+@pytest.mark.parametrize("make", [pl.DataFrame, pa.table], ids=["polars", "pyarrow"])
+@pytest.mark.parametrize("parameters", [{"groups": "g"}, {"formula": "x + (1 | g)"}])
+@pytest.mark.parametrize("label", [lambda k: [k], lambda k: {"a": k, "b": 0}], ids=["list", "dict"])
+def test_nested_labels_of_other_tables(make, parameters, label):
+    table = make({"x": X, "g": [label(int(k)) for k in CODES]})
+    with pytest.raises(ValueError, match="factor 'g' holds values of type") as caught:
+        MixedLinearRegressor(**parameters).fit(table, Y)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_missing_labels_of_an_arrow_dictionary():
+    labels = pd.Categorical.from_codes(CODES - 1, range(1, 6))
+    table = pa.Table.from_pandas(pd.DataFrame({"x": X, "g": labels}))
+    with pytest.raises(ValueError, match="'g' contains NaN"):
+        MixedLinearRegressor("g").fit(table, Y)

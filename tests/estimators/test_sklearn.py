@@ -71,7 +71,17 @@ pytestmark = pytest.mark.filterwarnings("ignore::skmixed.LaplaceWarning")
 CHECKED = [kind(groups=groups) for kind in BOTH for groups in (None, 0, -1, [0, 1])]
 
 
-@parametrize_with_checks([*CHECKED, MixedLogisticClassifier(groups=0, n_quadrature=5)])
+def not_expected(estimator):
+    """Missing labels of new rows are new levels; the check asks for an error for any NaN."""
+    if estimator.groups in (0, [0, 1]):
+        return {"check_estimators_nan_inf": "labels of groups may be missing at predict"}
+    return {}
+
+
+@parametrize_with_checks(
+    [*CHECKED, MixedLogisticClassifier(groups=0, n_quadrature=5)],
+    expected_failed_checks=not_expected,
+)
 @pytest.mark.filterwarnings(
     "ignore"
 )  # the checks fit on noise, without groups, and with columns twice
@@ -291,7 +301,8 @@ class TestGroupsInAColumn:
         table, y = pupils
         X = table.drop(columns="track")
         model = kind("school", SLOPES).fit(X, y)
-        np.testing.assert_array_equal(answer(model, pl.from_pandas(X)), answer(model, X))
+        found = answer(model, pl.from_pandas(X))
+        np.testing.assert_allclose(found, answer(model, X), rtol=1e-12)
         other = kind("school", SLOPES).fit(pl.from_pandas(X), y.to_list())
         np.testing.assert_allclose(answer(other, X), answer(model, X), rtol=1e-12)
 
