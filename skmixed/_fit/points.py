@@ -130,9 +130,13 @@ def enough(
     numbers = NUMBERS.get(n_effects(design), ())
     optimum = start(objective)
     if numbers and not optimum.converged:
+        leapt = _with_points(design, objective, LEAP)
+        there = start(leapt)
+        if not there.converged:
+            return Enough(_and_before(optimum, there), objective, False)
         numbers = numbers[numbers.index(LEAP) :]
-        objective = _with_points(design, objective, LEAP)
-        optimum = _and_before(start(objective), optimum)
+        objective = leapt
+        optimum = _and_before(there, optimum)
     for k, points in enumerate(numbers[:-1]):
         if points != objective.integration.points:
             objective = _with_points(design, objective, points)

@@ -364,6 +364,7 @@ def test_limits_of_r_squared_of_a_classifier(terms, residual):
     np.testing.assert_allclose(table[["ci_low", "ci_high"]], 1 / (1 + np.exp(-expected)), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_limits_of_r_squared_by_the_bootstrap():
     est, *_ = fitted(TERMS["crossed"])
     drawn = bootstrap(est, lambda m: logit(r_squared(m)[:2]), n_samples=100, random_state=0)

@@ -121,8 +121,8 @@ def r_squared(
     (0.66, 0.87)
     >>> found.table.round(2)
                  estimate  ci_low  ci_high
-    marginal         0.66    0.61     0.71
-    conditional      0.87    0.84     0.89
+    marginal         0.66    0.62     0.70
+    conditional      0.87    0.86     0.89
     """
     check_choice("residual", residual, RESIDUALS)
     check_level(level)

@@ -68,7 +68,7 @@ def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
     >>> X, y = make_mixed_regression(covariance=[[1.0]], random_state=0)
     >>> icc(MixedLinearRegressor(groups="group").fit(X, y)).round(2)
             icc  std_error  ci_low  ci_high
-    group  0.53       0.04    0.45     0.61
+    group  0.53       0.04    0.46     0.62
     """
     model = fitted_model(est)
     check_level(level)

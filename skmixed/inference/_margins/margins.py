@@ -244,7 +244,7 @@ def average_effects(
     >>> average_effects(model)[["term", "contrast", "estimate", "std_error"]].round(3)
       term contrast  estimate  std_error
     0   x0    dy/dx     0.137      0.005
-    1   x1    dy/dx     0.265      0.004
+    1   x1    dy/dx     0.264      0.004
     """
     model = fitted_model(est)
     sample, settings = read_sample(model, X, groups, sample_weight, at, by, kind)
