@@ -249,8 +249,15 @@ def test_predictions_match_the_reference(name, comparison):
     )
 
 
-#: Laplace fits whose estimates the reference's own quadrature moves by more than a quarter of a standard error
-MISLEADING = {"toenail_nagq1"}
+#: fits with so few points that more move an estimate by a tenth of its standard error, or the log-likelihood by one
+MISLEADING = {
+    "Contraception_urban_indep_laplace",
+    "VerbAgg_id_nagq1",
+    "guImmun_comm_nagq1",
+    "toenail_nagq1",
+    "toenail_nagq7",
+    "toenail_nagq15",
+}
 
 
 @needs_reference

@@ -10,7 +10,7 @@ from ..._data.checks import check_n_samples, warn
 from ...exceptions import ConvergenceWarning
 from .._bootstrap.bootstrap import replicates
 from .._bootstrap.resampling import Resampler
-from .likelihood_ratio import LikelihoodRatioTest, likelihood_ratio
+from .likelihood_ratio import LikelihoodRatioTest, bootstrapped, likelihood_ratio
 
 
 class LikelihoodRatio:
@@ -57,7 +57,7 @@ def bootstrapped_test(
             "Use method='chi2', or simpler models."
         )
     larger = int(np.sum(kept[:, 0] >= test.statistic))
-    return test.bootstrapped((1 + larger) / (1 + len(kept)), len(kept), n_failed)
+    return bootstrapped(test, (1 + larger) / (1 + len(kept)), len(kept), n_failed)
 
 
 def _report(n_samples, failed, unconverged):

@@ -21,7 +21,7 @@ from .._arguments import fitted_model
 from .._bootstrap.resampling import Resampler
 from .bootstrapped import LikelihoodRatio, bootstrapped_test
 from .cones import mixture_weights
-from .likelihood_ratio import LikelihoodRatioTest, likelihood_ratio, mixture_test
+from .likelihood_ratio import LikelihoodRatioTest, likelihood_ratio, mixture_test, named
 from .nesting import Embedding, NotNested
 from .pairs import Pair, comparable
 from .size import NOTABLE, likely_size
@@ -120,7 +120,7 @@ def likelihood_ratio_test(
     models = [(fitted_model(est, "models"), est) for est in (smaller, larger)]
     (null, null_est), (alternative, est) = sorted(models, key=lambda pair: _n_params(pair[0]))
     pair = comparable(null, alternative)
-    test = _nested_test(pair).between(_described(null), _described(alternative))
+    test = named(_nested_test(pair), _described(null), _described(alternative))
     if method == "chi2":
         return _with_size(test, pair)
     source, other = (

@@ -70,31 +70,6 @@ class LikelihoodRatioTest:
             return ""
         return f", weights {', '.join(f'{weight:.3g}' for weight in self.weights)}"
 
-    def between(self, smaller, larger) -> LikelihoodRatioTest:
-        """The same with its models named, each by its notation and log-likelihood."""
-        models = [
-            f"{shorten(notation, LONGEST, placeholder=' ...')}, log-likelihood {loglik:.6g}, "
-            f"{n_parameters} parameter{'s' * (n_parameters != 1)}"
-            for notation, loglik, n_parameters in (smaller, larger)
-        ]
-        return replace(self, models=tuple(models))
-
-    def bootstrapped(self, pvalue, n_samples, n_failed) -> LikelihoodRatioTest:
-        """The same statistic with the p-value of a bootstrap."""
-        null = f"{self.null.split('; ')[0]}; {n_samples:,} samples from the smaller model"
-        failed = f"; {n_failed:,} more could not be fitted" if n_failed else ""
-        return replace(
-            self,
-            pvalue=float(pvalue),
-            null=null + failed,
-            distribution="bootstrap",
-            weights=(),
-            note="",
-            size=None,
-            n_samples=n_samples,
-            n_failed=n_failed,
-        )
-
     @property
     def pvalue_chi2(self) -> float:
         """From the chi-squared with ``df`` degrees of freedom: too large where variances are
@@ -140,3 +115,32 @@ def _distribution(free, df):
         return f"chi2({df})", f"chi-squared with {df} degree{'s' * (df > 1)} of freedom"
     name = "chibar2(01)" if df == 1 else f"chibar2({free}:{df})"
     return name, f"mixture of chi-squareds with {free} to {df} degrees of freedom"
+
+
+def named(test: LikelihoodRatioTest, smaller, larger) -> LikelihoodRatioTest:
+    """A test with its models named, each by its notation and log-likelihood."""
+    models = [
+        f"{shorten(notation, LONGEST, placeholder=' ...')}, log-likelihood {loglik:.6g}, "
+        f"{n_parameters} parameter{'s' * (n_parameters != 1)}"
+        for notation, loglik, n_parameters in (smaller, larger)
+    ]
+    return replace(test, models=tuple(models))
+
+
+def bootstrapped(
+    test: LikelihoodRatioTest, pvalue: float, n_samples: int, n_failed: int
+) -> LikelihoodRatioTest:
+    """The same statistic with the p-value of a bootstrap."""
+    null = f"{test.null.split('; ')[0]}; {n_samples:,} samples from the smaller model"
+    failed = f"; {n_failed:,} more could not be fitted" if n_failed else ""
+    return replace(
+        test,
+        pvalue=float(pvalue),
+        null=null + failed,
+        distribution="bootstrap",
+        weights=(),
+        note="",
+        size=None,
+        n_samples=n_samples,
+        n_failed=n_failed,
+    )

@@ -57,15 +57,6 @@ class RSquared(_Parts):
     table: pd.DataFrame
     level: float
 
-    @classmethod
-    def of(cls, parts: _Parts, low: np.ndarray, high: np.ndarray, level: float) -> RSquared:
-        """The numbers with limits of the first two."""
-        found = cls(*parts)
-        columns = {"estimate": parts[:2], "ci_low": low, "ci_high": high}
-        found.table = pd.DataFrame(columns, index=["marginal", "conditional"])
-        found.level = level
-        return found
-
     def __repr__(self):
         limits = [
             f"{name} {row['estimate']:.4f} ({row['ci_low']:.4f} to {row['ci_high']:.4f})"
@@ -136,7 +127,7 @@ def r_squared(
     with np.errstate(divide="ignore", invalid="ignore"):
         odds = np.array(parts[:2]) / (1.0 - np.array(parts[:2]))
         low, high = expit(np.log(odds) - half), expit(np.log(odds) + half)
-    return RSquared.of(parts, low, high, level)
+    return _with_limits(parts, low, high, level)
 
 
 def _parts(fixed, random, residual):
@@ -217,3 +208,12 @@ def _explained_from_sums(fit):
     correction = fit.n / (fit.n - 1.0)
     slope = np.append(0.0, 2.0 * fit.units.response * correction * along)
     return _Explained(float(max(b @ along, 0.0) * correction), slope)
+
+
+def _with_limits(parts: _Parts, low: np.ndarray, high: np.ndarray, level: float) -> RSquared:
+    """The numbers, with limits of the first two."""
+    found = RSquared(*parts)
+    columns = {"estimate": parts[:2], "ci_low": low, "ci_high": high}
+    found.table = pd.DataFrame(columns, index=["marginal", "conditional"])
+    found.level = level
+    return found
