@@ -12,6 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn.exceptions import DataConversionWarning
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier, SkmixedWarning
 from tests.evidence.test_random_designs import first_ones_quick
@@ -106,6 +107,7 @@ def verdict(seed):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", SkmixedWarning)
+        warnings.simplefilter("ignore", DataConversionWarning)  # of a response in a matrix
         plain = kind("g", **options).fit(pd.DataFrame({"x": x * 1.0, "g": g}), y)
         try:
             column = (NUMBERS | REFUSED)[names](x)
