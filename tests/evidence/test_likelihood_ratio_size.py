@@ -1,4 +1,4 @@
-"""How often likelihood-ratio tests of an effect between twelve groups reject a true null, in 2,000 data sets: slow."""
+"""How often likelihood-ratio tests of an effect between twelve groups reject a true null, in 150 data sets: slow."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::skmixed.ConvergenceWarning"),
 ]
 
-DATA_SETS, GROUPS, ROWS = 2000, 12, 5
+DATA_SETS, GROUPS, ROWS = 150, 12, 5  # of 2,000 the bootstrap rejected 5.2 %, chi-squared 8.2 %
 N_SAMPLES = 19  # p <= 0.05 where the statistic is larger than all of them: exactly one in twenty
 
 
@@ -42,5 +42,5 @@ def test_the_bootstrap_holds_its_level_and_the_chi_squared_says_what_it_does():
         sizes[i] = np.nan if plain.size is None else plain.size  # no variance between groups
     chi2, bootstrap = rejected.mean(axis=0)
     print(f"chi2 {chi2:.4f}, said {np.nanmean(sizes):.4f}; bootstrap {bootstrap:.4f}")
-    assert 0.038 <= bootstrap <= 0.062
-    assert abs(chi2 - np.nanmean(sizes)) < 0.015
+    assert 0.005 <= bootstrap <= 0.10  # two and a half standard errors
+    assert abs(chi2 - np.nanmean(sizes)) < 0.07
