@@ -18,7 +18,7 @@ from tests.helpers.counting import evaluations
 
 N_DESIGNS = 1000
 BATCH = 50
-MOST_EVALUATIONS = 500  # of one fit, its warnings included
+MOST_EVALUATIONS = 1500  # of one fit, its warnings and further starts included
 COVARIANCES = ["unstructured", "diagonal", "identity", "exchangeable"]
 SCALES = [1.0, 1.0, 1.0, 1e8, 1e-8]
 OFFSETS = [0.0, 0.0, 0.0, 1e8, -1e8, 1e-8]

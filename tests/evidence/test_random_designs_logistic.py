@@ -32,7 +32,7 @@ from tests.helpers.counting import evaluations
 
 N_DESIGNS = 500
 BATCH = 25
-MOST_EVALUATIONS = 500  # of one fit, its warnings included
+MOST_EVALUATIONS = 1500  # of one fit, its warnings and further starts included
 STRUCTURES = ["unstructured", "unstructured", "diagonal", "identity", "exchangeable"]
 SCALES = [1.0, 1.0, 1.0, 1e12, 1e-12, 1e6, 1e-6]
 OFFSETS = [0.0, 0.0, 0.0, 0.0, 1e6, -1e6]

@@ -37,15 +37,21 @@ def mixture_weights(information, cones):
     if k < 2:
         return np.full(k + 1, 1.0 / (k + 1))
     with np.errstate(all="ignore"):
-        metric = standardised(information(), cones)
+        metric = _metric(information, cones, k)
     if not np.all(np.isfinite(metric)):
-        return np.eye(k + 1)[
-            k
-        ]  # numbers beyond the range of floats: the largest distribution is on the safe side
+        return np.eye(k + 1)[k]  # the largest distribution is on the safe side
     closed_form = _CLOSED_FORMS.get(cones)
     if closed_form and np.linalg.cond(metric) < 1.0 / FLAT:
         return closed_form(metric)
     return simulated_weights(metric, cones)
+
+
+def _metric(information, cones, k):
+    """The standardised information; NaN where floats or dependent columns leave none."""
+    try:
+        return standardised(information(), cones)
+    except np.linalg.LinAlgError:
+        return np.full((k, k), np.nan)
 
 
 def standardised(information, cones):
