@@ -298,6 +298,8 @@ def unwelcome(error, design):
         expected += ["single grouping factor", "effects per level"]
     if "sample_weight" in design.options and not design.rows.any():
         expected.append("sample_weight is zero")
+    if np.count_nonzero(design.rows) < 2:
+        expected.append("minimum of 2 is required")
     return (
         []
         if any(text in str(error) for text in [*expected, "appears twice"])
