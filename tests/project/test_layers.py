@@ -22,6 +22,7 @@ LADDER = [
     ["_regression", "_classification"],
     ["linear", "logistic"],
     ["datasets"],
+    ["displays"],
 ]
 PLACES = {
     room: (rung, place) for rung, rooms in enumerate(LADDER) for place, room in enumerate(rooms)
