@@ -123,7 +123,8 @@ class Elimination:
             taken[f] = multiply_levels(self.M[f], reduced[f])
             explained = explained + inner_products(reduced[f], taken[f])
             if f in self.C:
-                rows = taken[f].transpose(0, 2, 1).reshape(-1, later.shape[1])
+                q, k, m = taken[f].shape
+                rows = taken[f].transpose(0, 2, 1).reshape(q * m, k)
                 later -= self.C_transposed[f] @ rows
         if self.dense is None:
             return Reduction(reduced, taken, None, explained)

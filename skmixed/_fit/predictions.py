@@ -172,8 +172,8 @@ def prediction_errors(
     known = error_variances(fit.linear, *columns, prior=prior) + noise
     moments = fit.second_order.moments(columns, known, prior)
     variance = fit.scale * known + fit.second_order.shifted(*columns) + moments.missing
-    with np.errstate(divide="ignore", invalid="ignore"):
-        df = np.nan_to_num(2.0 * variance**2 / moments.spread, nan=np.inf)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        df = np.nan_to_num(2.0 * (variance / moments.spread) ** 2, nan=np.inf)
     most = max(fit.df_resid, 1.0)
     return Errors(fit.units.variance * variance, np.clip(df, min(_least_df(fit), most), most))
 

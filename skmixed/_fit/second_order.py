@@ -40,7 +40,7 @@ class Moments(NamedTuple):
     Attributes
     ----------
     missing : what Henderson's variance lacks on average
-    spread : variance of Henderson's variance
+    spread : standard deviation of Henderson's variance
     """
 
     missing: np.ndarray
@@ -172,13 +172,14 @@ class SecondOrder:
         sigma2 = self.fit.state.sigma2
         along_sigma = 2.0 * np.sqrt(sigma2) * variances
         missing = np.zeros(len(variances))
-        spread = (along_sigma * self.directions.own_of_sigma) ** 2
+        spread = np.abs(along_sigma * self.directions.own_of_sigma)
         if self._moved:
             middle = error_variances(self._base, *rows, prior=prior)
         for (h, *ends), of_sigma in zip(self._moved, self.directions.of_sigma, strict=True):
             up, down = (error_variances(end, *rows, prior=prior) for end in ends)
             missing += np.maximum(middle - (up + down) / 2.0, 0.0) / h**2
-            spread += (sigma2 * (up - down) / (2.0 * h) + of_sigma * along_sigma) ** 2
+            moved = sigma2 * (up - down) / (2.0 * h) + of_sigma * along_sigma
+            spread = np.hypot(spread, moved)
         return Moments(sigma2 * missing, spread)
 
 

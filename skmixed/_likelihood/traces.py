@@ -56,9 +56,9 @@ def _tilted(F, J):
     out = []
     start = 0
     for f in F:
-        q = len(f)
+        q, p, m = f.shape
         E = J[:, start : start + packed_size(q)][:, packed_index(q)]
-        out.append(np.einsum("krc,cpm->rkpm", E, f).reshape(q, -1, f.shape[2]))
+        out.append(np.einsum("krc,cpm->rkpm", E, f).reshape(q, len(J) * p, m))
         start += packed_size(q)
     return out
 
