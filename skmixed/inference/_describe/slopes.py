@@ -4,7 +4,8 @@ words.
 
 from __future__ import annotations
 
-from typing import Any
+from numbers import Real
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,13 @@ COLUMNS = [
 ]
 
 
-def slope_distribution(est: Any, level: float = 0.95) -> pd.DataFrame:
+def slope_distribution(
+    est: Any,
+    level: float = 0.95,
+    *,
+    above: float | dict[str, float] | None = None,
+    below: float | dict[str, float] | None = None,
+) -> pd.DataFrame:
     """How the slopes of the levels are distributed, in numbers and in words.
 
     The slope of a column in a level is ``beta + b`` with b normal of variance ``sd^2``: between
@@ -42,6 +49,9 @@ def slope_distribution(est: Any, level: float = 0.95) -> pd.DataFrame:
         Fitted.
     level : float, default=0.95
         Share of the levels whose slopes lie between ``low`` and ``high``.
+    above, below : float or dict, default=None
+        Also ask for the share of the levels whose slopes are above, or below, this number; a dict
+        has a number for each effect of interest, ``{"Days": 5}``.
 
     Returns
     -------
@@ -49,7 +59,14 @@ def slope_distribution(est: Any, level: float = 0.95) -> pd.DataFrame:
         ``factor, effect, mean, sd, low, high, share_above_zero, std_error, in_words``, a row per
         random slope; empty without any.  ``mean`` is what the fixed effects say of the column,
         however they are coded (see Notes), 0 where they say nothing; ``std_error`` is that of the
-        share, by the delta method, NaN where the variance is zero.
+        share, by the delta method, NaN where the variance is zero.  With ``above`` follow
+        ``share_above, std_error_above``, with ``below`` ``share_below, std_error_below``, NaN for
+        effects that a dict does not name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a level, a threshold or an effect that does not exist.
 
     Notes
     -----
@@ -69,14 +86,66 @@ def slope_distribution(est: Any, level: float = 0.95) -> pd.DataFrame:
     ...     print(sentence.replace("; ", ";\\n"))
     96 % of the levels of group have a slope of x0 above zero;
     95 % of the slopes lie between -0.15 and 2.34.
+    >>> slope_distribution(model, above=2)["share_above"].round(2).to_list()
+    [0.08]
     """
     model = fitted_model(est)
     check_level(level)
-    rows = [row for k in range(len(model.reader.terms)) for row in _slope_rows(model, k, level)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    thresholds = [t for t in (Threshold("above", above), Threshold("below", below)) if t.is_given]
+    found = [
+        row
+        for k in range(len(model.reader.terms))
+        for row in _slope_rows(model, k, level, thresholds)
+    ]
+    asked = [name for threshold in thresholds for name in threshold.columns]
+    table = pd.DataFrame(found, columns=[*COLUMNS, *asked])
+    for threshold in thresholds:
+        threshold.check(table["effect"])
+    return table
 
 
-def _slope_rows(model, k, level):
+class Threshold(NamedTuple):
+    """A number that slopes are compared with, or one for each of some effects.
+
+    Attributes
+    ----------
+    side : "above" or "below"
+    given : the number, a dict of them, or None
+    """
+
+    side: str
+    given: Any
+
+    @property
+    def is_given(self):
+        """Whether anything was asked."""
+        return self.given is not None
+
+    @property
+    def columns(self):
+        """What it adds to a table."""
+        return [f"share_{self.side}", f"std_error_{self.side}"]
+
+    def check(self, effects):
+        """Whether the effects exist and the numbers are some."""
+        given = self.given if isinstance(self.given, dict) else {None: self.given}
+        if unknown := [name for name in given if name is not None and name not in set(effects)]:
+            raise ValueError(
+                f"{self.side}: {unknown[0]!r} has no random slope.\nName one of {sorted(effects)}."
+            )
+        for value in given.values():
+            if not isinstance(value, Real) or not np.isfinite(value):
+                raise TypeError(
+                    f"{self.side}={self.given!r}: expected a number, or a dict of numbers.\n"
+                    f"Write {self.side}=1.1, or {self.side}={{'age': 1.1}}."
+                )
+
+    def of(self, effect):
+        """The number for an effect; None where nothing is asked of it."""
+        return self.given.get(effect) if isinstance(self.given, dict) else self.given
+
+
+def _slope_rows(model, k, level, thresholds):
     """A row for every effect of a term that is not its intercept."""
     fit = model.fit
     slopes = [r for r, source in enumerate(model.reader.terms[k].sources) if source >= 0]
@@ -94,8 +163,26 @@ def _slope_rows(model, k, level):
         factor, effect, _ = model.names.entry(k, r, r)
         words = _slope_words(factor, effect, mean, sd, share, level, half)
         words += "" if known[r] else f"  No fixed effect says {effect}: its mean is taken to be 0."
-        found.append((factor, effect, mean, sd, mean - half, mean + half, share, error, words))
+        more = []
+        for threshold in thresholds:
+            shared, sentence = _beyond(fit, (k, r), along[r], mean, sd, threshold, effect)
+            more += shared
+            words += sentence
+        row = (factor, effect, mean, sd, mean - half, mean + half, share, error, words)
+        found.append((*row, *more))
     return found
+
+
+def _beyond(fit, place, along, mean, sd, threshold, effect):
+    """Share of the slopes beyond a number with its standard error, and a sentence."""
+    number = threshold.of(effect)
+    if not isinstance(number, Real):
+        return [np.nan, np.nan], ""
+    way = 1.0 if threshold.side == "above" else -1.0
+    far = way * (mean - number)
+    share = float(stats.norm.cdf(far / sd)) if sd > 0 else float(far > 0)
+    error = _share_error(fit, *place, along, mean - number, sd) if sd > 0 else np.nan
+    return [share, error], f"  {_percent(share)} have a slope {threshold.side} {number:g}."
 
 
 def _slope_words(factor, effect, mean, sd, share, level, half):

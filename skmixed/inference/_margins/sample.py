@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -16,7 +17,7 @@ from ..._data.tables import Array, Table
 from ..._fit.kinds import Kind
 from ..._fit.model import FittedModel
 from ..._fit.predictions import linearised_if_determined, read_rows
-from ..._fit.uncertainty import Uncertainty
+from ..._fit.uncertainty import Linearised, Uncertainty
 from .tables import known_columns, known_keys, listed, name_of, plain_table
 
 STEP = 2.0**-17  # relative to the scale: truncation and rounding both stay below 1e-8
@@ -36,6 +37,7 @@ class Sample:
     cells : values of the columns by which averages are taken
     weights : (cells, rows) of the averages
     uncertainty : of the model
+    linearise : predictions of rows, or what else is to be averaged
     """
 
     model: FittedModel
@@ -46,6 +48,7 @@ class Sample:
     cells: pd.DataFrame
     weights: sparse.csr_matrix
     uncertainty: Uncertainty
+    linearise: Callable[..., Linearised] = linearised_if_determined
 
     def column(self, name):
         """A column that says what it holds: that of the fit, where it is kept."""
@@ -61,7 +64,7 @@ class Sample:
         return read_rows(self.model, table.X, self.groups, self.kind, warns=False)
 
     def _predicted(self, rows, codes):
-        return linearised_if_determined(self.model, rows, codes, self.kind)
+        return self.linearise(self.model, rows, codes, self.kind)
 
     def effects(self, name, values, setting):
         """Pairs of a contrast in words and its estimates; slopes where no values are given."""
