@@ -172,4 +172,5 @@ def test_words():
     assert [listed(list("abc")[:n]) for n in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
     assert [figure(v) for v in (12345.6, 0.01234, 2.0)] == ["12,346", "0.0123", "2"]
     assert percent(0.9999) == "more than 99 %"
+    assert span(0.0046, 0.194) == "0.005 to 0.194"
     assert span(7.437, 13.498) == "7.4 to 13.5"

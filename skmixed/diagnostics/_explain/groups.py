@@ -58,7 +58,8 @@ def new_groups(subject: Subject) -> Iterator[str]:
         mean, low, high = subject.expected_mean()
         yield (
             f"In a new group, the mean of {subject.model.names.response}{typical} is expected "
-            f"between {span(low, high, 'and')} ({percent(subject.level)} interval), around {figure(mean)}."
+            f"between {span(low, high, 'and')} ({percent(subject.level)} interval), "
+            f"around {figure(mean)}."
         )
         return
     mean, low, high = subject.expected_probability()

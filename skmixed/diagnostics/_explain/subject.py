@@ -85,7 +85,7 @@ class Subject:
         return read_rows(self.model, row, None, "marginal", warns=False)
 
     def expected_mean(self) -> tuple[float, float, float]:
-        """Mean of a typical row of a new group, and its limits, as ``predict_interval`` has them."""
+        """Mean of a typical row of a new group, with the limits of ``predict_interval``."""
         rows, codes = self._typical
         variance, df = prediction_errors(self.model, rows, codes, "marginal")
         mean = self.model.predictor(rows, codes)[0]

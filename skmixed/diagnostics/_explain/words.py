@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 DIGITS = 3
+MOST_DECIMALS = 6
 SPAN_DIGITS = 2  # of the width of an interval
 SMALLEST = 1e-4  # numbers outside of these have an exponent
 LARGEST = 1e9
@@ -27,7 +28,9 @@ def span(low: float, high: float, joined: str = "to") -> str:
     if not max(abs(low), abs(high)) < LARGEST or 0 < high - low < SMALLEST:
         return f"{figure(low)} {joined} {figure(high)}"
     apart = high - low or max(abs(low), 1.0)
-    decimals = int(np.clip(SPAN_DIGITS - 1 - np.floor(np.log10(apart)), 0, 6))
+    decimals = int(np.clip(SPAN_DIGITS - 1 - np.floor(np.log10(apart)), 0, MOST_DECIMALS))
+    while decimals < MOST_DECIMALS and any(v != 0.0 == round(v, decimals) for v in (low, high)):
+        decimals += 1  # what is not zero does not look as if it were
     return f"{low:,.{decimals}f} {joined} {high:,.{decimals}f}"
 
 
