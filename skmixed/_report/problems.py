@@ -59,22 +59,29 @@ def generalised_problems(model, infinite) -> Problems:
 
 def _missing_groups(model):
     if not model.names.factors:
-        yield (
-            f"{model.reader.owner} was fitted without groups: fixed effects only.\n"
+        advice = (
             "Pass groups= to fit, or name the column in the constructor (in cross-validation "
-            "without metadata routing, groups= goes to the splitter only).",
+            "without metadata routing, groups= goes to the splitter only)."
+        )
+        if model.reader.door.spec.formula is not None:
+            advice = "Add a random-effects term to the formula, such as (1 | group)."
+        yield (
+            f"{model.reader.owner} was fitted without groups: fixed effects only.\n{advice}",
             GroupsWarning,
         )
 
 
 def _dropped(model):
     """Columns that depend on others."""
-    if model.dropped:
-        yield (
-            f"X: {', '.join(map(repr, model.dropped))} depends linearly on the columns before and "
-            "was dropped.\nIts coefficient is set to 0; remove the column to silence this.",
-            RankDeficiencyWarning,
-        )
+    if not model.dropped:
+        return
+    what = "depends linearly on the columns before and was dropped"
+    advice = "Its coefficient is set to 0; remove the column to silence this."
+    if len(model.dropped) > 1:
+        what = "depend linearly on the columns before and were dropped"
+        advice = "Their coefficients are set to 0; remove the columns to silence this."
+    names = ", ".join(map(repr, model.dropped))
+    yield f"X: {names} {what}.\n{advice}", RankDeficiencyWarning
 
 
 def _confounded(model):
@@ -106,10 +113,13 @@ def _separations(names, infinite):
     """Estimates that are infinite."""
     columns = [names.fixed[k + names.intercept] for k in infinite.columns]
     if columns:
+        predict, the, its = "predicts", "column", "its coefficient"
+        if len(columns) > 1:
+            predict, the, its = "predict", "columns", "their coefficients"
         yield (
-            f"X: {', '.join(map(repr, columns))} predicts the outcome perfectly in some rows "
+            f"X: {', '.join(map(repr, columns))} {predict} the outcome perfectly in some rows "
             "(separation); no finite estimate is best.\n"
-            "Drop the column, merge categories, or read its coefficient as very large.",
+            f"Drop the {the}, merge categories, or read {its} as very large.",
             SeparationWarning,
         )
     reasons = dict.fromkeys(infinite.homogeneous, "each of its levels has one outcome only")

@@ -236,7 +236,7 @@ def test_dependent_columns_are_dropped_in_order(data):
     X, y = data
     reference = MixedLinearRegressor(groups="group").fit(X, y)
     more = X.assign(one=3.0, copy=X["x0"] * 2 + 1, sum=X["x0"] - X["x1"])
-    with pytest.warns(RankDeficiencyWarning, match="'one', 'copy', 'sum' depends linearly"):
+    with pytest.warns(RankDeficiencyWarning, match="'one', 'copy', 'sum' depend linearly"):
         model = MixedLinearRegressor(groups="group").fit(more, y)
     np.testing.assert_allclose(model.coef_, [*reference.coef_, 0.0, 0.0, 0.0], rtol=1e-9)
     assert model.loglik_ == pytest.approx(reference.loglik_, rel=1e-12)

@@ -1018,7 +1018,7 @@ def test_one_row_per_level(data):
 def test_dependent_columns_are_dropped_in_order(data, intercepts):
     X, y = data
     more = X.assign(one=3.0, sum=X["x0"] - X["x1"])
-    with pytest.warns(RankDeficiencyWarning, match="'one', 'sum' depends linearly"):
+    with pytest.warns(RankDeficiencyWarning, match="'one', 'sum' depend linearly"):
         model = MixedLogisticClassifier("group", n_quadrature=1).fit(more, y)
     np.testing.assert_allclose(model.coef_, [*intercepts.coef_, 0.0, 0.0], rtol=1e-6)
     assert list(model.results_.odds_ratios().index) == ["Intercept", "x0", "x1"]

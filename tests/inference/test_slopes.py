@@ -163,3 +163,13 @@ def test_numbers_that_are_none():
         slope_distribution(model, above={"Dais": 1})
     with pytest.raises(TypeError, match="below='a'"):
         slope_distribution(model, below="a")
+
+
+def test_prints_its_sentences_in_full():
+    _, found = slopes("Reaction ~ Days + (Days | Subject)")
+    found = found.reset_index()
+    assert type(found) is pd.DataFrame
+    model, _ = slopes("Reaction ~ Days + (Days | Subject)")
+    found = slope_distribution(model)
+    assert repr(found).endswith("of the slopes lie between -1.1 and 22.1.")
+    assert "lie between -1.1 and 22.1." in found._repr_html_()

@@ -137,23 +137,27 @@ class Coefficients:
 
     def t_test(self, spec):
         """Every row of a hypothesis on its own: statsmodels' ContrastResults."""
-        from statsmodels.stats.contrast import ContrastResults  # takes long to import
+        from .printed import NamedContrasts  # statsmodels takes long to import
 
         L, c = read_hypothesis(spec, self.names)
+        names = self._in_words(L, c)
         effect = L @ self.estimates
         std_err = self.std_errors(L)
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.where(std_err > 0, (effect - c) / std_err, np.nan)
         if self.is_normal:
-            found = ContrastResults(effect=effect, statistic=t, sd=std_err, distribution="norm")
+            numbers = {"statistic": t, "distribution": "norm"}
         else:
-            found = ContrastResults(effect=effect, t=t, sd=std_err, df_denom=self.df(L))
-        found.c_names = [in_words(*row, self.names) for row in zip(L, c, strict=True)]
-        return found
+            numbers = {"t": t, "df_denom": self.df(L)}
+        return NamedContrasts(names, effect=effect, sd=std_err, **numbers)
+
+    def _in_words(self, L, c):
+        """Rows of a hypothesis as they are printed."""
+        return [in_words(*row, self.names) for row in zip(L, c, strict=True)]
 
     def wald_test(self, spec):
         """All rows of a hypothesis together: statsmodels' ContrastResults."""
-        from statsmodels.stats.contrast import ContrastResults  # takes long to import
+        from .printed import JointContrasts  # statsmodels takes long to import
 
         L, c = read_hypothesis(spec, self.names)
         F, df_num, df_denom = self.joint(L, c)
@@ -163,11 +167,13 @@ class Coefficients:
                 "freedom.\nTest fewer rows, or use another cov or df (a robust covariance needs "
                 "more clusters than rows)."
             )
+        names = self._in_words(L, c)
         if self.is_normal:
-            return ContrastResults(
-                chi2=F * df_num, statistic=F * df_num, df_denom=df_num, distribution="chi2"
+            chi2 = F * df_num
+            return JointContrasts(
+                names, chi2=chi2, statistic=chi2, df_denom=df_num, distribution="chi2"
             )
-        return ContrastResults(F=F, df_num=df_num, df_denom=df_denom)
+        return JointContrasts(names, F=F, df_num=df_num, df_denom=df_denom)
 
     def joint_test(self, positions):
         """The test that the coefficients at some positions are all zero."""

@@ -58,9 +58,10 @@ class HausmanTest:
     table: pd.DataFrame
 
     def __repr__(self):
+        tested = f"chi2({self.df}) = {self.statistic:.4g}, {p_value(self.pvalue)}\n"
         return (
             f"Hausman test: {self.null}\n"
-            f"chi2({self.df}) = {self.statistic:.4g}, {p_value(self.pvalue)}\n"
+            f"{tested if self.df else ''}"
             f"{self.table.to_string(max_rows=40)}"
         )
 

@@ -56,9 +56,9 @@ def slope_distribution(
     Returns
     -------
     DataFrame
-        ``factor, effect, mean, sd, low, high, share_above_zero, std_error, in_words``, a row per
-        random slope; empty without any.  ``mean`` is what the fixed effects say of the column,
-        however they are coded (see Notes), 0 where they say nothing; ``std_error`` is that of the
+        Prints its sentences in full below the numbers.  Columns ``factor, effect, mean, sd, low,
+        high, share_above_zero, std_error, in_words``, a row per random slope; empty without any.
+        ``mean`` is what the fixed effects say of the column, however they are coded (see Notes), 0 where they say nothing; ``std_error`` is that of the
         share, by the delta method, NaN where the variance is zero.  With ``above`` follow
         ``share_above, std_error_above``, with ``below`` ``share_below, std_error_below``, NaN for
         effects that a dict does not name.
@@ -98,10 +98,29 @@ def slope_distribution(
         for row in _slope_rows(model, k, level, thresholds)
     ]
     asked = [name for threshold in thresholds for name in threshold.columns]
-    table = pd.DataFrame(found, columns=[*COLUMNS, *asked])
+    table = Slopes(found, columns=[*COLUMNS, *asked])
     for threshold in thresholds:
         threshold.check(table["effect"])
     return table
+
+
+class Slopes(pd.DataFrame):
+    """A table with sentences, which are printed below it rather than cut.
+
+    Slices and copies of it are plain DataFrames.
+    """
+
+    @property
+    def _constructor(self):
+        return pd.DataFrame
+
+    def __repr__(self):
+        numbers = self.drop(columns="in_words").to_string(float_format="{:.4g}".format)
+        return "\n".join([numbers, *self["in_words"]])
+
+    def _repr_html_(self):
+        with pd.option_context("display.max_colwidth", None):
+            return pd.DataFrame(self)._repr_html_()
 
 
 class Threshold(NamedTuple):

