@@ -6,7 +6,24 @@ matplotlib is imported when something is drawn; the extra ``plots`` installs it.
 
 from __future__ import annotations
 
+from ._calibration import CalibrationByGroupDisplay
+from ._coefficients import CoefficientsDisplay
+from ._effects import EffectsDisplay
+from ._group_lines import GroupLinesDisplay
+from ._influence import InfluenceDisplay
+from ._profile import ProfileDisplay
 from ._random_effects import RandomEffectsDisplay
 from ._residuals import ResidualsDisplay
+from ._variance import VarianceDisplay
 
-__all__ = ["RandomEffectsDisplay", "ResidualsDisplay"]
+__all__ = [
+    "CalibrationByGroupDisplay",
+    "CoefficientsDisplay",
+    "EffectsDisplay",
+    "GroupLinesDisplay",
+    "InfluenceDisplay",
+    "ProfileDisplay",
+    "RandomEffectsDisplay",
+    "ResidualsDisplay",
+    "VarianceDisplay",
+]
