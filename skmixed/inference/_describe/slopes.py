@@ -58,10 +58,10 @@ def slope_distribution(
     DataFrame
         Prints its sentences in full below the numbers.  Columns ``factor, effect, mean, sd, low,
         high, share_above_zero, std_error, in_words``, a row per random slope; empty without any.
-        ``mean`` is what the fixed effects say of the column, however they are coded (see Notes), 0 where they say nothing; ``std_error`` is that of the
-        share, by the delta method, NaN where the variance is zero.  With ``above`` follow
-        ``share_above, std_error_above``, with ``below`` ``share_below, std_error_below``, NaN for
-        effects that a dict does not name.
+        ``mean`` is what the fixed effects say of the column, however they are coded (see Notes), 0
+        where they say nothing; ``std_error`` is that of the share, by the delta method, NaN where
+        the variance is zero.  With ``above`` follow ``share_above, std_error_above``, with
+        ``below`` ``share_below, std_error_below``, NaN for effects that a dict does not name.
 
     Raises
     ------
