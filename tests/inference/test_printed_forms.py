@@ -35,6 +35,10 @@ def test_joint_tests_name_their_rows(results):
     assert found._repr_html_().startswith("<pre>Wald test: Days = 10")
 
 
+def test_zero_has_no_sign(results):
+    assert str(results.wald_test("Days")).startswith("Wald test: Days = 0\n")
+
+
 def test_long_hypotheses_are_cut(results):
     found = results.wald_test(np.eye(2))
     found.hypotheses = [f"x{k} = 0" for k in range(9)]

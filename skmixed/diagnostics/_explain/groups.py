@@ -12,6 +12,8 @@ from .words import capital, counted, figure, listed, percent, span
 
 NOTABLE = 0.3  # least size of a correlation that is told
 FEW = 10  # groups
+SAME = 1e-3  # difference of two means, in standard deviations, that is none
+ELSEWHERE = " (where the columns that it goes together with are 0 or in their first category)"
 
 
 def slopes(subject: Subject) -> Iterator[str]:
@@ -27,12 +29,24 @@ def _slope(subject, row):
     if row.sd == 0:
         yield f"{capital(name)} is the same in all groups of {row.factor}, {figure(row.mean)}."
         return
+    name += _where(subject, row)
     yield (
         f"{capital(name)} differs between groups of {row.factor}: it is "
         f"{figure(row.mean)} on average, between {span(row.low, row.high, 'and')} in "
         f"{percent(subject.level)} of the groups, and above zero in "
         f"{percent(row.share_above_zero)} of them."
     )
+
+
+def _where(subject, row):
+    """A slope that depends on other columns is told where these are zero or at their first
+    category.
+    """
+    for effect in subject.effects:
+        if effect.is_step and str(effect.column) == row.effect:
+            apart = abs(effect.estimate / effect.end - row.mean)
+            return ELSEWHERE if apart > SAME * row.sd else ""
+    return ""
 
 
 def _together(subject, row):

@@ -59,7 +59,7 @@ def in_words(row: np.ndarray, value: float, names: Sequence[str]) -> str:
         sign = "-" if row[k] < 0 else "+"
         words += f" {sign} {factor}{names[k]}"
     first = words.removeprefix(" + ").replace(" - ", "-", 1) if words[:3] == " - " else words[3:]
-    return f"{first} = {value:.6g}"
+    return f"{first} = {value + 0.0:.6g}"  # minus zero is zero
 
 
 def _without_backticks(spec, names):
