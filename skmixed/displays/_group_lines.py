@@ -38,6 +38,7 @@ STYLES = {
     "separate": {"color": ORANGE, "ls": "-.", "lw": 1.4},
     "group": {"color": BLUE, "ls": "-", "lw": 2.0},
 }
+THIN = {"lw": 0.8, "alpha": 0.6, "ls": "-"}
 
 
 class GroupLinesDisplay(Display):
@@ -170,72 +171,82 @@ class GroupLinesDisplay(Display):
         """A panel per level."""
         axes = panels(ax, len(self.levels), self._columns, sharex=True, sharey=True)
         artists: dict[str, list] = {"rows": [], **{line: [] for line in STYLES}}
-        for k, (panel, level) in enumerate(zip(axes, self.levels, strict=True)):
-            rows = self.rows[self.rows["level"] == level]
-            artists["rows"].append(
-                panel.scatter(rows["x"], rows["y"], color="black", s=12, alpha=0.5, linewidths=0)
-            )
+        for panel, level in zip(axes, self.levels, strict=True):
+            artists["rows"].append(_scatter(panel, self.rows[self.rows["level"] == level], 12, 0.5))
             panel.set_title(short(level), fontsize=10)
-            panel.set_ylabel(self.labels[1] if k % self._columns == 0 else "")
             lines = self.lines[self.lines["level"] == level]
             for line, part in lines.groupby("line", sort=False):
-                artists[line] += _plot(panel, part, line, kwargs)
+                artists[line] += _plot(panel, part, line, kwargs if line == "group" else {})
+        self._label(axes)
+        _legend(axes, artists)
+        return as_drawn(axes), artists
+
+    def _label(self, axes):
+        """The outer panels, those above an empty place too."""
+        for panel in axes[:: self._columns]:
+            panel.set_ylabel(self.labels[1])
         for panel in axes[-self._columns :]:
             panel.tick_params(labelbottom=True)
             panel.set_xlabel(self.labels[0])
         axes[0].locator_params(axis="x", nbins=4)
-        _legend(axes[0], artists)
-        return as_drawn(axes), artists
 
     def _draw_together(self, ax, kwargs):
         """All levels on one panel per line, beside each other."""
         axes = panels(ax, 2, 2, sharex=True, sharey=True)
         artists: dict[str, list] = {"rows": [], **{line: [] for line in STYLES}}
-        thin = {"lw": 0.8, "alpha": 0.6, "ls": "-"}
         for panel, line in zip(axes, ("separate", "group"), strict=True):
-            rows = panel.scatter(
-                self.rows["x"], self.rows["y"], color="black", s=6, alpha=0.25, linewidths=0
-            )
-            artists["rows"].append(rows)
+            artists["rows"].append(_scatter(panel, self.rows, 6, 0.25))
             for _, part in self.lines[self.lines["line"] == line].groupby("level", sort=False):
-                artists[line] += _plot(panel, part, line, thin | kwargs)
+                artists[line] += _plot(
+                    panel, part, line, THIN | (kwargs if line == "group" else {})
+                )
             typical = self.lines[self.lines["line"] == "typical"]
             artists["population"] += _plot(panel, typical, "population", {"color": "black"})
             panel.set(title=f"{len(self.levels)} levels, {WORDS[line]}", xlabel=self.labels[0])
         axes[0].set_ylabel(self.labels[1])
-        axes[1].legend([artists["population"][-1]], ["population"], loc="best")
+        axes[1].legend([artists["population"][-1]], [WORDS["population"]], loc="best")
         return as_drawn(axes), artists
 
 
+def _scatter(ax, rows, size, alpha):
+    return ax.scatter(rows["x"], rows["y"], color="black", s=size, alpha=alpha, linewidths=0)
+
+
 def _plot(ax, part, line, style):
-    style = STYLES[line] | (style if line != "population" or "ls" not in style else {})
-    return ax.plot(part["x"], part["y"], label=WORDS[line], **style)
+    return ax.plot(part["x"], part["y"], label=WORDS[line], **STYLES[line] | style)
 
 
-def _legend(ax, artists):
-    """Above all panels, where the figure makes room for it."""
+def _legend(axes, artists):
+    """Above all panels, where they have a figure that makes room; else in the first one."""
     shown = [artists[line][0] for line in STYLES if artists[line]]
     words = [artist.get_label() for artist in shown]
-    if ax.figure.get_constrained_layout():
-        ax.figure.legend(shown, words, loc="outside upper center", ncols=len(shown), frameon=False)
+    figure = axes[0].figure
+    if figure.get_constrained_layout() and len(figure.axes) <= len(axes) + 1:
+        figure.legend(shown, words, loc="outside upper center", ncols=len(shown), frameon=False)
     else:
-        ax.legend(shown, words, loc="best", fontsize=7)
+        axes[0].legend(shown, words, loc="best", fontsize=7)
 
 
 def _chosen(model: FittedModel, f: int, column: Hashable, levels: Any) -> list[int]:
     """Positions of levels."""
     if levels is None or isinstance(levels, Integral):
-        effects = model.names.effects[f]
-        k = effects.index(column) if column in effects else 0
-        order = np.argsort(-model.fit.effects[f][:, k], kind="stable")
-        return [int(order[i]) for i in thinned(len(order), levels or MOST_PANELS)]
+        return _spread(model, f, column, levels or MOST_PANELS)
     known = {str(level): j for j, level in enumerate(model.names.levels[f])}
-    wanted = [levels] if isinstance(levels, str) else list(levels)
-    for level in wanted:
-        if str(level) not in known:
-            meant = nearest(str(level), known)
-            advice = f"Did you mean {meant!r}?" if meant else "Give some of its levels."
-            raise ValueError(
-                f"levels: {level!r} is no level of {model.names.factors[f]}.\n{advice}"
-            )
-    return [known[str(level)] for level in wanted]
+    wanted = map(str, [levels] if isinstance(levels, str) else levels)
+    return [_position(level, known, model.names.factors[f]) for level in wanted]
+
+
+def _spread(model, f, column, most):
+    """Evenly spread from the largest effect to the smallest."""
+    effects = model.names.effects[f]
+    k = effects.index(column) if column in effects else 0
+    order = np.argsort(-model.fit.effects[f][:, k], kind="stable")
+    return [int(order[i]) for i in thinned(len(order), most)]
+
+
+def _position(level, known, factor):
+    if level not in known:
+        meant = nearest(level, known)
+        advice = f"Did you mean {meant!r}?" if meant else "Give some of its levels."
+        raise ValueError(f"levels: {level!r} is no level of {factor}.\n{advice}")
+    return known[level]

@@ -16,6 +16,7 @@ __all__ = ["InfluenceDisplay"]
 STATISTICS = ("cooks_distance", "dfbetas")
 COLUMNS = 2  # of panels
 ALIKE = 0.08  # heights, as a share of the range, whose names would meet
+EDGE = 0.08  # share of the axis at its ends from which names point inwards
 
 
 class InfluenceDisplay(Display):
@@ -153,6 +154,8 @@ class InfluenceDisplay(Display):
         style = {"color": ORANGE, "marker": "o", "ms": 4, "ls": ""} | kwargs
         (points,) = ax.plot(places[large], values[large], **style)
         ax.margins(x=0.04, y=0.14)
+        if self.statistic == "cooks_distance":
+            ax.set_ylim(bottom=0.0)
         self._draw_limits(ax, len(values))
         names = self._name(ax, large, values)
         if self.by != "row":
@@ -188,6 +191,9 @@ def _has_room_on_the_left(k, named, values):
     """By the nearest of the other named points that are about as high; the middle where there is
     none.
     """
+    place = k / len(values)
+    if not EDGE < place < 1.0 - EDGE:
+        return place > 0.5
     near = np.abs(values[named] - values[k]) < ALIKE * np.ptp(np.append(values, 0.0))
     gaps = np.array([other - k for other in named[near] if other != k])
     if not len(gaps):

@@ -166,19 +166,28 @@ class ByGroup(ResidualKind):
         named = len(data) <= MOST_NAMED
         some = thinned(len(data))
         places, part = (some if named else len(data) - some), data.iloc[some]
-        wide = ax.hlines(places, part["lowest"], part["highest"], color=BLUE, lw=0.8, alpha=0.5)
-        thick = 5 if named else 1.6
-        quartiles = ax.hlines(places, part["q25"], part["q75"], color=BLUE, lw=thick, alpha=0.5)
+        spans = {
+            "ranges": ("lowest", "highest", 0.8),
+            "quartiles": ("q25", "q75", 5.0 if named else 1.6),
+        }
+        bars = {
+            word: [ax.hlines(places, part[low], part[high], color=BLUE, lw=lw, alpha=0.5)]
+            for word, (low, high, lw) in spans.items()
+        }
         shown = {"color": ORANGE, "marker": "o", "ms": 4 if named else 2, "ls": ""} | style
         (medians,) = ax.plot(part["median"], places, **shown, label="median, quartiles, range")
         ax.axvline(0.0, color=GREY, lw=0.8, ls="--", zorder=0)
+        self._name(ax, data, named)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
+        return {"medians": [medians], **bars}
+
+    def _name(self, ax, data, named):
+        """The levels, or what their ranks are among."""
         if named:
             name_axis(ax, data["level"], fontsize=8 if len(data) > 12 else None)
         else:
             ax.set_ylim(0, len(data) + 1)
             ax.set_ylabel(f"rank among {len(data):,} levels of {ax.get_ylabel()}")
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
-        return {"medians": [medians], "quartiles": [quartiles], "ranges": [wide]}
 
 
 class Binned(ResidualKind):

@@ -39,16 +39,19 @@ def lines_of(model: FittedModel, f: int, column, x, levels) -> Lines:
     of_rows, of_lines = [], []
     for j in levels:
         own = np.flatnonzero(codes[f] == j)
-        points = {"x": x[own], "y": model.training.y[own]}
-        of_rows.append(pd.DataFrame({"level": names[j]} | points))
+        of_rows.append(_table(names[j], x[own], model.training.y[own]))
         grid = _grid(x, own)
         b = separate_effects(model, rows, codes, f, own)
-        for line, y in _curves(model, f, column, own, grid, b).items():
-            of_lines.append(pd.DataFrame({"level": names[j], "line": line, "x": grid, "y": y}))
+        curves = _curves(model, f, column, own, grid, b)
+        of_lines += [_table(names[j], grid, y, line=line) for line, y in curves.items()]
     own = np.flatnonzero(np.isin(codes[f], levels))
     y = _curves(model, f, column, own, grid := _grid(x, own), None)["population"]
-    of_lines.append(pd.DataFrame({"level": None, "line": "typical", "x": grid, "y": y}))
+    of_lines.append(_table(None, grid, y, line="typical"))
     return Lines(pd.concat(of_rows, ignore_index=True), pd.concat(of_lines, ignore_index=True))
+
+
+def _table(level, x, y, **others):
+    return pd.DataFrame({"level": level, **others, "x": x, "y": y})
 
 
 def _grid(x, own):

