@@ -1,5 +1,6 @@
 """Mixed-effects models as scikit-learn estimators."""
 
+from .diagnostics import diagnose
 from .exceptions import (
     ConvergenceWarning,
     EstimabilityWarning,
@@ -28,4 +29,5 @@ __all__ = [
     "SeparationWarning",
     "SingularFitWarning",
     "SkmixedWarning",
+    "diagnose",
 ]

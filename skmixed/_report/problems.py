@@ -53,7 +53,7 @@ def generalised_problems(model, infinite) -> Problems:
     yield from _boundaries(model)
     if not fit.optimum.converged:
         yield _not_converged(model), ConvergenceWarning
-    elif _is_material(fit.shortfall):
+    elif is_material(fit.shortfall):
         yield _inaccurate(fit), LaplaceWarning
 
 
@@ -173,7 +173,8 @@ def _not_converged(model):
     )
 
 
-def _is_material(shortfall):
+def is_material(shortfall) -> bool:
+    """Whether too few quadrature points move the estimates."""
     if shortfall is None:
         return False
     return shortfall.shift > MATERIAL or abs(shortfall.loglik) > MATERIAL_LOGLIK

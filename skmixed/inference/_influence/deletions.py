@@ -63,7 +63,8 @@ class WhitenedRows:
     def of(cls, state, x, z, y, weights, codes) -> WhitenedRows:
         """The rows a linear model was made from."""
         rest = np.column_stack([x, y])
-        for columns, effects, code in zip(z, state.B, codes, strict=True):
+        own = state.B[: len(codes)]  # without groups the working model has effects that are none
+        for columns, effects, code in zip(z, own, codes, strict=True):
             for column, b in zip(columns.T, effects, strict=True):
                 rest -= column[:, None] * b[:, code].T
         whitened = weights[:, None] * rest

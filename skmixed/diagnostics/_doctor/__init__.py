@@ -1,0 +1,1 @@
+"""What is wrong with a model and its data: an examination, rules, and a report."""

@@ -1,0 +1,1 @@
+"""One small rule per kind of finding, or a few that belong together."""
