@@ -188,7 +188,7 @@ class GroupLinesDisplay(Display):
         for panel in axes[-self._columns :]:
             panel.tick_params(labelbottom=True)
             panel.set_xlabel(self.labels[0])
-        axes[0].locator_params(axis="x", nbins=4)
+        axes[0].locator_params(axis="x", nbins=5, steps=[1, 2, 5, 10])
 
     def _draw_together(self, ax, kwargs):
         """All levels on one panel per line, beside each other."""

@@ -170,14 +170,13 @@ def _draw_zeta(ax, curve, style):
 
 
 def _draw_density(ax, curve, style):
-    value, zeta = curve["value"], curve["zeta"]
+    value = curve["value"]
+    zeta = PchipInterpolator(value, curve["zeta"])
+    slope = zeta.derivative()
     x = np.linspace(value.iloc[0], value.iloc[-1], FINE)
-    smooth = PchipInterpolator(zeta, value)
-    grid = np.linspace(zeta.iloc[0], zeta.iloc[-1], FINE)
-    x, height = smooth(grid), stats.norm.pdf(grid) / smooth(grid, 1)
-    (line,) = ax.plot(x, height, **style)
+    (line,) = ax.plot(x, stats.norm.pdf(zeta(x)) * slope(x), **style)
     ends = _marked(curve)
-    heights = stats.norm.pdf(ends["zeta"]) / smooth(ends["zeta"], 1)
+    heights = stats.norm.pdf(ends["zeta"]) * slope(ends["value"])
     limits = ax.vlines(ends["value"], 0.0, heights, color=ORANGE, lw=1.4)
     ax.set_ylim(bottom=0.0)
     return line, limits

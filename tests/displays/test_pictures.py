@@ -151,6 +151,13 @@ def test_profiles_pass_through_the_limits(sleep, kind):
         np.testing.assert_allclose(trapezoid(height, x), 0.99, atol=0.005)
 
 
+def test_profiles_of_variances_near_zero_are_drawn():
+    X, y = make_mixed_regression(n_groups=15, rows_per_group=6, random_state=0)
+    model = MixedLinearRegressor(groups="group", offset="x1").fit(X, y)
+    for lines in ProfileDisplay.from_estimator(model, kind="density").artists_["lines"]:
+        assert np.all(np.isfinite(lines.get_ydata()))
+
+
 def test_profiles_of_variances_have_names(sleep):
     curves = ProfileDisplay.from_estimator(sleep, "variances").curves
     assert list(curves)[:2] == ["var(Subject: Intercept)", "var(Subject: Days)"]
