@@ -158,9 +158,11 @@ def label_of(name: Hashable) -> str:
 
 
 def short(name: Hashable) -> str:
-    """A name that has room beside an axis."""
+    """A name that has room beside an axis; long ones often differ at their ends only."""
     text = str(name)
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
+    head = LONGEST_NAME // 3
+    tail = LONGEST_NAME - 1 - head
+    return text if len(text) <= LONGEST_NAME else f"{text[:head]}…{text[-tail:]}"
 
 
 def binned(x: np.ndarray, n_bins: int) -> np.ndarray:

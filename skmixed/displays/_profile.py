@@ -18,6 +18,7 @@ __all__ = ["ProfileDisplay"]
 
 LEVELS = (0.3, 0.6, 0.8, 0.9, 0.95, 0.99)
 MARKED = 0.95
+VARIANCES = ("variance", "residual variance")
 FINE = 200  # points of a curve
 COLUMNS = 3  # of panels
 
@@ -28,7 +29,8 @@ class ProfileDisplay(Display):
     ``zeta(c)`` is the signed root of what the deviance rises by when a parameter is held at c; a
     straight line is a quadratic log-likelihood, for which Wald limits are right.  "density" is that
     of a parameter whose zeta is standard normal, ``phi(zeta) dzeta/dc``.  Both pass through the
-    limits of several levels and bend in between.
+    limits of several levels and bend in between.  Variances are shown as standard deviations, whose
+    profiles are straighter: limits are the roots of those of the variance.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ class ProfileDisplay(Display):
     >>> X, y = make_mixed_regression(random_state=0)
     >>> model = MixedLinearRegressor(groups="group").fit(X, y)
     >>> list(ProfileDisplay.from_estimator(model, "variances").curves)
-    ['var(group: Intercept)', 'var(Residual)']
+    ['sd(group: Intercept)', 'sd(Residual)']
     """
 
     def __init__(self, curves: dict[str, pd.DataFrame], *, kind: str = "zeta"):
@@ -139,8 +141,8 @@ def _name(row):
     parameter, factor, effect, other = row[["parameter", "factor", "effect", "effect2"]]
     words = {
         "fixed effect": effect,
-        "variance": f"var({factor}: {effect})",
-        "residual variance": "var(Residual)",
+        "variance": f"sd({factor}: {effect})",
+        "residual variance": "sd(Residual)",
         "covariance": f"cov({effect}, {other})",
         "correlation": f"corr({effect}, {other})",
     }
@@ -153,6 +155,7 @@ def _curve(tables, k):
     target = stats.norm.ppf(0.5 + np.array(LEVELS) / 2.0)
     low, high, centre = (rows[c].to_numpy(float) for c in ("ci_low", "ci_high", "estimate"))
     values = np.concatenate([low[::-1], centre[:1], high])
+    values = np.sqrt(values) if rows["parameter"].iloc[0] in VARIANCES else values
     zeta = np.concatenate([-target[::-1], [0.0], target])
     value, first, count = np.unique(values, return_index=True, return_counts=True)
     kept = np.sort(first[np.isfinite(value) & (count == 1)])

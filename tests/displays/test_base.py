@@ -29,8 +29,10 @@ def test_labels_have_units_where_names_end_in_one(name, label):
     assert label_of(name) == label
 
 
-def test_long_names_are_cut():
-    assert len(short("a" * 100)) == 24
+def test_long_names_are_cut_in_the_middle():
+    cut = short("kind[T.a long description of a category, number 7]")
+    assert len(cut) == 24
+    assert (cut[:4], cut[-3:]) == ("kind", " 7]")
     assert short("school 7") == "school 7"
 
 

@@ -160,8 +160,10 @@ def test_profiles_of_variances_near_zero_are_drawn():
 
 def test_profiles_of_variances_have_names(sleep):
     curves = ProfileDisplay.from_estimator(sleep, "variances").curves
-    assert list(curves)[:2] == ["var(Subject: Intercept)", "var(Subject: Days)"]
+    assert list(curves)[:2] == ["sd(Subject: Intercept)", "sd(Subject: Days)"]
     assert all((curve["value"].diff()[1:] > 0).all() for curve in curves.values())
+    estimate = curves["sd(Residual)"].query("zeta == 0")["value"]
+    np.testing.assert_allclose(estimate, np.sqrt(sleep.scale_))
 
 
 @pytest.mark.smoke
