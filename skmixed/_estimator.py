@@ -179,6 +179,15 @@ class MixedModel(BaseEstimator):
         ``factor, level, effect, estimate, std_error, ci_low, ci_high``: one row per level and
         effect, normal limits of 95 %.  Standard errors of a linear model include the uncertainty of
         all parameters (Kackar and Harville 1984); those of a classifier are given the estimates.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> model = MixedLinearRegressor(groups="group").fit(X, y)
+        >>> list(model.random_effects_.columns[:4])
+        ['factor', 'level', 'effect', 'estimate']
         """
         return self._found.effects_table()
 

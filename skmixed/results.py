@@ -120,17 +120,47 @@ class LogisticResults(MixedResults):
 
     @property
     def event(self) -> str:
-        """The class whose log-odds are modelled."""
+        """The class whose log-odds are modelled.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import make_mixed_classification
+        >>> X, y = make_mixed_classification(random_state=0)
+        >>> results = MixedLogisticClassifier(groups="group").fit(X, y).results_
+        >>> results.event
+        '1'
+        """
         return self.fitted.names.event
 
     @property
     def resid_deviance(self) -> pd.Series | np.ndarray:
-        """Signed roots of the deviances of the rows: :func:`skmixed.inference.residuals`."""
+        """Signed roots of the deviances of the rows: :func:`skmixed.inference.residuals`.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import make_mixed_classification
+        >>> X, y = make_mixed_classification(random_state=0)
+        >>> results = MixedLogisticClassifier(groups="group").fit(X, y).results_
+        >>> results.resid_deviance.head(2).round(2).to_list()
+        [-1.9, 0.16]
+        """
         return self._by_row(residuals_of(self.fitted, "deviance"))
 
     @property
     def resid_working(self) -> pd.Series | np.ndarray:
-        """``(y - p) / (p (1 - p))``."""
+        """``(y - p) / (p (1 - p))``.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLogisticClassifier
+        >>> from skmixed.datasets import make_mixed_classification
+        >>> X, y = make_mixed_classification(random_state=0)
+        >>> results = MixedLogisticClassifier(groups="group").fit(X, y).results_
+        >>> results.resid_working.head(2).round(2).to_list()
+        [-6.03, 1.01]
+        """
         return self._by_row(residuals_of(self.fitted, "working"))
 
     def odds_ratios(

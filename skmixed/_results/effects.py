@@ -184,7 +184,18 @@ class RandomEffectsResults(Estimates):
 
     @property
     def cov_re(self) -> dict[str, pd.DataFrame]:
-        """Covariance matrices of the random effects, one DataFrame per factor."""
+        """Covariance matrices of the random effects, one DataFrame per factor.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.cov_re["group"].round(1)
+                   Intercept
+        Intercept        1.3
+        """
         fit = self.fitted.fit
         names = self.fitted.names
         blocks = fit.covariance_model.assemble(fit.covariances)
@@ -193,14 +204,34 @@ class RandomEffectsResults(Estimates):
 
     @property
     def vcomp(self) -> pd.Series:
-        """Variances of the random effects by (factor, effect)."""
+        """Variances of the random effects by (factor, effect).
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.vcomp.round(1).to_dict()
+        {('group', 'Intercept'): 1.3}
+        """
         table = self.variance_table()
         variances = table[(table["effect"] == table["effect2"]) & (table["effect"] != "")]
         return variances.set_index(["factor", "effect"])["estimate"].rename("variance")
 
     @property
     def random_effects(self) -> dict[str, pd.DataFrame]:
-        """Conditional modes, one DataFrame (levels x effects) per factor."""
+        """Conditional modes, one DataFrame (levels x effects) per factor.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.random_effects["group"].shape
+        (100, 1)
+        """
         names = self.fitted.names
         modes = self.fitted.fit.effects
         parts = zip(names.factors, modes, names.levels, names.effects, strict=True)
@@ -215,6 +246,15 @@ class RandomEffectsResults(Estimates):
         q, q).
 
         Levels and effects are in the order of the rows and columns of ``random_effects``.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.random_effects_cov["group"].shape
+        (100, 1, 1)
         """
         factors = enumerate(self.fitted.names.factors)
         return {name: self.fitted.fit.effect_covariances(f) for f, name in factors}

@@ -45,49 +45,138 @@ class Estimates:
 
     @property
     def nobs(self) -> float:
-        """Number of observations: the sum of the weights."""
+        """Number of observations: the sum of the weights.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.nobs
+        1000.0
+        """
         return self._fit.n
 
     @property
     def df_resid(self) -> float:
-        """Observations less coefficients."""
+        """Observations less coefficients.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.df_resid
+        997.0
+        """
         return self._fit.df_resid
 
     @property
     def scale(self) -> float:
-        """Residual variance; one where there is none."""
+        """Residual variance; one where there is none.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> round(results.scale, 2)
+        np.float64(1.33)
+        """
         return self._fit.sigma2
 
     @property
     def llf(self) -> float:
-        """The (restricted) log-likelihood with all constants."""
+        """The (restricted) log-likelihood with all constants.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> round(results.llf, 1)
+        -1681.7
+        """
         return self._fit.loglik
 
     @property
     def reml(self) -> bool:
-        """Whether the likelihood is restricted."""
+        """Whether the likelihood is restricted.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.reml
+        True
+        """
         return self._fit.criterion.reml
 
     @property
     def converged(self) -> bool:
-        """Whether the search ended at an optimum."""
+        """Whether the search ended at an optimum.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.converged
+        True
+        """
         return self._fit.optimum.converged
 
     @property
     def n_params(self) -> int:
         """Number of parameters: fixed effects, covariances, and the residual variance where there
         is one.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.n_params
+        5
         """
         return self._fit.n_parameters
 
     @property
     def aic(self) -> float:
-        """Akaike's criterion."""
+        """Akaike's criterion.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> round(results.aic, 1)
+        3373.4
+        """
         return 2.0 * self.n_params - 2.0 * self.llf
 
     @property
     def bic(self) -> float:
-        """Schwarz's criterion, which counts observations."""
+        """Schwarz's criterion, which counts observations.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> round(results.bic, 1)
+        np.float64(3397.9)
+        """
         return np.log(self.nobs) * self.n_params - 2.0 * self.llf
 
     @property
@@ -95,6 +184,15 @@ class Estimates:
         """Sums that tell the rows and responses of one fit from those of another.
 
         A pickled model keeps them.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> len(results.fingerprint)
+        8
         """
         return self.fitted.fingerprint
 
@@ -104,7 +202,17 @@ class Estimates:
 
     @property
     def params(self) -> pd.Series:
-        """Fixed effects."""
+        """Fixed effects.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.params.round(2).to_dict()
+        {'Intercept': 0.03, 'x0': 1.1, 'x1': 2.0}
+        """
         found = self._fit.coefficients[self._fit.units.independent]
         return pd.Series(found, index=self._names, name="coef")
 
@@ -112,18 +220,47 @@ class Estimates:
     def bse(self) -> pd.Series:
         """Standard errors: ``sqrt diag sigma^2 (X'V^-1X)^-1``, or from the joint information of
         covariances and coefficients where the model is not linear.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.bse.round(3).to_dict()
+        {'Intercept': 0.118, 'x0': 0.039, 'x1': 0.039}
         """
         variances = np.diag(self._fit.coefficient_covariance)
         return pd.Series(np.sqrt(np.maximum(variances, 0.0)), index=self._names, name="std_err")
 
     @property
     def fe_params(self) -> pd.Series:
-        """The same as ``params``."""
+        """The same as ``params``.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.fe_params.round(2).to_dict()
+        {'Intercept': 0.03, 'x0': 1.1, 'x1': 2.0}
+        """
         return self.params
 
     @property
     def bse_fe(self) -> pd.Series:
-        """The same as ``bse``."""
+        """The same as ``bse``.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.bse_fe.round(3).to_dict()
+        {'Intercept': 0.118, 'x0': 0.039, 'x1': 0.039}
+        """
         return self.bse
 
     def cov_params(self) -> pd.DataFrame:
@@ -147,12 +284,32 @@ class Estimates:
 
     @property
     def tvalues(self) -> pd.Series:
-        """Fixed effects divided by their standard errors."""
+        """Fixed effects divided by their standard errors.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.tvalues.round(1).to_dict()
+        {'Intercept': 0.3, 'x0': 28.0, 'x1': 51.4}
+        """
         return (self.params / self.bse.where(self.bse > 0)).rename("z")
 
     @property
     def pvalues(self) -> pd.Series:
-        """Two-sided, from the normal distribution."""
+        """Two-sided, from the normal distribution.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.pvalues.round(2).to_dict()
+        {'Intercept': 0.78, 'x0': 0.0, 'x1': 0.0}
+        """
         p = 2.0 * stats.norm.sf(np.abs(self.tvalues))
         return pd.Series(p, index=self._names, name="p_value")
 
@@ -193,7 +350,17 @@ class Estimates:
 
     @property
     def wald_chi2(self) -> WaldTest:
-        """Joint test that every coefficient but the intercept is zero."""
+        """Joint test that every coefficient but the intercept is zero.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.wald_chi2.df
+        2
+        """
         slopes = self._slopes
         covariance = self._fit.coefficient_covariance
         return wald_chi2(self.params.to_numpy()[slopes], covariance[np.ix_(slopes, slopes)])

@@ -22,27 +22,77 @@ class RowResults(Estimates):
 
     @property
     def n_missing(self) -> int:
-        """Number of rows that ``from_formula(..., missing="drop")`` left out."""
+        """Number of rows that ``from_formula(..., missing="drop")`` left out.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.n_missing
+        0
+        """
         return self.fitted.n_missing
 
     @property
     def fittedvalues(self) -> pd.Series | np.ndarray:
-        """Conditional fitted values of the training rows; a Series where X was a pandas table."""
+        """Conditional fitted values of the training rows; a Series where X was a pandas table.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.fittedvalues.head(2).round(2).to_list()
+        [4.3, 7.13]
+        """
         return self._by_row(self._fitted_means())
 
     @property
     def resid(self) -> pd.Series | np.ndarray:
-        """Response minus conditional fitted values."""
+        """Response minus conditional fitted values.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.resid.head(2).round(2).to_list()
+        [-1.09, -0.49]
+        """
         return self._by_row(self.fitted.training.y - self._fitted_means())
 
     @property
     def resid_pearson(self) -> pd.Series | np.ndarray:
-        """Residuals in standard deviations: :func:`skmixed.inference.residuals`, "pearson"."""
+        """Residuals in standard deviations: :func:`skmixed.inference.residuals`, "pearson".
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.resid_pearson.head(2).round(2).to_list()
+        [-0.95, -0.43]
+        """
         return self._by_row(residuals_of(self.fitted, "pearson"))
 
     @property
     def resid_standardized(self) -> pd.Series | np.ndarray:
-        """The same, each in its own standard deviation, which leverage makes smaller."""
+        """The same, each in its own standard deviation, which leverage makes smaller.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
+        >>> results.resid_standardized.head(2).round(2).to_list()
+        [-1.0, -0.45]
+        """
         return self._by_row(residuals_of(self.fitted, "standardized"))
 
     def _fitted_means(self) -> np.ndarray:
