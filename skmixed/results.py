@@ -11,6 +11,7 @@ import pandas as pd
 from ._fit.predictions import predicted_events, predicted_means
 from ._model.families import Family
 from ._report.summary import exponentiated, print_report
+from ._report.tables import WholeTable
 from ._results.coefficients import CoefficientTests, Covariance, Degrees
 from ._results.effects import RandomEffectsResults
 from ._results.report import as_ratios, generalised_heading, linear_heading, make_report
@@ -205,7 +206,9 @@ class LogisticResults(MixedResults):
         name = self._exponentiated_name().replace(" ", "_")
         table = exponentiated(self.coef_table(df, cov, clusters, level))
         table = table.rename(columns={"coef": name})
-        return table.drop(columns="df").rename(columns={"t": "z"}) if df == "normal" else table
+        if df == "normal":
+            table = table.drop(columns="df").rename(columns={"t": "z"})
+        return WholeTable(table)
 
     def _exponentiated_name(self) -> str:
         family = cast(Family, self.fitted.fit.family)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from .._report.tables import WholeTable
 from .estimates import Estimates
 
 __all__ = ["CoefficientTests"]
@@ -70,7 +71,7 @@ class CoefficientTests(Estimates):
         >>> results.coef_table(df="kenward-roger")["df"].round(1).to_dict()
         {'Intercept': 10.9, 'x0': 56.1, 'x1': 53.0}
         """
-        return self._coefficients(df, cov, clusters).table(level)
+        return WholeTable(self._coefficients(df, cov, clusters).table(level))
 
     def t_test(
         self, spec: Any, *, df: Degrees = "normal", cov: Covariance = "model", clusters: Any = None

@@ -10,6 +10,7 @@ from scipy import stats
 
 from .._data.checks import check_level
 from .._report.summary import VarianceRow
+from .._report.tables import WholeTable
 from ..inference._bootstrap.bootstrap import bootstrap_limits
 from ..inference._comparison.boundary import random_effects_test
 from ..inference._comparison.likelihood_ratio import LikelihoodRatioTest
@@ -149,7 +150,7 @@ class RandomEffectsResults(Estimates):
             options = {"n_samples": n_samples, "random_state": random_state, "n_jobs": n_jobs}
             limits = list(LIMITS[method](self, level, **options))
         rows = [row[1:] for row in self._variance_rows(estimates, *limits)]
-        return pd.DataFrame(rows, columns=VarianceRow._fields[1:])
+        return WholeTable(rows, columns=VarianceRow._fields[1:])
 
     def _deviations(self, level: float) -> tuple[np.ndarray, ...]:
         """Standard deviations and correlations, their standard errors and limits."""

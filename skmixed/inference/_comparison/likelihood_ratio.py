@@ -66,9 +66,11 @@ class LikelihoodRatioTest:
     @property
     def _mixture(self):
         """The weights in words, of a mixture of several chi-squareds."""
-        if sum(weight > 0 for weight in self.weights) < 2:
+        taken = np.flatnonzero(self.weights)
+        if len(taken) < 2:
             return ""
-        return f", weights {', '.join(f'{weight:.3g}' for weight in self.weights)}"
+        shown = self.weights[taken[0] : taken[-1] + 1]  # without zeros at the ends
+        return f", weights {', '.join(f'{weight:.3g}' for weight in shown)}"
 
     @property
     def pvalue_chi2(self) -> float:

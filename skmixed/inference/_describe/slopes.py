@@ -14,6 +14,7 @@ from scipy import stats
 from ..._data.checks import check_level
 from ..._fit.base import Fit
 from ..._fit.joint import variance_jacobian
+from ..._report.tables import WholeTable
 from .._arguments import fitted_model
 
 COLUMNS = [
@@ -104,15 +105,11 @@ def slope_distribution(
     return table
 
 
-class Slopes(pd.DataFrame):
+class Slopes(WholeTable):
     """A table with sentences, which are printed below it rather than cut.
 
     Slices and copies of it are plain DataFrames.
     """
-
-    @property
-    def _constructor(self):
-        return pd.DataFrame
 
     def __repr__(self):
         numbers = self.drop(columns="in_words").to_string(float_format="{:.4g}".format)

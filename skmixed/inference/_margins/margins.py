@@ -24,16 +24,18 @@ from scipy import stats
 from ..._data.checks import check_level
 from ..._fit.kinds import Kind
 from ..._fit.uncertainty import stacked
+from ..._report.tables import WholeTable
 from .._arguments import fitted_model
 from .estimability import determined_by
 from .sample import compared, read_sample
 
 
-class Margins(pd.DataFrame):
+class Margins(WholeTable):
     """A table of averages that knows their covariance matrix.
 
-    Made by :func:`average_predictions` and :func:`average_effects`.  Slices and copies of it are
-    plain DataFrames.
+    Made by :func:`average_predictions` and :func:`average_effects`, which say what its columns
+    are: ``estimate, std_error, ci_low, ci_high`` and what each row is about.  Slices and copies of
+    it are plain DataFrames.
 
     Parameters
     ----------
@@ -51,10 +53,6 @@ class Margins(pd.DataFrame):
     """
 
     _metadata = ["_covariance"]
-
-    @property
-    def _constructor(self):
-        return pd.DataFrame
 
     def cov_params(self) -> pd.DataFrame:
         """Covariance matrix of the estimates, row by row of the table.
