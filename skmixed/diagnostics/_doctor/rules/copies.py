@@ -9,10 +9,13 @@ from ..signs import PROBLEM, Sign, Signs, level_name, place
 
 MANY = 0.03  # share of rows that are copies
 ALIKE = 0.95  # share of equal rows with the same outcome, of outcomes that have few values
+FEWEST_COPIES = 10
+FREQUENT = 0.05  # share of the rows that have a frequent response
 CHANCE = 1.5  # times as many as by chance
 CERTAIN = 5.0  # standard errors
 DISPERSED = 1.3
 FEWEST_CELLS = 20
+ROUNDING = 1e-9  # of the range of the responses
 IN_FEW = 0.8  # share of the copies that are in a few levels
 FEW = 3
 
@@ -21,20 +24,31 @@ def duplicated_rows(exam: Examination) -> Signs:
     """More exact copies than coarse columns would give."""
     key = _key(exam)
     _, counts = _cells(key)
-    alike, repeats = _cells(np.column_stack([key, exam.y]))
-    pairs = float(np.sum(counts * (counts - 1.0) / 2.0))
-    copied = float(np.sum(repeats * (repeats - 1.0) / 2.0))
-    share = float(np.sum(repeats - 1.0)) / exam.n
-    chance = _chance(exam) * pairs
-    limit = CHANCE * chance + CERTAIN * np.sqrt(chance)
-    if share < MANY or copied < max(limit, 0.0 if exam.is_linear else ALIKE * pairs):
+    cells, repeats = _cells(np.column_stack([key, exam.y]))
+    copies = np.sum(repeats - 1.0)
+    if copies < max(MANY * exam.n, FEWEST_COPIES):
         return
-    names = _levels(exam, repeats[alike] > 1)
+    pairs, copied = _pairs(counts), _pairs(repeats)
+    if copied < ALIKE * pairs and (not exam.is_linear or _is_chance(exam, cells, repeats, pairs)):
+        return
     yield Sign(
-        place("rows", *names),
-        f"{int(np.sum(repeats - 1)):,} rows ({100 * share:.0f} %) are exact copies of others.",
+        place("rows", *_levels(exam, repeats[cells] > 1)),
+        f"{copies:,.0f} rows ({100 * copies / exam.n:.0f} %) are exact copies of others.",
         PROBLEM,
     )
+
+
+def _pairs(counts):
+    return float(np.sum(counts * (counts - 1.0) / 2.0))
+
+
+def _is_chance(exam, cells, repeats, pairs):
+    """Whether so many rows with the same columns have the same response, but for frequent ones."""
+    values, counts = np.unique(exam.y, return_inverse=True, return_counts=True)[1:]
+    is_rare = np.zeros(len(repeats), dtype=bool)
+    is_rare[cells] = counts[values] < FREQUENT * exam.n
+    expected = _chance(exam) * pairs
+    return _pairs(repeats[is_rare]) < CHANCE * expected + CERTAIN * np.sqrt(expected)
 
 
 def _key(exam):
@@ -54,12 +68,17 @@ def _cells(key):
 
 
 def _chance(exam):
-    """Probability that two rows with the same columns have the same response."""
-    if exam.is_linear:
-        step = np.min(np.diff(np.unique(exam.y)), initial=np.inf)
-        deviation = np.sqrt(exam.fit.sigma2)
-        return min(step / (2.0 * np.sqrt(np.pi) * max(deviation, step / 4.0)), 1.0)
-    return float(np.mean(exam.means**2 + (1.0 - exam.means) ** 2))
+    """Probability that two rows with the same columns have the same response.
+
+    Of rounded values by the step between them, and not below what values that are frequent say.
+    """
+    values, counts = np.unique(exam.y, return_counts=True)
+    steps = np.diff(values)
+    step = np.min(steps[steps > ROUNDING * np.ptp(values)], initial=np.inf)
+    deviation = max(np.sqrt(exam.fit.sigma2), step / 4.0)
+    rounded = step / (2.0 * np.sqrt(np.pi) * deviation)
+    frequent = np.sum(counts * (counts - 1.0)) / (exam.n * (exam.n - 1.0))
+    return float(min(max(rounded, frequent * np.std(exam.y) / deviation), 1.0))
 
 
 def _levels(exam, is_copied):

@@ -12,6 +12,7 @@ MOST_DECADES = 4.0
 HIGH_INFLATION = 10.0  # of a variance, per coefficient of a block
 SHARE = 0.5  # of an inflation that may be lost where a column leaves a dependent set
 EXACT = 1e10
+PRODUCT = ":"
 
 
 def scales(exam: Examination) -> Signs:
@@ -44,6 +45,7 @@ def collinearity(exam: Examination) -> Signs:
     yield from _aliased(exam)
     own = set(exam.model.coefficient_names)
     blocks = [b for b in exam.blocks if own.issuperset(c.name for c in b.columns)]
+    blocks = [b for b in blocks if PRODUCT not in b.name]  # which depend on their parts
     while len(blocks) > 1:
         inflation = _inflations(blocks)
         worst = int(np.argmax(inflation))

@@ -18,7 +18,7 @@ from ..signs import Sign, Signs
 CERTAIN = 1e-4
 NOT_BY_ONE = 0.01  # p-value without the level that says most
 VARIES = 0.01  # variance due to slopes in residual variances
-FEWEST_LEVELS = 8
+FEWEST_LEVELS = 5
 
 
 class Excess(NamedTuple):
@@ -49,8 +49,8 @@ def omitted_slope(exam: Examination) -> Signs:
         if excess.is_certain(len(pairs)):
             yield Sign(
                 column.name,
-                f"The slope of {column.name} differs between levels of {factor.name}: "
-                f"{100 * excess.size:.2g} % of a residual variance (p = {excess.p_value:.1g}).",
+                f"The slope of {column.name} differs between levels of {factor.name}, worth "
+                f"{100 * excess.size:.2g} % of the residual variance (p = {excess.p_value:.1g}).",
                 advice=f"Let it vary: (1 + {column.name} | {factor.name}).",
             )
 
