@@ -153,6 +153,15 @@ def test_cautions():
     assert "did not end at one" in explain(early).parts["cautions"][0]
 
 
+def test_what_cannot_be_told():
+    single = explain(fitted("Reaction ~ Days + (1 | g)", sleepstudy().assign(g=1)))
+    assert "1 group of g (180 rows in each)" in single.parts["rows"][0]
+    assert "groups of g add cannot be told" in single.parts["cautions"][0]
+    assert "with 1 group of g" in single.parts["cautions"][1]
+    only_random = explain(fitted("Reaction ~ 1 + (0 + Days | Subject)", sleepstudy()))
+    assert only_random.parts["effects"] == ()
+
+
 def test_prints_as_lines_and_as_html():
     data = sleepstudy().rename(columns={"Days": "<Days>"})
     model = MixedLinearRegressor(groups="Subject").fit(

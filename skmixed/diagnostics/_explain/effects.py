@@ -45,6 +45,11 @@ class Effect(NamedTuple):
     high: float
 
     @property
+    def is_estimated(self) -> bool:
+        """Whether it is one: columns that only have random slopes add nothing on average."""
+        return self.estimate != 0.0 or self.low != self.high
+
+    @property
     def is_step(self) -> bool:
         """Whether the column holds numbers."""
         return self.start is None
@@ -71,7 +76,7 @@ def effects_of(sample: Sample, columns: dict, level: float) -> list[Effect]:
         effect
         for name, values in columns.items()
         for effect in _of_column(on_link, name, values, level)
-        if np.isfinite(effect.estimate)
+        if np.isfinite(effect.estimate) and effect.is_estimated
     ]
     return sorted(found, key=lambda effect: -effect.strength)
 

@@ -104,6 +104,9 @@ def _zeros(subject):
     terms = zip(names.terms, subject.model.fit.covariances, subject.model.fit.interior, strict=True)
     for term, covariance, is_inside in terms:
         factor = names.factors[term.factor]
+        if term.factor in subject.model.fit.absent:
+            yield f"Caution: what groups of {factor} add cannot be told from the rest of the model."
+            continue
         zero = [e for e, v in zip(term.effects, np.diag(covariance), strict=True) if v == 0]
         for effect in zero:
             what = "Groups" if effect == "Intercept" else f"Effects of {effect} in groups"
