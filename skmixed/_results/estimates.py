@@ -84,9 +84,9 @@ class Estimates:
         >>> X, y = make_mixed_regression(random_state=0)
         >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
         >>> round(results.scale, 2)
-        np.float64(1.33)
+        1.33
         """
-        return self._fit.sigma2
+        return float(self._fit.sigma2)
 
     @property
     def llf(self) -> float:
@@ -175,9 +175,9 @@ class Estimates:
         >>> X, y = make_mixed_regression(random_state=0)
         >>> results = MixedLinearRegressor(groups="group").fit(X, y).results_
         >>> round(results.bic, 1)
-        np.float64(3397.9)
+        3397.9
         """
-        return np.log(self.nobs) * self.n_params - 2.0 * self.llf
+        return float(np.log(self.nobs)) * self.n_params - 2.0 * self.llf
 
     @property
     def fingerprint(self) -> tuple[Any, ...]:
