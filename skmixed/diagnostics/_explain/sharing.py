@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..._report.words import percent
 from ...inference._describe.r_squared import r_squared
 from .subject import Subject
-from .words import counted, figure, listed, percent, share_span, span
+from .words import counted, figure, listed, share_span, span
 
 CERTAIN = 0.001  # p-values below are not told one from another
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..._report.words import percent
 from ...inference._margins.margins import average_predictions
 from .effects import Effect, ends
 from .subject import Subject
-from .words import capital, figure, listed, moved, percent, ratio, span
+from .words import capital, figure, listed, moved, ratio, span
 
 MOST = 5  # effects that are told
 

@@ -34,16 +34,6 @@ def span(low: float, high: float, joined: str = "to") -> str:
     return f"{low:,.{decimals}f} {joined} {high:,.{decimals}f}"
 
 
-def percent(share: float) -> str:
-    """A share; never all or nothing where it is not quite that."""
-    value = 100.0 * share
-    if 0.0 < value < 0.5:
-        return "less than 1 %"
-    if 99.5 < value < 100.0:
-        return "more than 99 %"
-    return f"{value:.0f} %"
-
-
 def counted(n: float, one: str, many: str = "") -> str:
     """A number of things."""
     return f"{figure(n)} {one if n == 1 else many or one + 's'}"

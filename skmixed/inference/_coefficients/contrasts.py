@@ -16,9 +16,8 @@ from ..._data.checks import check_level
 from .dof import Rule
 from .hypotheses import in_words, read_hypothesis
 
-ROUNDING = 1e-20  # share of the variance it is compared with, below which a variance is rounding
 RANK = 1e-10  # share of the largest eigenvalue, or of a row, below which a direction is lost
-ROUNDING = 1e-13  # share of the largest eigenvalue that is none
+ROUNDING = 1e-13  # share of what it is compared with, below which a variance is none
 
 
 class WaldTest(NamedTuple):

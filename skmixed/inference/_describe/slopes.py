@@ -15,6 +15,7 @@ from ..._data.checks import check_level
 from ..._fit.base import Fit
 from ..._fit.joint import variance_jacobian
 from ..._report.tables import WholeTable
+from ..._report.words import percent
 from .._arguments import fitted_model
 
 COLUMNS = [
@@ -93,16 +94,12 @@ def slope_distribution(
     model = fitted_model(est)
     check_level(level)
     thresholds = [t for t in (Threshold("above", above), Threshold("below", below)) if t.is_given]
-    found = [
-        row
-        for k in range(len(model.reader.terms))
-        for row in _slope_rows(model, k, level, thresholds)
-    ]
-    asked = [name for threshold in thresholds for name in threshold.columns]
-    table = Slopes(found, columns=[*COLUMNS, *asked])
+    slopes = [slope for k in range(len(model.reader.terms)) for slope in _slopes(model, k)]
     for threshold in thresholds:
-        threshold.check(table["effect"])
-    return table
+        threshold.check([slope.effect for slope in slopes])
+    asked = [name for threshold in thresholds for name in threshold.columns]
+    found = [_row(model.fit, slope, level, thresholds) for slope in slopes]
+    return Slopes(found, columns=[*COLUMNS, *asked])
 
 
 class Slopes(WholeTable):
@@ -138,6 +135,11 @@ class Threshold(NamedTuple):
         return self.given is not None
 
     @property
+    def way(self):
+        """The sign of what is beyond."""
+        return 1.0 if self.side == "above" else -1.0
+
+    @property
     def columns(self):
         """What it adds to a table."""
         return [f"share_{self.side}", f"std_error_{self.side}"]
@@ -161,53 +163,85 @@ class Threshold(NamedTuple):
         return self.given.get(effect) if isinstance(self.given, dict) else self.given
 
 
-def _slope_rows(model, k, level, thresholds):
-    """A row for every effect of a term that is not its intercept."""
+class Slope(NamedTuple):
+    """A random slope, and what the fixed effects say of its mean.
+
+    Attributes
+    ----------
+    factor, effect : names
+    place : its term, and its position there
+    along : derivatives of the mean in the coefficients
+    is_known : whether the fixed effects say anything of it
+    mean, sd : of the slopes of the levels
+    """
+
+    factor: str
+    effect: str
+    place: tuple[int, int]
+    along: np.ndarray
+    is_known: bool
+    mean: float
+    sd: float
+
+
+def _slopes(model, k):
+    """Every effect of a term that is not its intercept."""
     fit = model.fit
-    slopes = [r for r, source in enumerate(model.reader.terms[k].sources) if source >= 0]
-    if not slopes:
-        return []
+    positions = [r for r, source in enumerate(model.reader.terms[k].sources) if source >= 0]
+    if not positions:
+        return
     along, known = fit.units.effect_means(k)
     means = fit.units.means_of(along, fit.beta)
-    variances = np.diag(fit.covariances[k])
-    found = []
-    for r in slopes:
-        mean, sd = float(means[r]), float(np.sqrt(variances[r]))
-        half = stats.norm.ppf(0.5 + level / 2.0) * sd
-        share = float(stats.norm.cdf(mean / sd)) if sd > 0 else float(mean > 0)
-        error = _share_error(fit, k, r, along[r], mean, sd) if sd > 0 else np.nan
+    deviations = np.sqrt(np.diag(fit.covariances[k]))
+    for r in positions:
         factor, effect, _ = model.names.entry(k, r, r)
-        words = _slope_words(factor, effect, mean, sd, share, level, half)
-        words += "" if known[r] else f"  No fixed effect says {effect}: its mean is taken to be 0."
-        more = []
-        for threshold in thresholds:
-            shared, sentence = _beyond(fit, (k, r), along[r], mean, sd, threshold, effect)
-            more += shared
-            words += sentence
-        row = (factor, effect, mean, sd, mean - half, mean + half, share, error, words)
-        found.append((*row, *more))
-    return found
+        mean, sd = float(means[r]), float(deviations[r])
+        yield Slope(factor, effect, (k, r), along[r], bool(known[r]), mean, sd)
 
 
-def _beyond(fit, place, along, mean, sd, threshold, effect):
-    """Share of the slopes beyond a number with its standard error, and a sentence."""
-    number = threshold.of(effect)
-    if not isinstance(number, Real):
-        return [np.nan, np.nan], ""
-    way = 1.0 if threshold.side == "above" else -1.0
-    far = way * (mean - number)
-    share = float(stats.norm.cdf(far / sd)) if sd > 0 else float(far > 0)
-    error = _share_error(fit, *place, along, mean - number, sd) if sd > 0 else np.nan
-    return [share, error], f"  {_percent(share)} have a slope {threshold.side} {number:g}."
+def _row(fit, slope, level, thresholds):
+    """Figures of a slope and its sentences."""
+    half = stats.norm.ppf(0.5 + level / 2.0) * slope.sd
+    share, error = _beyond(fit, slope, Threshold("above", 0.0))
+    words = _slope_words(slope, share, level, half)
+    asked = []
+    for threshold in thresholds:
+        found = _beyond(fit, slope, threshold)
+        asked += found
+        words += _threshold_words(slope, threshold, found[0])
+    limits = (slope.mean - half, slope.mean + half)
+    return (slope.factor, slope.effect, slope.mean, slope.sd, *limits, share, error, words, *asked)
 
 
-def _slope_words(factor, effect, mean, sd, share, level, half):
-    if sd == 0:
-        return f"All levels of {factor} have the same slope of {effect}, {mean:.3g}."
-    low, high = rounded_alike(mean - half, mean + half)
+def _beyond(fit, slope, threshold):
+    """Share of the slopes beyond a number with its standard error; NaN where none is asked."""
+    number = threshold.of(slope.effect)
+    if number is None:
+        return np.nan, np.nan
+    far = slope.mean - number
+    if slope.sd == 0:
+        return float(threshold.way * far > 0), np.nan
+    share = float(stats.norm.cdf(threshold.way * far / slope.sd))
+    return share, _share_error(fit, slope, far)
+
+
+def _threshold_words(slope, threshold, share):
+    number = threshold.of(slope.effect)
+    if number is None:
+        return ""
+    return f"  {percent(share)} have a slope {threshold.side} {number:g}."
+
+
+def _slope_words(slope, share, level, half):
+    unknown = f"  No fixed effect says {slope.effect}: its mean is taken to be 0."
+    more = "" if slope.is_known else unknown
+    if slope.sd == 0:
+        words = f"All levels of {slope.factor} have the same slope of {slope.effect}, "
+        return f"{words}{slope.mean:.3g}.{more}"
+    low, high = rounded_alike(slope.mean - half, slope.mean + half)
     return (
-        f"{_percent(share)} of the levels of {factor} have a slope of {effect} above zero; "
-        f"{_percent(level)} of the slopes lie between {low} and {high}."
+        f"{percent(share)} of the levels of {slope.factor} have a slope of {slope.effect} above "
+        f"zero; {percent(level)} of the slopes lie between {low} and {high}.{more}"
     )
 
 
@@ -218,25 +252,15 @@ def rounded_alike(low, high):
     return f"{low:.{decimals}f}", f"{high:.{decimals}f}"
 
 
-def _percent(share):
-    """A share in words; never all or nothing where it is not quite that."""
-    percent = 100.0 * share
-    if 0.0 < percent < 0.5:
-        return "less than 1 %"
-    if 99.5 < percent < 100.0:
-        return "more than 99 %"
-    return f"{percent:.0f} %"
-
-
-def _share_error(fit: Fit, k, r, along, mean, sd):
-    """By the delta method from the covariance of the mean, whose derivatives in beta are
-    ``along``, and the variance of the slope.
+def _share_error(fit: Fit, slope, far):
+    """By the delta method from the covariance of the mean, which is so far from the number, and
+    the variance of the slopes.
 
     NaN where nothing is known of that variance.
     """
-    joint = _covariance(fit, k, r, along)
-    slope = np.array([1.0 / sd, -mean / (2.0 * sd**3)])
-    return float(stats.norm.pdf(mean / sd) * np.sqrt(max(slope @ joint @ slope, 0.0)))
+    joint = _covariance(fit, *slope.place, slope.along)
+    change = np.array([1.0 / slope.sd, -far / (2.0 * slope.sd**3)])
+    return float(stats.norm.pdf(far / slope.sd) * np.sqrt(max(change @ joint @ change, 0.0)))
 
 
 def _covariance(fit: Fit, k, r, along):

@@ -43,21 +43,25 @@ def _at_the_end(decades):
 def collinearity(exam: Examination) -> Signs:
     """Sets of columns that nearly depend on each other; categories count as one."""
     yield from _aliased(exam)
-    own = set(exam.model.coefficient_names)
-    blocks = [b for b in exam.blocks if own.issuperset(c.name for c in b.columns)]
-    blocks = [b for b in blocks if PRODUCT not in b.name]  # which depend on their parts
+    blocks = [block for block in exam.blocks if _is_judged(exam, block)]
     while len(blocks) > 1:
         inflation = _inflations(blocks)
         worst = int(np.argmax(inflation))
         if inflation[worst] < HIGH_INFLATION:
             return
-        members = _members(blocks, worst, inflation[worst])
+        members = [blocks[k] for k in _members(blocks, worst, inflation[worst])]
         yield Sign(
-            place(*(blocks[k].name for k in members)),
+            place(*(block.name for block in members)),
             f"Variance inflation factor of {blocks[worst].name}: {inflation[worst]:.3g}; "
-            f"condition number of the set: {_condition([blocks[k] for k in members]):.3g}.",
+            f"condition number of the set: {_condition(members):.3g}.",
         )
-        blocks = [b for k, b in enumerate(blocks) if k not in members]
+        blocks = [block for block in blocks if block not in members]
+
+
+def _is_judged(exam, block):
+    """Whether all of a block is in the model, and is no product, which depends on its parts."""
+    own = exam.model.coefficient_names
+    return PRODUCT not in block.name and all(c.name in own for c in block.columns)
 
 
 def _aliased(exam):

@@ -1,0 +1,13 @@
+"""Figures in words."""
+
+from __future__ import annotations
+
+
+def percent(share: float) -> str:
+    """A share; never all or nothing where it is not quite that."""
+    value = 100.0 * share
+    if 0.0 < value < 0.5:
+        return "less than 1 %"
+    if 99.5 < value < 100.0:
+        return "more than 99 %"
+    return f"{value:.0f} %"
