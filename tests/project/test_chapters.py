@@ -1,4 +1,4 @@
-"""Every block of the chapters in ``docs`` runs, warnings of pictures that nobody sees apart."""
+"""Every block of the chapters in ``docs`` and its folders runs, warnings of pictures that nobody sees apart."""
 
 import re
 import warnings
@@ -12,8 +12,8 @@ pytest.importorskip("matplotlib")
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = "user_guide"  # which has a test of its own
 CHAPTERS = [
-    path.stem
-    for path in sorted(DOCS.glob("*.md"))
+    str(path.relative_to(DOCS).with_suffix(""))
+    for path in sorted(DOCS.rglob("*.md"))
     if path.stem != GUIDE and "```python" in path.read_text()
 ]
 
