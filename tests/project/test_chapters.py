@@ -14,7 +14,7 @@ GUIDE = "user_guide"  # which has a test of its own
 CHAPTERS = [
     str(path.relative_to(DOCS).with_suffix(""))
     for path in sorted(DOCS.rglob("*.md"))
-    if path.stem != GUIDE and "```python" in path.read_text()
+    if path.stem != GUIDE and "_build" not in path.parts and "```python" in path.read_text()
 ]
 
 
