@@ -26,7 +26,7 @@ def fitted(model, X, y):
     [
         ("identity", 20, 200, 100.0, 1),
         ("exchangeable", 6, 27, 50.0, 2),
-        ("identity", 20, 200, 1e3, 7),
+        pytest.param("identity", 20, 200, 1e3, 7, marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.parametrize("method", ["reml", "ml"])
