@@ -439,6 +439,7 @@ def test_exact_refuses_thousands_of_different_groups():
 
 # -------------------------------------------------------------------------------------------------------- simulations
 
+
 def rejected(pvalues):
     return np.mean(np.asarray(pvalues) <= 0.05, axis=0)
 
