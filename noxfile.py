@@ -109,12 +109,17 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Check every public docstring, the links, and the code in the README and the guide."""
+    """Check the docstrings and the README's code, and build the site, whose code is run.
+
+    ``-- -D plot_gallery=0`` leaves out the pictures of the gallery.
+    """
     session.install(EVERYTHING)
     session.run("python", "docs/validate.py")
     session.run(
         "python", "-m", "pytest", "-q", "-m", "slow or not slow", test_file("test_readme.py")
     )
+    strict = ("-W", "--keep-going", "-n", "-q", "-j", "2")
+    session.run("python", "-m", "sphinx", *strict, *session.posargs, "docs", "docs/_build/html")
 
 
 @nox.session

@@ -1,28 +1,23 @@
 """Every public name has a complete docstring: ``python docs/validate.py``.
 
-Public are the names in ``__all__`` of the package and of its modules without an underscore, and
-the methods and properties of the classes among them.  numpydoc says what is missing; what it is
-not asked for is listed below.  The links of the Markdown files, the modules they name, and the
-rooms of the map in ``CONTRIBUTING.md`` are looked up as well.
+numpydoc says what is missing; what it is not asked for is listed below.  The links of the Markdown
+files, the modules they name, and the rooms of the map in ``CONTRIBUTING.md`` are looked up as well.
 """
 
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
-import pkgutil
 import re
 import sys
 import textwrap
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from _site.names import public_objects
 from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import validate
-from sklearn.base import BaseEstimator
 
 import skmixed
 
@@ -43,38 +38,6 @@ NOT_ASKED = {
     # name or a value in quotes, and end with a formula
     *("PR07", "PR08", "PR09", "RT02", "RT03", "RT04", "RT05"),
 }
-
-
-def public_modules() -> list[str]:
-    """The package and its modules and packages without an underscore."""
-    names = [module.name for module in pkgutil.iter_modules(skmixed.__path__)]
-    return ["skmixed", *(f"skmixed.{name}" for name in names if not name.startswith("_"))]
-
-
-def public_objects() -> dict[str, Any]:
-    """Functions and classes that ``__all__`` names, and the members of the classes, each once."""
-    found: dict[int, tuple[str, Any]] = {}
-    for module in map(importlib.import_module, reversed(public_modules())):
-        for name in getattr(module, "__all__", ()):
-            value = getattr(module, name)
-            if inspect.isfunction(value) or inspect.isclass(value):
-                found.setdefault(id(value), (f"{module.__name__}.{name}", value))
-    for name, value in [pair for pair in found.values() if inspect.isclass(pair[1])]:
-        for member, function in members(value):
-            found.setdefault(id(function), (f"{name}.{member}", function))
-    return dict(found.values())
-
-
-def members(cls: type) -> Iterator[tuple[str, Any]]:
-    """Methods and properties of a class, but those that are scikit-learn's own."""
-    for name in set(dir(cls)) - set(dir(BaseEstimator)):
-        value = inspect.getattr_static(cls, name)
-        owner = next((base for base in cls.__mro__ if name in vars(base)), object)
-        if name.startswith("_") or not owner.__module__.startswith("skmixed"):
-            continue
-        value = value.__func__ if isinstance(value, classmethod | staticmethod) else value
-        if inspect.isfunction(value) or isinstance(value, property | cached_property):
-            yield name, value
 
 
 def problems(name: str, value: Any) -> list[str]:
@@ -119,7 +82,7 @@ def undocumented_errors(value: Any, doc: Any) -> list[str]:
 
 def broken_links() -> list[str]:
     """Links of the Markdown files to files that are not there."""
-    pages = [*TOP.glob("*.md"), *TOP.glob("*/*.md")]
+    pages = [*TOP.glob("*.md"), *TOP.glob("*/*.md"), *TOP.glob("docs/[!_]*/*.md")]
     links = [
         (page, target)
         for page in pages

@@ -34,6 +34,10 @@ PREDICTION_METHODS = (
 )
 
 
+#: where the documentation is
+DOCUMENTATION = "https://scikit-mixed.readthedocs.io/en/latest/"
+
+
 class MixedModel(BaseEstimator):
     """Base class of the estimators.
 
@@ -44,6 +48,11 @@ class MixedModel(BaseEstimator):
     results_: MixedResults
     #: the class of ``results_``
     _results: ClassVar[type[MixedResults]]
+    #: the page of the class, to which scikit-learn's HTML links
+    _doc_link_module: ClassVar[str] = "skmixed"
+    _doc_link_template: ClassVar[str] = (
+        DOCUMENTATION + "reference/{estimator_module}.{estimator_name}.html"
+    )
 
     @classmethod
     def from_formula(

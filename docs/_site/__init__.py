@@ -1,0 +1,1 @@
+"""What the site needs beside its pages: public names, the pages of the reference, the chapters."""

@@ -1,0 +1,104 @@
+"""The reference: a page for every public name, and their list where a page has the marker.
+
+The pages are written before the build reads any, from the same names that ``validate.py`` checks.
+``reference/skmixed.linear.MixedLinearRegressor.rst`` is called as the class is by its module: the
+links in the estimators' HTML are made of the same two.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from .names import members, module_to_import, public_modules, public_values
+
+FOLDER = "reference"
+MARKER = "<!-- every public name -->"
+
+
+def page_name(name: str) -> str:
+    """``reference/skmixed.inference.icc``, of a public name by the lowest module that has it."""
+    return f"{FOLDER}/{name}"
+
+
+def pages() -> dict[str, str]:
+    """The text of every page, by its name."""
+    return {page_name(name): page(value) for name, value in public_values().items()}
+
+
+def page(value: Any) -> str:
+    """A title, how to import it, and what its docstring says."""
+    module, name = module_to_import(value), value.__name__
+    head = [name, "=" * len(name), "", ".. code-block:: python", ""]
+    head += [f"   from {module} import {name}", "", f".. currentmodule:: {module}", ""]
+    if not inspect.isclass(value):
+        return "\n".join([*head, f".. autofunction:: {name}", ""])
+    kind = "autoexception" if issubclass(value, Exception) else "autoclass"
+    listed = sorted(member for member, _ in members(value))
+    options = [f"   :members: {', '.join(listed)}"] if listed else []
+    return "\n".join([*head, f".. {kind}:: {name}", *options, ""])
+
+
+def listing() -> str:
+    """Markdown with a table for every module: its names and the first sentence about each."""
+    named = sorted(public_values().items(), key=by_module)
+    tables = groupby(named, key=lambda pair: module_to_import(pair[1]))
+    return "\n\n".join(table(module, dict(pairs)) for module, pairs in tables)
+
+
+def by_module(pair: tuple[str, Any]) -> tuple[int, str]:
+    """Modules in the order of ``public_modules``, names by the alphabet."""
+    return public_modules().index(module_to_import(pair[1])), pair[1].__name__
+
+
+def table(module: str, values: dict[str, Any]) -> str:
+    """The names of one module."""
+    rows = [
+        f"| [`{value.__name__}`](/{page_name(name)}.rst) | {summary(value)} |"
+        for name, value in values.items()
+    ]
+    tree = ["```{toctree}", ":hidden:", f":caption: {module}", ""]
+    tree += [f"/{page_name(name)}" for name in values] + ["```"]
+    intro = first_sentence(importlib.import_module(module).__doc__)
+    return "\n".join([f"## {module}", "", intro, "", *tree, "", "| | |", "|---|---|", *rows])
+
+
+def summary(value: Any) -> str:
+    """The first sentence of a docstring, for a cell of a table."""
+    return first_sentence(value.__doc__).replace("|", "\\|")
+
+
+def first_sentence(doc: str | None) -> str:
+    """Its first line or lines, in Markdown."""
+    paragraph = inspect.cleandoc(doc or "").split("\n\n")[0]
+    return " ".join(paragraph.split()).replace("``", "`")
+
+
+def write_pages(app: Sphinx) -> None:
+    """Write those that changed, and remove those of names that are gone."""
+    folder = Path(app.srcdir) / FOLDER
+    folder.mkdir(exist_ok=True)
+    wanted = {Path(app.srcdir) / f"{name}.rst": text for name, text in pages().items()}
+    for path in set(folder.glob("*.rst")) - set(wanted):
+        path.unlink()
+    for path, text in wanted.items():
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
+def write_listing(_app: Sphinx, _page: str, source: list[str]) -> None:
+    """Put the list where the marker is."""
+    if MARKER in source[0]:
+        source[0] = source[0].replace(MARKER, listing())
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Called by Sphinx."""
+    app.connect("builder-inited", write_pages)
+    app.connect("source-read", write_listing)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
