@@ -40,7 +40,7 @@ exclude_patterns = [
 default_role = "code"
 
 # Chapters
-myst_enable_extensions = ["colon_fence", "fieldlist"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
@@ -86,4 +86,4 @@ html_theme_options = {
     "navigation_with_keys": False,
     "back_to_top_button": True,
 }
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "start": []}

@@ -45,32 +45,29 @@ def page(value: Any) -> str:
 
 
 def listing() -> str:
-    """Markdown with a table for every module: its names and the first sentence about each."""
+    """Markdown with a list for every module: its names and the first sentence about each."""
     named = sorted(public_values().items(), key=by_module)
-    tables = groupby(named, key=lambda pair: module_to_import(pair[1]))
-    return "\n\n".join(table(module, dict(pairs)) for module, pairs in tables)
+    modules = groupby(named, key=lambda pair: module_to_import(pair[1]))
+    return "\n\n".join(section(module, dict(pairs)) for module, pairs in modules)
 
 
-def by_module(pair: tuple[str, Any]) -> tuple[int, str]:
-    """Modules in the order of ``public_modules``, names by the alphabet."""
-    return public_modules().index(module_to_import(pair[1])), pair[1].__name__
+def by_module(pair: tuple[str, Any]) -> tuple[int, bool, str]:
+    """Modules in the order of ``public_modules``, names by the alphabet, warnings last."""
+    value = pair[1]
+    is_warning = inspect.isclass(value) and issubclass(value, Exception)
+    return public_modules().index(module_to_import(value)), is_warning, value.__name__
 
 
-def table(module: str, values: dict[str, Any]) -> str:
+def section(module: str, values: dict[str, Any]) -> str:
     """The names of one module."""
-    rows = [
-        f"| [`{value.__name__}`](/{page_name(name)}.rst) | {summary(value)} |"
+    entries = [
+        f"[`{value.__name__}`](/{page_name(name)}.rst)\n: {first_sentence(value.__doc__)}\n"
         for name, value in values.items()
     ]
     tree = ["```{toctree}", ":hidden:", f":caption: {module}", ""]
     tree += [f"/{page_name(name)}" for name in values] + ["```"]
     intro = first_sentence(importlib.import_module(module).__doc__)
-    return "\n".join([f"## {module}", "", intro, "", *tree, "", "| | |", "|---|---|", *rows])
-
-
-def summary(value: Any) -> str:
-    """The first sentence of a docstring, for a cell of a table."""
-    return first_sentence(value.__doc__).replace("|", "\\|")
+    return "\n".join([f"## {module}", "", intro, "", *tree, "", *entries])
 
 
 def first_sentence(doc: str | None) -> str:

@@ -64,6 +64,18 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def markdown(table: pd.DataFrame, source: str) -> str:
+    """The figures of a source, a table for every analysis."""
+    lines = []
+    for analysis, rows in table.loc[source].groupby(level="analysis", sort=False):
+        lines += ["", f"`{analysis}`", "", "| | theirs | ours | difference |", "|---|--:|--:|--:|"]
+        lines += [
+            f"| {quantity} | {row.theirs} | {row.ours} | {row.difference:.0e} |"
+            for (_, quantity), row in rows.iterrows()
+        ]
+    return "\n".join(lines).replace("| 0e+00 |", "| 0 |")
+
+
 def of_stata() -> Iterator[Figure]:
     """The output of Stata for the wages, as printed."""
     model = MixedLinearRegressor(groups="idcode", method="ml").fit(*stata.wages_table())
