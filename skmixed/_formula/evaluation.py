@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import chain
@@ -95,7 +96,15 @@ def common_terms(text: str, aliases: Aliases, parts: Sequence[str]) -> list[Form
             raise in_words(text, aliases, error, ()) from error
         except Exception as error:  # whatever formulaic raises
             raise refused(text, aliases.written(first_line(error))) from error
+    _refuse_carets(text, aliases, chain.from_iterable(found))
     return found
+
+
+def _refuse_carets(text: str, aliases: Aliases, terms: Iterable[Any]) -> None:
+    """``I(x^2)`` is a power in R; to Python it is an exclusive or, and of integers a number."""
+    for code in {factor.expr for term in terms for factor in term.factors if "^" in factor.expr}:
+        if any(isinstance(node, ast.BitXor) for node in ast.walk(ast.parse(code))):
+            raise refused(text, f"{aliases.written(code)!r}: ^ is no power in a call", "Write **.")
 
 
 def model_matrix(text: str, aliases: Aliases, formula: Formula, table: pd.DataFrame) -> Any:

@@ -140,6 +140,8 @@ def test_transformed_response_and_other_tables(boys):
         ("height ~ factor(age) + (1 | Subject)", r"no function 'factor'.*\nWrite C\(x\)"),
         ("height ~ as.factor(age) + (1 | Subject)", r"cannot be evaluated.*\nWrite C\(x\)"),
         ("height ~ s(age) + (1 | Subject)", r"no function 's'.*\nWrite cr\(x"),
+        ("height ~ I(age^2) + (1 | Subject)", r"\^ is no power in a call.*\nWrite \*\*"),
+        ("height ~ age + (I(Occasion^2) | Subject)", r"\^ is no power in a call.*\nWrite \*\*"),
         ("height ~ `my age` + (1 | Subject)", "no column 'my age'"),
         ("`my height` ~ age + (1 | Subject)", "no column 'my height'"),
         ("height ~ lag(age) + (1 | Subject)", r"'lag\(age\)' has no value in some rows"),
