@@ -192,28 +192,29 @@ def check_known(name: Hashable, values: Any) -> None:
         )
 
 
-def check_label_kinds(columns: dict[str, Any]) -> None:
+def check_label_kinds(columns: dict[str, Any], role: str = "groups") -> None:
     """Raise for what can't be told apart as labels: lists, truth values among numbers."""
+    what = "factor" if role == "groups" else "column"
     for name, values in columns.items():
         array = np.asarray(values)
         if array.ndim > 1:  # lists and records of polars and pyarrow
-            _check_kinds(name, {list})
+            _check_kinds(f"{role}: {what} {name!r}", {list})
         elif array.dtype.kind == "O":
-            _check_kinds(name, {type(value) for value in array})
+            _check_kinds(f"{role}: {what} {name!r}", {type(value) for value in array})
         elif array.dtype.kind == "c":
-            _check_kinds(name, {array.dtype.type})
+            _check_kinds(f"{role}: {what} {name!r}", {array.dtype.type})
 
 
-def _check_kinds(name, kinds: Iterable[type]):
+def _check_kinds(what, kinds: Iterable[type]):
     for kind in kinds:
         if kind.__hash__ is None or issubclass(kind, complex | np.complexfloating):
             raise ValueError(
-                f"groups: factor {name!r} holds values of type {kind.__name__}, which can't be "
+                f"{what} holds values of type {kind.__name__}, which can't be "
                 "labels.\nUse numbers, text or tuples."
             )
     if _mix_truth_with_numbers(kinds):
         raise ValueError(
-            f"groups: factor {name!r} mixes truth values and numbers, and True is 1.\n"
+            f"{what} mixes truth values and numbers, and True is 1.\n"
             "Make text of them."
         )
 

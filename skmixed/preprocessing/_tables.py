@@ -1,0 +1,42 @@
+"""How a transformer reads a table, and the columns that it is told of."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from numbers import Integral
+from typing import Any
+
+from sklearn.utils.validation import validate_data
+
+from .._data import tables
+from .._data.tables import Array, Table
+
+
+def opened(transformer: Any, X: Any, *, reset: bool) -> Table | Array:
+    """X with names, its columns compared with those of the fit unless they are to be learned."""
+    tables.check_in_memory(X)
+    names = tables.column_names(X)
+    if names is None:
+        array = validate_data(transformer, X, dtype=None, ensure_all_finite=False, reset=reset)
+        return Array(array)
+    validate_data(transformer, X, reset=reset, skip_check_array=True)
+    if not len(X):
+        raise ValueError(
+            f"X: found 0 sample(s) while a minimum of 1 is required by {type(transformer).__name__}."
+            "\nPass a table with rows."
+        )
+    return Table(X, names)
+
+
+def chosen(role: str, wanted: Any, table: Table | Array) -> list[Hashable]:
+    """Names of the columns of a table for names and positions; all of them for None."""
+    if wanted is None:
+        return list(table.names)
+    each = [wanted] if isinstance(wanted, str | Integral) else list(wanted)
+    names = [tables.name_at(role, one, table.names) for one in each]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise ValueError(
+            f"{role}: column {repeated!r} is named twice.\nName every column once."
+        )
+    return names
