@@ -214,8 +214,7 @@ def _check_kinds(what, kinds: Iterable[type]):
             )
     if _mix_truth_with_numbers(kinds):
         raise ValueError(
-            f"{what} mixes truth values and numbers, and True is 1.\n"
-            "Make text of them."
+            f"{what} mixes truth values and numbers, and True is 1.\nMake text of them."
         )
 
 

@@ -259,6 +259,14 @@ class MixedEffectsEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         MetadataRouter
+
+        Examples
+        --------
+        >>> from sklearn.model_selection import GroupKFold
+        >>> from skmixed.preprocessing import MixedEffectsEncoder
+        >>> routing = MixedEffectsEncoder(cv=GroupKFold(3)).get_metadata_routing()
+        >>> sorted(routing.consumes("fit_transform", {"groups", "sample_weight"}))
+        ['groups']
         """
         mapping = MethodMapping().add(caller="fit_transform", callee="split")
         return MetadataRouter(owner=self).add(splitter=self.cv, method_mapping=mapping)
@@ -267,7 +275,9 @@ class MixedEffectsEncoder(TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.input_tags.categorical = tags.input_tags.string = tags.input_tags.allow_nan = True
-        tags.non_deterministic = True  # where fit_transform and transform may differ, checks ask this
+        tags.non_deterministic = (
+            True  # where fit_transform and transform may differ, checks ask this
+        )
         return tags
 
     def _learn(self, X: Any, y: Any) -> tuple[Target, list[np.ndarray]]:

@@ -1,14 +1,18 @@
 """The random-intercept model of one factor and nothing else, from counts and sums per level.
 
-With ``y_ij = mu + b_j + e_ij``, ``Var(b) = rho sigma^2`` and ``w_j = n_j / (1 + n_j rho)`` the profiled
-restricted deviance needs the counts n_j, the means m_j and the sum of squares S within levels only,
+With ``y_ij = mu + b_j + e_ij``, ``Var(b) = rho sigma^2`` and ``w_j = n_j / (1 + n_j rho)`` the
+profiled restricted deviance needs the counts n_j, the means m_j and the sum of squares S within
+levels only,
 
     d(rho) = sum_j log(1 + n_j rho) + log(sum_j w_j) + (N - 1) log R,
     R = S + sum_j w_j (m_j - mu)^2,      mu = sum_j w_j m_j / sum_j w_j,
 
-and its slope, mu being at its optimum, is ``sum_j w_j - sum_j w_j^2 / sum_j w_j - (N - 1) sum_j w_j^2
-(m_j - mu)^2 / R``.  The conditional modes are ``b_j = rho w_j (m_j - mu)``.  Levels with the same
-count enter through how many they are, and the mean and the squares of their means.
+and its slope, mu being at its optimum, is
+
+    sum_j w_j - sum_j w_j^2 / sum_j w_j - (N - 1) sum_j w_j^2 (m_j - mu)^2 / R.
+
+The conditional modes are ``b_j = rho w_j (m_j - mu)``.  Levels with the same count enter through
+how many they are, and the mean and the squares of their means.
 """
 
 from __future__ import annotations
@@ -96,6 +100,10 @@ class Restricted:
         slope = total - (w2 @ self.number) / total - self.df * np.sum(w2 * squares, axis=-1) / R
         return value, slope
 
+    def slope(self, rho):
+        """At one value."""
+        return float(self.at(rho)[1])
+
 
 def one_way_linear(codes: np.ndarray, y: np.ndarray, m: int) -> OneWay:
     """Restricted maximum likelihood for ``y = mu + b[codes] + e``.
@@ -118,7 +126,7 @@ def one_way_linear(codes: np.ndarray, y: np.ndarray, m: int) -> OneWay:
     seen = levels.counts > 0
     N = float(levels.counts.sum())
     between = float(levels.counts @ levels.means**2)
-    if seen.sum() < 2 or N <= seen.sum() or between <= (NOTHING * origin) ** 2 * N:
+    if seen.sum() < 2 or seen.sum() >= N or between <= (NOTHING * origin) ** 2 * N:
         return OneWay(origin, 0.0, np.zeros(m))
     if levels.within <= NOTHING * between:  # rho is infinite
         mu = float(levels.means[seen].mean())
@@ -149,6 +157,6 @@ def _lowest(objective, size):
         if high == len(grid):
             return float(grid[-1])
         if slope[low] < 0.0 < slope[high]:
-            return brentq(lambda rho: float(objective.at(rho)[1]), grid[low], grid[high], xtol=1e-300)
+            return brentq(objective.slope, grid[low], grid[high], xtol=1e-300)
         grid = np.linspace(grid[low], grid[high], REFINED)
     return float(grid[k])

@@ -1,12 +1,13 @@
 """The random-intercept model of zeros and ones for one factor, from counts of both per level.
 
-With ``k_j`` ones among ``n_j`` rows, log-odds ``eta_j = beta + b_j`` and ``b_j ~ N(0, v)``, the Laplace
-deviance is, at the conditional modes ``b_j = v r_j`` with ``r = k - n p`` and ``a = n p (1 - p)``,
+With ``k_j`` ones among ``n_j`` rows, log-odds ``eta_j = beta + b_j`` and ``b_j ~ N(0, v)``, the
+Laplace deviance is, at the conditional modes ``b_j = v r_j`` with ``r = k - n p`` and
+``a = n p (1 - p)``,
 
     d(beta, v) = sum_j [ -2 (k eta - n log(1 + e^eta)) + v r^2 + log(1 + v a) ].
 
-A level whose rows are the same has the same mode as every other such level: a sum over the
-different pairs (n, k) is all there is.  With ``s = 1 / (1 + v a)`` and primes for derivatives of a in eta,
+Levels with the same rows have the same mode, so that a sum over the different pairs (n, k) is all
+there is.  With ``s = 1 / (1 + v a)`` and primes for derivatives of a in eta,
 
     d_beta = sum -2 r + v a' s^2,              d_v = sum -r^2 + a s + v a' r s^2.
 """
@@ -112,7 +113,8 @@ def one_way_logistic(codes: np.ndarray, y: np.ndarray, m: int) -> OneWay:
         share = (ones + 0.5) / (total + 1.0) if ones in (0, total) else ones / total
         return OneWay(float(logit(share)), 0.0, np.zeros(m))
     pairs, place, number = np.unique(n * (total + 1) + k, return_inverse=True, return_counts=True)
-    outcomes = Outcomes(*(x.astype(float) for x in np.divmod(pairs, total + 1)), number.astype(float))
+    n_k = (x.astype(float) for x in np.divmod(pairs, total + 1))
+    outcomes = Outcomes(*n_k, number.astype(float))
     found = _lowest(outcomes, float(logit(ones / total)))
     return OneWay(found.beta, found.v, np.where(n > 0, found.b[place], 0.0))
 

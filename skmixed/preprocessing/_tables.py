@@ -21,9 +21,10 @@ def opened(transformer: Any, X: Any, *, reset: bool) -> Table | Array:
         return Array(array)
     validate_data(transformer, X, reset=reset, skip_check_array=True)
     if not len(X):
+        owner = type(transformer).__name__
         raise ValueError(
-            f"X: found 0 sample(s) while a minimum of 1 is required by {type(transformer).__name__}."
-            "\nPass a table with rows."
+            f"X: found 0 sample(s) while a minimum of 1 is required by {owner}.\n"
+            "Pass a table with rows."
         )
     return Table(X, names)
 
@@ -36,7 +37,5 @@ def chosen(role: str, wanted: Any, table: Table | Array) -> list[Hashable]:
     names = [tables.name_at(role, one, table.names) for one in each]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
-        raise ValueError(
-            f"{role}: column {repeated!r} is named twice.\nName every column once."
-        )
+        raise ValueError(f"{role}: column {repeated!r} is named twice.\nName every column once.")
     return names

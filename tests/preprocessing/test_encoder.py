@@ -74,9 +74,7 @@ def test_a_binary_target_means_log_odds(rows):
     encoder = MixedEffectsEncoder("shop").fit(X, labels)
     assert encoder.target_type_ == "binary" and list(encoder.classes_) == ["left", "sold"]
     model = MixedLogisticClassifier("shop", n_quadrature=1, tol=1e-12).fit(X[["shop"]], labels)
-    np.testing.assert_allclose(
-        encoder.encodings_[0], model.random_effects_["estimate"], atol=1e-6
-    )
+    np.testing.assert_allclose(encoder.encodings_[0], model.random_effects_["estimate"], atol=1e-6)
 
 
 @pytest.mark.parametrize("is_binary", [False, True])

@@ -107,7 +107,9 @@ def test_the_restricted_deviance_is_the_dense_one():
 
 @pytest.mark.parametrize(("beta", "v"), [(0.3, 0.7), (-0.5, 2.0), (0.2, 1e-3), (1.0, 30.0)])
 def test_the_laplace_deviance_has_its_derivatives(beta, v):
-    outcomes = Outcomes(np.array([3.0, 5, 10, 2]), np.array([1.0, 5, 7, 0]), np.array([3.0, 1, 2, 1]))
+    outcomes = Outcomes(
+        np.array([3.0, 5, 10, 2]), np.array([1.0, 5, 7, 0]), np.array([3.0, 1, 2, 1])
+    )
     found = Laplace(outcomes, beta, v)
     steps = [(1e-5, 0.0), (0.0, 1e-5 * v)]
     for k, (db, dv) in enumerate(steps):

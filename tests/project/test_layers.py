@@ -24,6 +24,7 @@ LADDER = [
     ["diagnostics"],
     ["datasets"],
     ["displays"],
+    ["preprocessing"],
 ]
 PLACES = {
     room: (rung, place) for rung, rooms in enumerate(LADDER) for place, room in enumerate(rooms)
