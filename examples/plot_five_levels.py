@@ -87,11 +87,9 @@ components = model.variance_components()["sd_or_corr"].to_numpy()
 words = [f"{name} {sd:.1f} ({TRUTH[name]:.0f})" for name, sd in zip(TRUTH, components, strict=True)]
 teacher, pupil = components[3:]
 print("Standard deviations in points (simulated with):\n  " + ", ".join(words))
+print(f"A teacher one standard deviation above others of the district brings {teacher:.0f} points,")
 print(
-    f"A teacher one standard deviation above others of the district brings {teacher:.0f} points, as"
-)
-print(
-    f"much as {teacher / hour:.1f} hours of reading a week; pupils of one teacher who read as long"
+    f"as much as {teacher / hour:.1f} hours of reading a week; pupils of one teacher who read alike"
 )
 print(f"differ by {pupil:.0f} points, one standard deviation.")
 plt.show()

@@ -63,9 +63,9 @@ print(loo_predict(model, by="school"))
 # -----------
 #
 # A panel for each coefficient, in it a stem for each school: how many standard errors the estimate
-# of all schools lies above the one without it.  The dashed lines are where a second look begins; the
-# five schools furthest out have their numbers.  Some stems reach beyond the lines, but none is as
-# long as half a standard error.
+# of all schools lies above the one without it.  The dashed lines are where a second look begins;
+# the five schools furthest out have their numbers.  Some stems reach beyond the lines, but none is
+# as long as half a standard error.
 
 picture = InfluenceDisplay.from_estimator(model, by="school", statistic="dfbetas", n_named=5)
 for panel in picture.ax_:

@@ -77,7 +77,9 @@ left.scatter(
     fixed - fixed.mean(), effects, s=sizes.loc[effects.index], color="#0072B2", alpha=0.5, lw=0
 )
 left.set(xlabel="effect as a dummy (points)", ylabel="random intercept (points)")
-left.set(xlim=(-9, 7.5), ylim=(-9, 7.5), aspect="equal")
+left.set(
+    xlim=(-9, 7.5), ylim=(-9, 7.5), xticks=[-8, -4, 0, 4], yticks=[-8, -4, 0, 4], aspect="equal"
+)
 left.set_title("160 schools, shrunken")
 rows = {
     "school dummies": (dummies.params["ses"], dummies.bse["ses"]),
