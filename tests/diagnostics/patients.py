@@ -1,19 +1,33 @@
 """Simulated data with one illness each, and without: the story is always another."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
+
+from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 
 SICK = {}
 
 
 def sick(where, **params):
-    """Register a maker of X and y with what the first finding has to name; its name is the kind."""
+    """Register a maker of X and y with what the first finding has to name; its name is the kind, and
+    its docstring the story.
+    """
 
     def register(make):
         SICK[make.__name__] = (make, where, params)
         return make
 
     return register
+
+
+def fitted(X, y, params, **fit):
+    """The model of a table, whose warnings are not the question."""
+    estimator = MixedLogisticClassifier if y.nunique() == 2 else MixedLinearRegressor
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return estimator(**params).fit(X, y, **fit)
 
 
 def groups(rng, n_levels, low, high, prefix):
@@ -37,6 +51,7 @@ def trees(rng, n_levels=40, low=12, high=20):
 
 @sick("sugar", groups="wood")
 def scales(rng):
+    """Trees in 40 woods; sugar in the soil is in tonnes per gram, millionths."""
     X, y, _ = trees(rng)
     X.insert(0, "sugar", rng.normal(3e-6, 1e-6, len(X)))
     return X, y + 1e6 * X["sugar"]
@@ -44,6 +59,7 @@ def scales(rng):
 
 @sick("rain, mist, sun", groups="wood")
 def collinearity(rng):
+    """Trees in 40 woods; mist follows from rain and sun but for a little noise."""
     X, y, _ = trees(rng)
     X.insert(0, "mist", 0.1 * X["rain"] + 2 * X["sun"] + rng.normal(0, 0.05, len(X)))
     X.insert(0, "soil", rng.normal(0, 1, len(X)))
@@ -52,6 +68,7 @@ def collinearity(rng):
 
 @sick("length", groups="wood")
 def tiny_standard_error(rng):
+    """Trees in 40 woods; one column is the height in feet."""
     X, y, _ = trees(rng)
     X.insert(0, "length", (y * 3.2808).round(2))
     return X, y
@@ -59,6 +76,7 @@ def tiny_standard_error(rng):
 
 @sick("vaccine", groups="village")
 def separation(rng):
+    """People in 30 villages; nobody with the vaccine fell ill."""
     g, village = groups(rng, 30, 25, 35, "village ")
     X = pd.DataFrame({"age": rng.normal(40, 9, len(g)), "vaccine": (rng.random(len(g)) < 0.08) * 1})
     y = outcome(rng, 0.03 * (X["age"] - 40) + rng.normal(0, 0.5, 30)[g], "ill")
@@ -68,6 +86,7 @@ def separation(rng):
 
 @sick("wood", groups="wood")
 def variance_at_zero(rng):
+    """Trees in 40 woods whose means do not differ at all."""
     X, y, g = trees(rng)
     means = y.groupby(g).transform("mean") - (0.05 * X["rain"] + 1.5 * X["sun"]).groupby(
         g
@@ -77,6 +96,7 @@ def variance_at_zero(rng):
 
 @sick("day, cow", random_effects="(1 + day | cow)")
 def correlation_at_one(rng):
+    """Milk of 40 cows over nine days; slopes are proportional to intercepts."""
     g, day = np.repeat(np.arange(40), 9), np.tile(np.arange(9.0), 40)
     b, e = rng.normal(0, 4, 40), rng.normal(0, 1, 360)
     for k in range(40):
@@ -88,6 +108,7 @@ def correlation_at_one(rng):
 
 @sick("buyer", groups="buyer")
 def single_row_levels(rng):
+    """1,100 buyers, 900 of whom came once."""
     g = np.r_[np.arange(900), np.repeat(np.arange(900, 1100), 3)]
     X = pd.DataFrame({"price": rng.normal(20, 4, len(g)), "buyer": [f"b{k}" for k in g]})
     y = 3 - 0.1 * X["price"] + rng.normal(0, 1, 1100)[g] + rng.normal(0, 1, len(g))
@@ -96,6 +117,7 @@ def single_row_levels(rng):
 
 @sick("oven", groups="oven")
 def few_levels(rng):
+    """Bread from three ovens."""
     g = np.repeat(np.arange(3), 50)
     X = pd.DataFrame(
         {"heat": rng.normal(200, 9, 150), "oven": np.array(["left", "mid", "right"])[g]}
@@ -106,6 +128,7 @@ def few_levels(rng):
 
 @sick("boat, captain", groups=["boat", "captain"])
 def flat_likelihood(rng):
+    """35 boats, each with its captain but for four days."""
     g, boat = groups(rng, 35, 10, 16, "boat ")
     captain = np.array([f"captain {k:02d}" for k in rng.permutation(35)])[g]
     captain[:4] = captain[-1]  # who was ill for four days
@@ -116,6 +139,7 @@ def flat_likelihood(rng):
 
 @sick("voter", groups="voter", n_quadrature=1)
 def laplace_error(rng):
+    """700 voters asked three times, who differ a lot, fitted with one quadrature point."""
     g = np.repeat(np.arange(700), 3)
     X = pd.DataFrame({"news": rng.normal(0, 1, 2100), "voter": [f"v{k}" for k in g]})
     return X, outcome(rng, 0.3 + 0.8 * X["news"] + rng.normal(0, 3, 700)[g], "yes")
@@ -123,6 +147,7 @@ def laplace_error(rng):
 
 @sick("make", formula="power + C(make) + (1 | garage)")
 def heteroscedastic(rng):
+    """Bills of 40 garages, three times as variable for one make of car."""
     g, garage = groups(rng, 40, 15, 25, "garage ")
     make = rng.integers(0, 3, len(g))
     X = pd.DataFrame({"power": rng.normal(90, 20, len(g)), "make": np.array(["A", "B", "C"])[make]})
@@ -137,18 +162,21 @@ def heteroscedastic(rng):
 
 @sick("residual", groups="wood")
 def heavy_tails(rng):
+    """Trees in 40 woods; the noise is Student's t with three degrees of freedom."""
     X, y, _ = trees(rng)
     return X, y + 4 * rng.standard_t(3, len(y))
 
 
 @sick("wood", groups="wood")
 def skewed_effects(rng):
+    """Trees in 180 woods, a few of which are far taller."""
     X, y, g = trees(rng, 180)
     return X, y + (rng.exponential(1, 180) ** 2 * 6)[g]
 
 
 @sick("wood 07", groups="wood")
 def influential_group(rng):
+    """Trees in 40 woods, one of them on the steepest slope and much too low."""
     X, y, g = trees(rng)
     slope = rng.normal(0, 0.5, 40)
     slope[7] = 5.0
@@ -158,6 +186,7 @@ def influential_group(rng):
 
 @sick("131", groups="wood")
 def influential_row(rng):
+    """Trees in 20 woods; one tree in the rain and in the shade is much too tall."""
     X, y, _ = trees(rng, 20)
     X.loc[131, ["rain", "sun"]], y[131] = [420.0, 2.0], 60.0
     return X, y
@@ -165,6 +194,7 @@ def influential_row(rng):
 
 @sick("altitude", random_effects="(1 + altitude | wood)")
 def constant_slope(rng):
+    """Trees in 80 woods with a random slope of the altitude of the wood."""
     X, y, g = trees(rng, 80)
     altitude = rng.normal(500, 100, 80)
     X.insert(0, "altitude", altitude[g])
@@ -173,6 +203,7 @@ def constant_slope(rng):
 
 @sick("wood_no", groups="wood")
 def id_as_number(rng):
+    """Trees in 40 woods; the number of the wood is a column of X."""
     X, y, g = trees(rng)
     X.insert(0, "wood_no", 101 + rng.permutation(40)[g])
     return X, y
@@ -180,6 +211,7 @@ def id_as_number(rng):
 
 @sick("room", groups=["hotel", "room"])
 def nested_ids_repeat(rng):
+    """30 hotels whose rooms are numbered from 1 in each, fitted as crossed."""
     hotel, room = np.repeat(np.arange(30), 32), np.tile(np.repeat(np.arange(4), 8), 30)
     X = pd.DataFrame(
         {"nights": rng.poisson(3, 960), "hotel": [f"h{k}" for k in hotel], "room": room + 1}
@@ -190,6 +222,7 @@ def nested_ids_repeat(rng):
 
 @sick("residual", groups="river")
 def autocorrelated(rng):
+    """Depths of 40 rivers over thirty weeks, each much like the week before."""
     e = rng.normal(0, 1, (40, 30))
     for t in range(1, 30):
         e[:, t] += 0.7 * e[:, t - 1]
@@ -206,12 +239,14 @@ def autocorrelated(rng):
 
 @sick("sun", groups="wood")
 def omitted_slope(rng):
+    """Trees in 40 woods, to which sun means different things."""
     X, y, g = trees(rng)
     return X, y + rng.normal(0, 1.5, 40)[g] * (X["sun"] - 6)
 
 
 @sick("rain", groups="wood")
 def omitted_between(rng):
+    """Trees in 80 woods; rain does another thing between woods than within."""
     X, y, g = trees(rng, 80)
     wet = rng.normal(0, 30, 80)[g]
     X["rain"] += wet + 100
@@ -220,12 +255,14 @@ def omitted_between(rng):
 
 @sick("sun", groups="wood")
 def nonlinear(rng):
+    """Trees in 40 woods; six hours of sun are best."""
     X, y, _ = trees(rng)
     return X, y - 1.5 * (X["sun"] - 6.3) ** 2
 
 
 @sick("wood", groups="wood")
 def missing_not_at_random(rng):
+    """150 woods, the lower the trees the more of them were measured."""
     b = rng.normal(0, 3, 150)
     sizes = np.clip(np.round(8 - 1.5 * b + rng.normal(0, 2, 150)), 2, 25).astype(int)
     g = np.repeat(np.arange(150), sizes)
@@ -235,6 +272,7 @@ def missing_not_at_random(rng):
 
 @sick("rows", groups="wood")
 def duplicated_rows(rng):
+    """Trees in 40 woods, a fifth of the rows twice."""
     X, y, _ = trees(rng)
     again = rng.choice(len(X), len(X) // 5, replace=False)
     return pd.concat([X, X.iloc[again]], ignore_index=True), pd.concat(
@@ -244,12 +282,14 @@ def duplicated_rows(rng):
 
 @sick("height", groups="wood")
 def y_at_bounds(rng):
+    """Trees in 40 woods, measured with a pole that is too short for a quarter of them."""
     X, y, _ = trees(rng)
     return X, y.clip(upper=y.quantile(0.75)).rename("height")
 
 
 @sick("fire", groups="wood")
 def rare_outcome(rng):
+    """Fires in 40 woods, about one tree in fifty."""
     X, _, g = trees(rng)
     y = outcome(rng, -3.9 + 0.3 * (X["sun"] - 6) + rng.normal(0, 0.3, 40)[g], "fire")
     return X, y
@@ -257,6 +297,7 @@ def rare_outcome(rng):
 
 @sick("rows", groups="farm")
 def overdispersed_rows(rng):
+    """Eggs in 300 nests on 25 farms; eggs of a nest share their fate."""
     nest, g = np.repeat(np.arange(300), 10), np.repeat(np.arange(25), 120)
     warmth = rng.normal(20, 2, 300)
     eta = 0.3 * (warmth - 20) + rng.normal(0, 1, 300)
@@ -266,6 +307,7 @@ def overdispersed_rows(rng):
 
 @sick("wood 11", groups="wood")
 def wrong_unit_level(rng):
+    """Trees in 40 woods; one wood has its rain in another unit."""
     X, y, g = trees(rng)
     X.loc[g == 11, "rain"] *= 10
     return X, y

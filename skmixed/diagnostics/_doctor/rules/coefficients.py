@@ -14,15 +14,20 @@ NIL = 1e-3  # standard errors below this share of a coefficient are nil
 COPY = 0.999  # share of what other columns leave that a copy of y explains
 LARGE_PREDICTOR = 7.0  # log-odds from which separation is looked for
 EVENTS = 10.0  # per coefficient
+LAST_NUMBER = re.compile(r"\d+$")
 MANY = 8  # values of an identifier, at least
 IMPORTANT = 3.5  # standard errors of a coefficient that looks like one of a quantity
 DENSE = 0.9  # share of the whole numbers in its range that running numbers take
 IDENTIFIER = re.compile(
-    r"(^|[_.\W])(id|no|nr|num|number|code|key|idx|index|zip|postcode|uid)([_.\W]|$)|(?<=[a-z])(ID|Id|No|Nr)$"
+    r"(^|[_.\W])(id|uid|uuid|idcode|zip|zipcode|postcode|plz)$|^id[_.\W]|[_.\W](code|key)$|^(code|key|index|idx)$"
+    r"|(?<=[a-z])(ID|Id)$"
+    r"|^(case|child|class|customer|family|hosp|hospital|house|household|patient|person|pupil|resp|sch"
+    r"|school|shop|site|store|stud|student|study|subj|subject|user)(id|code)$"
 )
+NUMBERED = re.compile(r"[_.\W](no|nr|num|number)$|^(no|nr|number)$|(?<=[a-z])(No|Nr|Num|Number)$")
 CALENDAR = re.compile(
     r"year|month|week|day|date|time|hour|minute|quarter|wave|period|age|round|visit|session|trial"
-    r"|season|occasion|lesson|order|rank|grade|level",
+    r"|season|occasion|lesson|order|rank|grade|level|step|position|trend|sequence|parity|^t$",
     re.IGNORECASE,
 )
 
@@ -117,11 +122,31 @@ def _identifies(exam, column, size):
         return ""
     if IDENTIFIER.search(column.name):
         return f"{len(values)} whole numbers under a name that is one of an identifier."
-    if CALENDAR.search(column.name):
+    if CALENDAR.search(column.name) or size >= IMPORTANT:
         return ""
+    if NUMBERED.search(column.name):
+        return f"{len(values)} whole numbers under a name that is one of a running number."
+    return _running_number(exam, column)
+
+
+def _running_number(exam, column):
+    """The same of a column that counts levels or rows, or repeats the numbers in their labels."""
+    values = column.distinct
     factor = exam.outer(column.values)
+    if factor is not None and _repeats_labels(factor, column.values):
+        return f"The numbers in the labels of {factor.name}."
+    owner, count = (
+        ("row", exam.n) if factor is None else (f"level of {factor.name}", factor.n_levels)
+    )
     is_dense = len(values) / (np.ptp(values) + 1.0) > DENSE
-    one_each = factor is not None and len(values) == factor.n_levels
-    if one_each and is_dense and size < IMPORTANT:
-        return f"A running number: {len(values)} whole numbers, one per level of {factor.name}."
+    if is_dense and len(values) == count:
+        return f"A running number: {len(values)} whole numbers, one per {owner}."
     return ""
+
+
+def _repeats_labels(factor, values):
+    """Whether the labels of a factor end in these values."""
+    found = [LAST_NUMBER.search(str(label)) for label in factor.labels]
+    return all(found) and np.array_equal(
+        [float(match.group()) for match in found], factor.means(values).round(6)
+    )

@@ -44,7 +44,7 @@ def constant_slope(exam: Examination) -> Signs:
             if np.sum(factor.sizes[moving]) < VARYING * exam.n:
                 name = exam.model.reader.names[k]
                 yield Sign(
-                    f"{name}, {factor.name}",
+                    name,
                     f"{name} varies within {int(moving.sum()):,} of {factor.n_levels:,} levels of "
                     f"{factor.name}.",
                     PROBLEM,

@@ -11,8 +11,8 @@ FEWEST_LEVELS = 5
 FEWEST_ROWS = 5
 OTHER = np.log(1.5)  # of a factor between units
 FAR = 6.0  # robust deviations of the mean from those of other levels
-SPREAD_FAR = 2.5  # the same of the spread, which is known less well
-ALONE = 1.6  # times as far as any level that is not odd
+SPREAD_FAR = 2.0  # the same of the spread, which is known less well
+ALONE = 2.3  # times as far as any level that is not odd
 AGREE = 3.0  # standard errors by which the two factors may differ
 FEW = 0.1  # share of the levels that may be in another unit
 ROUNDED = 0.05  # and besides
@@ -87,7 +87,8 @@ class _Distances:
     def __init__(self, values, errors):
         self.sizes = values - np.median(values)
         robust = 1.4826 * np.median(np.abs(self.sizes))
-        self.scaled = np.abs(self.sizes) / np.sqrt(robust**2 + errors**2)
+        own = max(robust**2 - np.median(errors**2), 0.0)  # beside the errors
+        self.scaled = np.abs(self.sizes) / np.sqrt(own + errors**2)
 
     def beyond(self, far, large):
         """Which are large, and far from the others."""

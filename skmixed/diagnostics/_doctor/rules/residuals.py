@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import stats
 
 from ..examination import Examination
-from ..signs import Sign, Signs, place
+from ..signs import NOTE, Sign, Signs, place
 
 CERTAIN = 1e-5
 UNLIKELY = 1e-4  # the same of a single test
+NOT_BY_ONE = 0.01  # the same without the level that says most
+SEVERAL = 5  # levels, of which one may be left out
 RATIO = 1.5  # of standard deviations
 FEWEST_ROWS = 15  # of a category
 NORMAL_L_KURTOSIS = 0.1226
@@ -21,6 +25,9 @@ DETERMINED = 0.6  # share of the variance of the effects that their modes keep, 
 FEWEST_LEVELS = 20
 MOST_TESTED = 4_000  # by Shapiro and Wilk
 BOUND_SHARE = 0.05  # of the responses at one value
+PILED = 0.11  # of the responses at one value beyond what a normal distribution has there
+OUTLYING = 1e-3  # probability that normal residuals have one as large
+MOST_ROWS = 5
 
 
 def heteroscedastic(exam: Examination) -> Signs:
@@ -74,19 +81,61 @@ def _between(size, codes, name):
 
 
 def heavy_tails(exam: Examination) -> Signs:
-    """Residuals with heavier tails than the normal, but for the largest."""
+    """Residuals with heavier tails than the normal, but for the largest; a note of a few rows."""
     if not exam.is_linear or not exam.has_rows:
         return
-    r = np.sort(exam.standardised)
-    r = np.delete(r, np.argmax(np.abs(r)))
-    value = _l_kurtosis(r)
-    z = (value - NORMAL_L_KURTOSIS) * np.sqrt(len(r)) / L_KURTOSIS_ERROR
-    if value > HEAVY and stats.norm.sf(z) < UNLIKELY:
+    r = exam.standardised
+    tails = _Tails.of(np.delete(r, np.argmax(np.abs(r))))
+    if tails.are_heavy(UNLIKELY) and _without_a_level(exam).are_heavy(NOT_BY_ONE):
         share = 100 * np.mean(np.abs(r) > 3.0)
         yield Sign(
             place("residual", exam.response),
             f"{share:.2g} % of the residuals are beyond three standard deviations (normal: 0.27 %);"
-            f" L-kurtosis {value:.2f} (normal: 0.12).",
+            f" L-kurtosis {tails.value:.2f} (normal: 0.12).",
+        )
+        return
+    yield from _outlying_rows(exam)
+
+
+class _Tails(NamedTuple):
+    """L-kurtosis of residuals, and how improbable one as large is at the normal."""
+
+    value: float
+    p_value: float
+
+    @classmethod
+    def of(cls, residuals):
+        value = _l_kurtosis(np.sort(residuals))
+        z = (value - NORMAL_L_KURTOSIS) * np.sqrt(len(residuals)) / L_KURTOSIS_ERROR
+        return cls(value, float(stats.norm.sf(z)))
+
+    def are_heavy(self, unlikely):
+        return self.value > HEAVY and self.p_value < unlikely
+
+
+def _without_a_level(exam):
+    """Tails of the residuals without the level that varies most, where there are several."""
+    squares = exam.standardised**2
+    found = [_Tails.of(exam.standardised)]
+    for factor in exam.factors:
+        if factor.n_levels >= SEVERAL:
+            worst = np.argmax(factor.sums(squares) - factor.sizes)
+            found.append(_Tails.of(exam.standardised[factor.codes != worst]))
+    return min(found)
+
+
+def _outlying_rows(exam):
+    """A note of single residuals that are larger than normal ones ever are."""
+    size = np.abs(exam.standardised)
+    far = np.flatnonzero(2.0 * stats.norm.sf(size) * exam.n < OUTLYING)
+    if len(far):
+        rows = far[np.argsort(-size[far], kind="stable")[:MOST_ROWS]]
+        deviations = ", ".join(f"{exam.standardised[row]:.1f}" for row in rows)
+        yield Sign(
+            place("residual", *(f"row {exam.labels[row]}" for row in rows)),
+            f"Residuals far out: {len(far)}; {deviations} standard deviations.",
+            NOTE,
+            "Check these rows; report the estimates without them too.",
         )
 
 
@@ -154,7 +203,9 @@ def y_at_bounds(exam: Examination) -> Signs:
         share = np.mean(exam.y == bound)
         edges = (bound + np.array([[-0.5], [0.5]]) * step - exam.means) / spread
         expected = np.mean(np.diff(stats.norm.cdf(edges), axis=0))
-        if share > BOUND_SHARE and share > 2.0 * expected + 4.0 * np.sqrt(expected / exam.n):
+        is_high = share > 2.0 * expected or share - expected > PILED
+        is_certain = share - expected > 4.0 * np.sqrt(expected / exam.n)
+        if share > BOUND_SHARE and is_high and is_certain:
             yield Sign(
                 exam.response,
                 f"{100 * share:.0f} % of the responses are at the {word} value, {bound:g}.",

@@ -66,18 +66,25 @@ def _is_omitted(exam, factor, column):
 def _excess(exam: Examination, factor: Factor, values: np.ndarray) -> Excess:
     rows = exam.rows
     x = left_within(factor, rows.z[factor.position], rows.weights, values)
-    parts = x * rows.u
-    v = factor.sums(rows.weights * x**2)
+    squares = rows.weights * x**2
+    v = factor.sums(squares)
     if not v.any():
         return Excess(1.0, 1.0, 0.0)
+    parts = x * rows.u
+    sums = _sums(exam, factor, parts, v)
+    rest = np.arange(len(v)) != np.argmax(sums[:, 0] - sums[:, 1])
+    shift = factor.sums(parts)[rest].sum() / max(v[rest].sum(), np.finfo(float).tiny)
+    others = _sums(exam, factor, parts - shift * squares, v)[rest]  # about the slope of their own
+    tau2 = (others[:, 0] - others[:, 1]).sum() / np.sum(v[rest] ** 2)
+    size = float(tau2 * v.sum() / exam.n / exam.scale)
+    return Excess(_p_value(sums), _p_value(others), size)
+
+
+def _sums(exam, factor, parts, v):
+    """Per level the square of the sum of parts, its mean and its variance."""
     expected = factor.sums(parts**2 / (1.0 - exam.leverage)) * (1.0 - v / v.sum())
     variances = 2.0 * np.maximum(expected**2 - factor.sums(parts**4), 0.0)
-    squares = factor.sums(parts) ** 2
-    sums = np.column_stack([squares, expected, variances])
-    rest = np.arange(len(v)) != np.argmax(squares - expected)
-    tau2 = (squares - expected)[rest].sum() / np.sum(v[rest] ** 2)
-    size = float(tau2 * v.sum() / exam.n / exam.scale)
-    return Excess(_p_value(sums), _p_value(sums[rest]), size)
+    return np.column_stack([factor.sums(parts) ** 2, expected, variances])
 
 
 def _p_value(sums):

@@ -33,11 +33,7 @@ def variance_at_zero(exam: Examination) -> Signs:
             continue
         zero = effects if np.all(small) else _without_variance(exam, effects, S)
         if zero:
-            names = [name for name in zero if name != "Intercept"]
-            words = ", ".join(zero)
-            yield Sign(
-                place(factor, *names), f"The variance of ({words}) by {factor} is zero.", NOTE
-            )
+            yield Sign(factor, f"The variance of ({', '.join(zero)}) by {factor} is zero.", NOTE)
 
 
 def _without_variance(exam, effects, S):
