@@ -61,8 +61,9 @@ class Diagnosis:
     >>> from skmixed import MixedLinearRegressor, diagnose
     >>> from skmixed.datasets import make_mixed_regression
     >>> X, y = make_mixed_regression(random_state=0)
-    >>> [finding.kind for finding in diagnose(MixedLinearRegressor(groups="group").fit(X, y))]
-    ['omitted_slope']
+    >>> report = diagnose(MixedLinearRegressor(groups="group").fit(X, y))
+    >>> report.findings[0].kind
+    'omitted_slope'
     """
 
     findings: tuple[Finding, ...]
