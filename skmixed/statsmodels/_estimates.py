@@ -9,14 +9,14 @@ covariance follows by the delta method from that of (v, s):
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..inference._variances import VarianceEstimates
-from ._components import Component
 from ._fitting import Assembled
-from ._groups import Groups
+from ._inputs.components import Component
+from ._inputs.groups import Groups
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ def estimates_of(found: Assembled, blocks: list[list[int]], k_re: int) -> Estima
     """Of a fit whose first terms are blocks of ``cov_re``; the others are variance components."""
     fit = found.fitted.fit
     entries = _entries(found, blocks, k_re)
-    values, errors, ratios = _variances(VarianceEstimates.of(fit), entries)
+    errors, ratios = _variances(VarianceEstimates.of(fit), entries)
     return Estimates(
         *_fixed(found),
         cov_re=_cov_re(found, blocks, k_re),
@@ -119,7 +119,7 @@ def _entry(found, row, column):
 
 
 def _variances(estimates, entries):
-    """Values, standard errors, and the covariance of the ratios."""
+    """Standard errors, and the covariance of the ratios."""
     known = {entry: k for k, entry in enumerate(estimates.entries)}
     places = np.array([-1 if e is None else known[tuple(e)] for e in entries], dtype=int)
     C = np.pad(estimates.covariance, (0, 1))  # what is fixed at zero has no error
@@ -132,7 +132,7 @@ def _variances(estimates, entries):
         ratios = C[np.ix_(places, places)] - beside - beside.T + np.outer(r, r) * C[s, s]
         ratios = ratios / v[s] ** 2
         errors = np.sqrt(np.diag(C)[places]) * estimates.unit
-    return v[places] * estimates.unit, errors, ratios
+    return errors, ratios
 
 
 class Modes(NamedTuple):
@@ -185,3 +185,18 @@ def conditional_covariance(Z: np.ndarray, G: np.ndarray, scale: float) -> np.nda
     L = vectors * np.sqrt(np.maximum(values, 0.0))
     ZL = Z @ L
     return scale * L @ np.linalg.solve(ZL.T @ ZL + scale * np.eye(len(G)), L.T)
+
+
+def effects_of(
+    model: Any, group: int, cov_re: np.ndarray, vcomp: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """All random effects of one group: their columns, covariance matrix and names."""
+    rows = model.grouping.rows[group]
+    parts = [] if model.exog_re is None else [model.exog_re[rows]]
+    parts += [c.matrix(group, rows) for c in model.components]
+    widths = [len(c.names(group)) for c in model.components]
+    k = model.k_re
+    G = np.diag(np.concatenate([np.zeros(k), np.repeat(vcomp, widths)]))
+    G[:k, :k] = cov_re
+    names = component_names(model.data.exog_re_names, model.components, group)
+    return np.column_stack(parts), G, names

@@ -24,9 +24,9 @@ from .._report.crowding import refuse_boundless, warn_of_crowding
 from .._report.problems import linear_problems
 from .._sums.design import Design
 from ..terms import RandomEffect
-from ._components import Part
-from ._groups import Groups
-from ._inputs import Matrix
+from ._inputs.arrays import Matrix
+from ._inputs.components import Part
+from ._inputs.groups import Groups
 
 TOL = 1e-9  # as the estimator's
 MAX_ITER = 100
@@ -144,17 +144,16 @@ def assemble(
     training = Training(reader, Given(table, None, None), y, None, None)
     refuse_boundless(reader, codes)
     warn_of_crowding(reader, codes, training.n)
-    design = Design.of(
-        source_of(training, rows, codes),
-        reader.terms,
-        n_fixed=reader.n_fixed,
-        fit_intercept=reader.intercept,
-    )
-    fit = fit_linear(design, reml=reml, tol=TOL, max_iter=MAX_ITER)
+    fit = _fitted(reader, source_of(training, rows, codes), reml)
     model = FittedModel(fit, reader, name_everything(training, codes, response), training)
     for message, category in linear_problems(model):
         warn(message, category)
     return Assembled(model, pool.fixed, _places(parts, orders, groups, reader, codes))
+
+
+def _fitted(reader, source, reml):
+    design = Design.of(source, reader.terms, n_fixed=reader.n_fixed, fit_intercept=reader.intercept)
+    return fit_linear(design, reml=reml, tol=TOL, max_iter=MAX_ITER)
 
 
 def _factors(parts, groups, group_name):

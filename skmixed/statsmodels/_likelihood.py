@@ -19,8 +19,7 @@ def loglike(found: Assembled, params: MixedLMParams, *, profile_fe: bool) -> flo
     lower it by ``nu / 2 log(1 + (beta - b)'C^-1(beta - b) / nu)``.
     """
     fit = found.fitted.fit
-    with computing(fit.dense_order):
-        state = fit.objective(fit.covariance_model.assemble(_relative(found, params)))
+    state = _state(found, params)
     nu = fit.objective.nu
     best = -0.5 * float(state.value + fit.units.deviance(nu, fit.objective.reml))
     if profile_fe or not len(found.fixed):
@@ -31,6 +30,12 @@ def loglike(found: Assembled, params: MixedLMParams, *, profile_fe: bool) -> flo
     away = (given - fit.units.coefficients(state.fixed.beta))[kept]
     C = fit.units.covariance(state.fixed.covariance, state.sigma2)
     return best - 0.5 * nu * float(np.log1p(away @ np.linalg.solve(C, away) / nu))
+
+
+def _state(found, params):
+    fit = found.fitted.fit
+    with computing(fit.dense_order):
+        return fit.objective(fit.covariance_model.assemble(_relative(found, params)))
 
 
 def _relative(found, params):
@@ -48,12 +53,14 @@ def _relative(found, params):
     return out
 
 
-def profiled(found: Assembled, params: MixedLMParams, free: np.ndarray, value: float) -> float:
-    """The largest log-likelihood where one variance, in units of the residual one, has a value.
+def profiled(
+    found: Assembled, params: MixedLMParams, which: int, value: float
+) -> tuple[float, float]:
+    """The largest log-likelihood where one variance, in units of the residual one, has a value; and
+    that variance itself.
 
-    ``free`` marks that variance among those of ``cov_re``, then ``vcomp``.
+    ``which`` counts the variances of ``cov_re``, then ``vcomp``.
     """
-    which = int(np.flatnonzero(~free)[0])
     k_re = len(params.cov_re)
     order = np.arange(k_re)
     if which < k_re:  # the first row of a root holds the root of the first variance alone
@@ -63,16 +70,20 @@ def profiled(found: Assembled, params: MixedLMParams, free: np.ndarray, value: f
     others = np.delete(np.arange(len(start)), fixed)
     start[fixed] = np.sqrt(value)
 
-    def fall(x):
+    def point(x):
         at = start.copy()
         at[others] = x
-        return -loglike(found, _at(at, order, params), profile_fe=True)
+        return _at(at, order, params)
 
-    if not len(others):
-        return -fall(np.empty(0))
-    best = minimize(fall, start[others], method="BFGS", options={"gtol": 1e-6})
-    best = minimize(fall, best.x, method="Nelder-Mead", options={"fatol": PROFILE_TOL})
-    return -float(best.fun)
+    def fall(x):
+        return -loglike(found, point(x), profile_fe=True)
+
+    x = start[others]
+    if len(others):
+        x = minimize(fall, x, method="BFGS", options={"gtol": 1e-6}).x
+        x = minimize(fall, x, method="Nelder-Mead", options={"fatol": PROFILE_TOL}).x
+    scale = float(_state(found, point(x)).sigma2 * found.fitted.fit.units.variance)
+    return value * scale, -fall(x)
 
 
 def _coordinates(params, order):

@@ -21,7 +21,7 @@ LADDER = [
     ["_estimator"],
     ["_regression", "_classification"],
     ["linear", "logistic"],
-    ["diagnostics"],
+    ["diagnostics", "statsmodels"],
     ["datasets"],
     ["displays"],
     ["preprocessing"],

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from .._data.checks import check_choice, check_length
-from .._data.columns import is_missing
-from ._components import Component, components_of
-from ._groups import Groups
+from ..._data.checks import check_choice, check_length
+from ..._data.columns import is_missing
+from .components import Component, components_of
+from .groups import Groups
 
 MISSING = ("none", "drop", "raise")
 DEFAULT_EFFECT = "Group Var"  # as statsmodels calls the random intercept of arrays

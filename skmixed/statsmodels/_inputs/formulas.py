@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from .._data.checks import check_choice
-from .._data.columns import is_missing
-from .._data.tables import column_names, unknown_column
-from ._components import Columns, Component, indicators
-from ._groups import Groups
-from ._inputs import MISSING, Inputs, Matrix, checked
+from ..._data.checks import check_choice
+from ..._data.columns import is_missing
+from ..._data.tables import column_names, unknown_column
+from .arrays import MISSING, Inputs, Matrix, checked
+from .components import Columns, Component, indicators
+from .groups import Groups
 
 
 class Formulas(NamedTuple):
@@ -156,14 +156,12 @@ def _component(name, formula, data, groups, environment) -> Component:
     for one categorical variable without an intercept, and for numbers.
     """
     factors, is_single = _factors(formula, data, environment)
-    if factors is not None and is_single and factors[0].is_categorical:
-        prefix, values = factors[0].name, factors[0].values
-        return indicators(name, prefix, values, groups)
+    if is_single and factors and factors[0].is_categorical:
+        return indicators(name, factors[0].name, factors[0].values, groups)
     if factors is not None and not any(factor.is_categorical for factor in factors):
-        found = _table(formula, data, environment)
-        mats = groups.split(found.to_numpy(dtype=float)) or []
-        return _columns(name, [list(found.columns)] * len(mats), mats)
-    tables = [_table(formula, part, environment) for part in groups.table(data)]
+        tables = groups.table(_table(formula, data, environment))
+    else:
+        tables = [_table(formula, part, environment) for part in groups.table(data)]
     mats = [table.to_numpy(dtype=float) for table in tables]
     return _columns(name, [list(table.columns) for table in tables], mats)
 

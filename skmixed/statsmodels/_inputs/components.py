@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ._groups import Groups
-from ._params import VCSpec
+from .._params import VCSpec
+from .groups import Groups
 
 
 @dataclass(frozen=True, eq=False)

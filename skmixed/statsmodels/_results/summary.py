@@ -24,7 +24,7 @@ def print_summary(
     return out
 
 
-def _header(results, yname):
+def _header(results: Any, yname: str) -> dict[str, Any]:
     sizes = results.model.group_sizes
     return {
         "Model:": "MixedLM",
@@ -41,7 +41,7 @@ def _header(results, yname):
     }
 
 
-def _coefficients(results, names, alpha):
+def _coefficients(results: Any, names: list[str], alpha: float) -> pd.DataFrame:
     """Fixed effects with their tests, variances with their standard errors."""
     k = results.k_fe
     table = pd.DataFrame(np.nan, index=names, columns=_titles(alpha))
@@ -58,5 +58,5 @@ def _coefficients(results, names, alpha):
     return table.map(lambda value: f"{value:.3f}" if np.isfinite(value) else "")
 
 
-def _titles(alpha):
+def _titles(alpha: float) -> list[str]:
     return ["Coef.", "Std.Err.", "z", "P>|z|", f"[{alpha / 2}", f"{1 - alpha / 2}]"]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._data.columns import is_missing
-from .._data.factors import encode
+from ..._data.columns import is_missing
+from ..._data.factors import encode
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""What a model is made of: arrays, formulas, groups and variance components."""
