@@ -2,7 +2,7 @@
 
 ``import skmixed.statsmodels as sm`` has ``sm.MixedLM``, ``sm.mixedlm`` (formulas, as in
 ``statsmodels.formula.api``), ``sm.MixedLMParams`` and ``sm.VCSpec``, with statsmodels' arguments,
-attributes and shapes.  Where it differs on purpose: ``docs/statsmodels.md``.
+attributes and shapes.  Where it differs on purpose: ``docs/coming_from/statsmodels_dropin.md``.
 """
 
 from ._model import MixedLM
