@@ -68,7 +68,7 @@ class MixedLM(Distribution):
 
     Notes
     -----
-    What differs from statsmodels on purpose is listed in ``docs/coming_from/statsmodels_dropin.md``.
+    What differs from statsmodels on purpose: ``docs/coming_from/statsmodels_dropin.md``.
 
     Examples
     --------
