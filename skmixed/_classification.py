@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 
+from ._data.class_weights import weighted_classes
 from ._data.outcomes import read_outcomes
 from ._estimator import MixedModel
 from ._fit.kinds import Kind
+from ._fit.model import FittedModel
 from ._fit.predictions import averages, predicted_probabilities, read_rows
+from ._fit.training import read_further
+from ._fit.updates.further import updated
+from ._fit.updates.glmm import update_glmm
 from ._model.averages import Complemented
 
 
@@ -28,6 +34,20 @@ class PredictsProbabilities(ClassifierMixin, MixedModel):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
+
+    def _updated(self, X: Any, y: Any, groups: Any, sample_weight: Any) -> FittedModel:
+        model = self._model
+        outcomes = read_outcomes(y)
+        further = read_further(
+            model.reader,
+            X,
+            outcomes.y,
+            groups,
+            outcomes.weights(X, sample_weight),
+            lambda y: outcomes.coded_as(y, self.classes_),
+            partial(weighted_classes, model.class_factors),
+        )
+        return updated(model, *further, update_glmm)
 
     @overload
     def predict_proba(

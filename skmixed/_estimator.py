@@ -156,7 +156,8 @@ class MixedModel(BaseEstimator):
 
     def _store(self, model: FittedModel, problems: Problems) -> None:
         """Take the attributes of a fitted model, and say what is to be said about it."""
-        self.__dict__.pop("feature_names_in_", None)
+        for name in ("feature_names_in_", "_with_further"):
+            self.__dict__.pop(name, None)
         self.__dict__.update(model.attributes())
         self.results_ = self._results(model)
         for message, category in problems:
@@ -171,7 +172,9 @@ class MixedModel(BaseEstimator):
 
     @property
     def _model(self) -> FittedModel:
-        return self._found.fitted
+        """What predicts: the fitted model, or what further rows have made of its effects."""
+        found = self._found.fitted
+        return vars(self).get("_with_further", found)
 
     def _reporter(self) -> Callable[[float, float, float], None] | None:
         """What prints the progress of a search."""
@@ -188,6 +191,7 @@ class MixedModel(BaseEstimator):
         ``factor, level, effect, estimate, std_error, ci_low, ci_high``: one row per level and
         effect, normal limits of 95 %.  Standard errors of a linear model include the uncertainty of
         all parameters (Kackar and Harville 1984); those of a classifier are given the estimates.
+        After :meth:`update_groups` the effects know the further rows.
 
         Examples
         --------
@@ -198,7 +202,69 @@ class MixedModel(BaseEstimator):
         >>> list(model.random_effects_.columns[:4])
         ['factor', 'level', 'effect', 'estimate']
         """
-        return self._found.effects_table()
+        _ = self._found
+        return self._results(self._model).effects_table()
+
+    def update_groups(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Learn the effects of new or known levels from further rows, without a new fit.
+
+        With the rows of the fit and all further ones below each other, the effects are
+
+            b = argmax log p(y | X beta + Z b) - b'Sigma^-1 b / 2,
+
+        beta and the covariances being those of the fit: what a fit of all rows with these held
+        fixed would give.  For a linear model this is ``Sigma Z'V^-1 (y - X beta)``, from the sums
+        of the levels that a fitted model keeps; for a classifier Newton steps over the rows, of
+        which a pickled model has none, so that it learns new levels of a single factor only.
+        Standard errors follow; those of beta and the covariances stay.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+            As for ``fit``.
+        y : array-like of shape (n_rows,) or (n_rows, 2)
+            Responses, of the kind of the fit.
+        groups : array-like, default=None
+            Labels, where they were passed to ``fit`` as well.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Number of times each row counts.
+
+        Returns
+        -------
+        MixedModel
+            The estimator itself: predictions and ``random_effects_`` know the rows, and rows of
+            later calls add to them; parameters, ``loglik_`` and ``results_`` are those of the fit.
+
+        Raises
+        ------
+        ValueError
+            Without groups, for missing labels and labels of another kind, and as ``fit``.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> new = X["group"] >= 90
+        >>> model = MixedLinearRegressor(groups="group").fit(X[~new], y[~new])
+        >>> round(model.score(X[new], y[new]), 2)
+        0.64
+        >>> round(model.update_groups(X[new], y[new]).score(X[new], y[new]), 2)
+        0.81
+        """
+        self._with_further = self._updated(X, y, groups, sample_weight)
+        return self
+
+    def _updated(self, X: Any, y: Any, groups: Any, sample_weight: Any) -> FittedModel:
+        """The fitted model with further rows."""
+        raise NotImplementedError
 
     def simulate(
         self,

@@ -684,6 +684,26 @@ class Reader:
                 _warn_if_other_kind(factor, [column[~is_missing(column)] for column in labels])
         return found
 
+    def extended(self, rows: Rows) -> tuple[Reader, list[np.ndarray], list[np.ndarray]]:
+        """The reader with the levels of further rows, where the levels it has are among them, and
+        the codes of the rows, all per factor.
+        """
+        if not self.factors or not rows.labels:
+            raise ValueError(
+                f"groups: this {self.owner} "
+                + ("was given no labels.\n" if self.factors else "was fitted without groups.\n")
+                + "Pass the grouping factors of the fit; what has no group has no effect."
+            )
+        found = []
+        for factor, group in zip(self.factors, self.groups, strict=True):
+            columns = [rows.labels[name] for name in group]
+            for name, levels, column in zip(group, factor.levels, columns, strict=True):
+                check_known(name, column)
+                _check_same_kind(name, levels, column)
+            found.append(factor.extended(columns))
+        factors, places, codes = zip(*found, strict=True)
+        return replace(self, factors=factors), list(places), list(codes)
+
     def effect_names(self, f: int) -> tuple[str, ...]:
         """Names of the effects of one factor, term after term."""
         return tuple(n for t in self.terms if t.factor == f for n in self.term_names(t))
@@ -691,6 +711,15 @@ class Reader:
     def term_names(self, term: Term) -> tuple[str, ...]:
         """Names of the effects of one term."""
         return tuple("Intercept" if s < 0 else self.names[s] for s in term.sources)
+
+
+def _check_same_kind(name, levels, column):
+    """Whether labels are of the kind of the levels of the fit."""
+    if (seen := kind_of(levels)) != (given := kind_of(column)):
+        raise ValueError(
+            f"groups: the levels of {name!r} were {seen} at fit and are {given} now.\n"
+            "Convert them to the type used at fit."
+        )
 
 
 def _warn_if_other_kind(factor, labels):

@@ -8,15 +8,26 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 
 from ._data.checks import check_choice, check_level
+from ._data.response import finite_response
 from ._estimator import MixedModel
 from ._fit.kinds import Kind
+from ._fit.model import FittedModel
 from ._fit.predictions import predicted_means, prediction_errors, read_rows
+from ._fit.training import read_further
+from ._fit.updates.further import updated
+from ._fit.updates.linear import update_linear
 
 
 class PredictsMeans(RegressorMixin, MixedModel):
     """A regressor: predictions are means, with errors that are normal."""
+
+    def _updated(self, X: Any, y: Any, groups: Any, sample_weight: Any) -> FittedModel:
+        model = self._model
+        further = read_further(model.reader, X, y, groups, sample_weight, finite_response)
+        return updated(model, *further, update_linear)
 
     @overload
     def predict(
@@ -140,3 +151,38 @@ class PredictsMeans(RegressorMixin, MixedModel):
         half = stats.t.ppf(0.5 + level / 2, df) * np.sqrt(variance)
         mean = model.predictor(rows, codes)
         return np.column_stack([mean - half, mean + half])
+
+    def score(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
+        """Coefficient of determination R^2 of the conditional predictions.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+            As for :meth:`predict`.
+        y : array-like of shape (n_rows,)
+            Responses.
+        groups : array-like, default=None
+            Labels, where they were passed to ``fit`` as well.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> round(MixedLinearRegressor(groups="group").fit(X, y).score(X, y), 2)
+        0.84
+        """
+        return float(r2_score(y, self.predict(X, groups=groups), sample_weight=sample_weight))

@@ -5,14 +5,12 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
-from sklearn.metrics import r2_score
 from sklearn.utils._param_validation import Interval
 
 from ._data.checks import AnyCase
-from ._data.response import response_name
+from ._data.response import finite_response, response_name
 from ._fit.linear import fit_linear
 from ._fit.model import FittedModel, name_everything
 from ._fit.training import read_training, source_of
@@ -204,7 +202,7 @@ class MixedLinearRegressor(PredictsMeans):
         True
         """
         spec = Spec.of(self)
-        training, rows, codes = read_training(spec, X, y, groups, sample_weight, _finite)
+        training, rows, codes = read_training(spec, X, y, groups, sample_weight, finite_response)
         reader = training.reader
         refuse_boundless(reader, codes)
         warn_of_crowding(reader, codes, training.n)
@@ -224,41 +222,6 @@ class MixedLinearRegressor(PredictsMeans):
         model = FittedModel(fit, reader, names, training)
         self._store(model, linear_problems(model))
         return self
-
-    def score(
-        self,
-        X: Any,
-        y: ArrayLike,
-        *,
-        groups: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> float:
-        """Coefficient of determination R^2 of the conditional predictions.
-
-        Parameters
-        ----------
-        X : table or array of shape (n_rows, n_columns)
-            As for :meth:`predict`.
-        y : array-like of shape (n_rows,)
-            Responses.
-        groups : array-like, default=None
-            Labels, where they were passed to ``fit`` as well.
-        sample_weight : array-like of shape (n_rows,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        float
-
-        Examples
-        --------
-        >>> from skmixed import MixedLinearRegressor
-        >>> from skmixed.datasets import make_mixed_regression
-        >>> X, y = make_mixed_regression(random_state=0)
-        >>> round(MixedLinearRegressor(groups="group").fit(X, y).score(X, y), 2)
-        0.84
-        """
-        return float(r2_score(y, self.predict(X, groups=groups), sample_weight=sample_weight))
 
     def summary(
         self,
@@ -294,19 +257,3 @@ class MixedLinearRegressor(PredictsMeans):
         Mixed-effects REML regression
         """
         return self._found.summary(level=level, df=df, cov=cov, clusters=clusters)
-
-
-def _finite(y: np.ndarray) -> np.ndarray:
-    """The response as finite floats."""
-    try:
-        y = np.asarray(y, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"y: the response must be numbers, got {str(y[0])!r}.\nConvert it before fitting."
-        ) from error
-    if not np.all(np.isfinite(y)):
-        raise ValueError(
-            f"Input y contains NaN or infinity in {int(np.sum(~np.isfinite(y)))} rows.\n"
-            "Drop these rows before fitting."
-        )
-    return y

@@ -11,7 +11,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._classification import PredictsProbabilities
-from ._data.class_weights import weighted_classes
+from ._data.class_weights import ClassWeighting
 from ._data.outcomes import read_outcomes
 from ._data.rows import Rows
 from ._fit.glmm import GlmmFit, fit_glmm
@@ -240,6 +240,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         True
         """
         outcomes = read_outcomes(y)
+        weighting = ClassWeighting(self.class_weight, outcomes)
         training, rows, codes = read_training(
             Spec.of(self),
             X,
@@ -247,7 +248,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
             groups,
             outcomes.weights(X, sample_weight),
             outcomes.coded,
-            lambda y, w: weighted_classes(self.class_weight, outcomes.labels, y, w),
+            weighting,
         )
         reader = training.reader
         _check_offset(training.offset)
@@ -258,7 +259,9 @@ class MixedLogisticClassifier(PredictsProbabilities):
         fit = fit.unbounded() if any(infinite) else fit
         event = str(outcomes.labels[1])
         names = name_everything(training, codes, outcomes.name, event)
-        model = FittedModel(fit, reader, names, training, outcomes.labels)
+        model = FittedModel(
+            fit, reader, names, training, outcomes.labels, class_factors=weighting.factors
+        )
         self._store(model, generalised_problems(model, infinite))
         return self
 

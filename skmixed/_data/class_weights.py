@@ -9,29 +9,57 @@ from typing import Any
 import numpy as np
 
 
-def weighted_classes(
+def class_factors(
     class_weight: Any, labels: np.ndarray, y: np.ndarray, weights: np.ndarray | None
+) -> np.ndarray | None:
+    """By what the observations of either class are multiplied; None for nothing."""
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, Mapping):
+        return _of_mapping(class_weight, labels)
+    totals = np.sum(_observed(y, weights), axis=1)
+    return np.sum(totals) / (2.0 * totals)
+
+
+def weighted_classes(
+    factors: np.ndarray | None, y: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Shares of the second class in every row, and weights of the rows, once the observations of
     the classes are weighted.
-
-    A row of weight w with a share y of the second class holds ``w (1 - y)`` and ``w y``
-    observations.
     """
-    if class_weight is None:
+    if factors is None:
         return y, weights
-    w = np.ones(len(y)) if weights is None else weights
-    observed = np.array([w * (1.0 - y), w * y])
-    factors = _factors(class_weight, labels, np.sum(observed, axis=1))
-    first, second = factors[:, None] * observed
+    first, second = factors[:, None] * _observed(y, weights)
     return second / (first + second), first + second
 
 
-def _factors(class_weight, labels, totals):
-    """By what the observations of either class are multiplied."""
-    if isinstance(class_weight, Mapping):
-        return _of_mapping(class_weight, labels)
-    return np.sum(totals) / (2.0 * totals)
+class ClassWeighting:
+    """Weights the observations of the rows of a fit, and notes the factors.
+
+    Attributes
+    ----------
+    factors : of both classes, once rows were weighted; None for nothing
+    """
+
+    factors: np.ndarray | None = None
+
+    def __init__(self, class_weight: Any, outcomes: Any):
+        self.class_weight = class_weight
+        self.outcomes = outcomes
+
+    def __call__(
+        self, y: np.ndarray, weights: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        self.factors = class_factors(self.class_weight, self.outcomes.labels, y, weights)
+        return weighted_classes(self.factors, y, weights)
+
+
+def _observed(y, weights):
+    """A row of weight w with a share y of the second class holds ``w (1 - y)`` and ``w y``
+    observations.
+    """
+    w = np.ones(len(y)) if weights is None else weights
+    return np.array([w * (1.0 - y), w * y])
 
 
 def _of_mapping(class_weight, labels):

@@ -60,20 +60,45 @@ class Factor:
         known = (self.combinations[place] == mixed) & np.all([c >= 0 for c in each], axis=0)
         return np.where(known, place, -1)
 
+    def extended(self, columns):
+        """The factor with the levels of further rows, where its own levels are in it, and the codes
+        of the rows.
+        """
+        own = [np.asarray(column) for column in self._columns]
+        further = [np.asarray(column) for column in columns]
+        pairs = zip(own, further, strict=True)
+        factor, codes = Factor.from_columns(self.name, [_below(a, b) for a, b in pairs])
+        return factor, codes[: self.n_levels], codes[self.n_levels :]
+
+    @property
+    def _columns(self):
+        """The labels of every level, column by column."""
+        if self.combinations is None:
+            return list(self.levels)
+        rest = self.combinations
+        columns = []
+        for labels in reversed(self.levels):
+            rest, code = np.divmod(rest, len(labels))
+            columns.insert(0, np.asarray(labels)[code])
+        return columns
+
     @property
     def labels(self):
         """One label per level; combinations are joined with a colon."""
         if self.combinations is None:
             return self.levels[0]
-        rest = self.combinations
-        parts = []
-        for labels in reversed(self.levels):
-            rest, code = np.divmod(rest, len(labels))
-            parts.insert(0, np.asarray(labels)[code].astype(str))
+        parts = [column.astype(str) for column in self._columns]
         joined = parts[0]
         for part in parts[1:]:
             joined = np.char.add(np.char.add(joined, ":"), part)
         return joined.astype(object)
+
+
+def _below(first, second):
+    """Two columns of labels below each other; labels of two types keep theirs."""
+    if first.dtype.kind == second.dtype.kind:
+        return np.concatenate([first, second])
+    return np.concatenate([first.astype(object), second.astype(object)])
 
 
 def _mixed_radix(codes, levels):

@@ -39,6 +39,9 @@ class Outcomes(Protocol):
     def coded(self, y: np.ndarray) -> np.ndarray:
         """The share of the event in the rows that count."""
 
+    def coded_as(self, y: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """The same where the classes are known: of some rows, not all of which need be there."""
+
     def accuracy(self, predicted: np.ndarray, classes: np.ndarray, sample_weight: Any) -> float:
         """Share of the observations that were predicted, of which there are two classes."""
 
@@ -84,6 +87,17 @@ class Labels:
         self.labels, codes = np.unique(y, return_inverse=True)
         _check_two(self.labels, kind)
         return codes.astype(np.float64)
+
+    def coded_as(self, y: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        y = plain(y)
+        is_event = y == classes[1]
+        strange = ~(is_event | (y == classes[0]))
+        if np.any(strange):
+            raise ValueError(
+                f"y: {y[np.argmax(strange)]!r} is not one of the classes {classes.tolist()}.\n"
+                "Give the labels of the fit."
+            )
+        return is_event.astype(np.float64)
 
     def accuracy(self, predicted: np.ndarray, classes: np.ndarray, sample_weight: Any) -> float:
         y = plain(one_column(self.y))
@@ -131,14 +145,22 @@ class Counts:
         _check_two(self.labels[present], "counts")
         return y
 
-    def accuracy(self, predicted: np.ndarray, classes: np.ndarray, sample_weight: Any) -> float:
-        """Share of the observations whose class is the one that was predicted for their row."""
+    def coded_as(self, y: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        return y if self._called(classes)[1] == classes[1] else 1.0 - y
+
+    def _called(self, classes):
+        """The classes in the order of the columns, the event last."""
         labels = self.labels if self.named else classes
         if set(labels.tolist()) != set(classes.tolist()):
             raise ValueError(
                 f"y: its columns {labels[::-1].tolist()} are not the classes {classes.tolist()}.\n"
                 "Name the columns of counts as at fit."
             )
+        return labels
+
+    def accuracy(self, predicted: np.ndarray, classes: np.ndarray, sample_weight: Any) -> float:
+        """Share of the observations whose class is the one that was predicted for their row."""
+        labels = self._called(classes)
         w = self.weights(predicted, sample_weight)
         is_event = np.array([label == labels[1] for label in predicted], dtype=bool)
         share = np.where(is_event, self.y, 1.0 - self.y)

@@ -53,5 +53,21 @@ def one_column(y: Any, *, warn: bool = False) -> np.ndarray:
         raise _no_column(error) from error
 
 
+def finite_response(y: np.ndarray) -> np.ndarray:
+    """The response of a regression as finite floats."""
+    try:
+        y = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"y: the response must be numbers, got {str(y[0])!r}.\nConvert it before fitting."
+        ) from error
+    if not np.all(np.isfinite(y)):
+        raise ValueError(
+            f"Input y contains NaN or infinity in {int(np.sum(~np.isfinite(y)))} rows.\n"
+            "Drop these rows before fitting."
+        )
+    return y
+
+
 def _no_column(error):
     return ValueError(f"y: {first_line(error)}.\nPass one number or label for every row of X.")

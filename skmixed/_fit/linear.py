@@ -170,7 +170,11 @@ class LinearFit(Estimated):
     def state(self):
         """The model at the optimum."""
         with computing(self.dense_order):
-            return self.objective(self.covariance_model.assemble(self.T))
+            return self.at(self.T)
+
+    def at(self, T):
+        """The model at other covariances of the terms."""
+        return self.objective(self.covariance_model.assemble(T))
 
     @property
     def linear(self):

@@ -30,6 +30,7 @@ class FittedModel:
     rows : of the fit; None where they are not kept
     classes : labels of a classifier
     n_missing : number of rows that were left out because they lack values
+    class_factors : what the observations of the classes were multiplied by; None for nothing
     """
 
     fit: Fit
@@ -38,6 +39,7 @@ class FittedModel:
     rows: Training | None = field(repr=False)
     classes: np.ndarray | None = None
     n_missing: int = 0
+    class_factors: np.ndarray | None = None
 
     def __getstate__(self):
         state = {name: vars(self)[name] for name in self.__dataclass_fields__}

@@ -128,13 +128,17 @@ class SecondOrder:
         E = [np.array(own) for own in zip(*changes, strict=True)]
         H = [np.einsum("krc,cm->rkm", e, g) for e, g in zip(E, state.scores, strict=True)]
         taken = state.elimination.solve(state.objective.plan.multiply(H))[0]
-        coupled = sum(
-            np.einsum("qpm,qkm->pk", F[:, :-1], h) for F, h in zip(state.F, H, strict=True)
-        )
-        beta = -state.fixed.covariance @ coupled
+        beta = self._beta_shift(H)
         through = [np.einsum("qpm,pk->qkm", B[:, :-1], beta) for B in state.B]
         parts = zip(H, taken, through, strict=True)
         return [h - own - beta_s for h, own, beta_s in parts], beta
+
+    def _beta_shift(self, H):
+        """How coefficients move along the directions, (p, k), from the working variates ``E g``."""
+        state = self.fit.state
+        parts = zip(state.F, H, strict=True)
+        coupled = sum(np.einsum("qpm,qkm->pk", F[:, :-1], h) for F, h in parts)
+        return -state.fixed.covariance @ coupled
 
     def shifted(self, x, z, codes):
         """Variance of the predictions of rows for want of the covariances; none without known
@@ -165,11 +169,11 @@ class SecondOrder:
         return found
 
     def _state(self, T):
-        return self.fit.objective(self.fit.covariance_model.assemble(T))
+        return self.fit.at(T)
 
     def moments(self, rows, variances, prior) -> Moments:
         """Of rows (x, z, codes) with their ``variances`` in units of sigma^2."""
-        sigma2 = self.fit.state.sigma2
+        sigma2 = self.fit.scale
         along_sigma = 2.0 * np.sqrt(sigma2) * variances
         missing = np.zeros(len(variances))
         spread = np.abs(along_sigma * self.directions.own_of_sigma)

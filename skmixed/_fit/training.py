@@ -45,7 +45,7 @@ class Training:
     def read(self) -> tuple[Rows, list[np.ndarray]]:
         """The rows that count, and their codes per factor."""
         rows = self.reader.read(self.given.X, self.given.groups)
-        return rows, self.reader.codes(rows)
+        return replace(rows, offset=self.offset), self.reader.codes(rows)
 
     def source(self) -> InMemory:
         """The same as a design asks for them."""
@@ -107,10 +107,11 @@ def read_training(
     ``coded`` makes numbers of the responses that count, ``weighted`` has the last word on them and
     their weights.
     """
-    weights, keep = _weights(sample_weight, X)
+    weights, keep = weights_of(sample_weight, X)
     given = Given.now(X, groups, sample_weight).take(keep)
     door, features, rows, layout = open_door(spec, given.X, given.groups)
-    target = _response(spec, y, rows, keep)
+    target = response_of(spec.owner, y, len(rows), keep)
+    _check_two(rows)
     target, weights = weighted(coded(target), weights)
     with np.errstate(over="ignore"):
         check_sizes(layout.names, rows.X, target, weights)
@@ -119,29 +120,49 @@ def read_training(
     return training, rows, codes
 
 
-def _response(spec, y, rows, keep):
+def read_further(
+    reader: Reader,
+    X: Any,
+    y: Any,
+    groups: Any,
+    sample_weight: Any,
+    coded: Callable[[np.ndarray], np.ndarray],
+    weighted: Callable[[np.ndarray, np.ndarray | None], Weighted] = as_they_are,
+) -> tuple[Rows, np.ndarray, np.ndarray | None]:
+    """Rows, responses and weights for a model that is fitted, without the rows of weight zero."""
+    weights, keep = weights_of(sample_weight, X)
+    given = Given.now(X, groups, sample_weight).take(keep)
+    rows = reader.read(given.X, given.groups)
+    target = response_of(reader.owner, y, len(rows), keep)
+    return rows, *weighted(coded(target), weights)
+
+
+def response_of(owner: str, y: Any, n: int, keep: np.ndarray | None) -> np.ndarray:
+    """The response of the n rows that count; ``keep`` says which, None for all."""
     if y is None:
         raise ValueError(
-            f"This {spec.owner} estimator requires y to be passed, but the target y is None.\n"
+            f"This {owner} estimator requires y to be passed, but the target y is None.\n"
             "Pass the response as the second argument of fit."
         )
     if (columns := width(y)) > 1:
         raise ValueError(
-            f"y: {columns} columns, but {spec.owner} explains one response.\n"
+            f"y: {columns} columns, but {owner} explains one response.\n"
             "Pass one column; counts of two outcomes are for MixedLogisticClassifier."
         )
     y = one_column(y, warn=True)
-    check_length("y", y, len(rows) if keep is None else len(keep))
-    y = y if keep is None else y[keep]
+    check_length("y", y, n if keep is None else len(keep))
+    return y if keep is None else y[keep]
+
+
+def _check_two(rows):
     if len(rows) < 2:
         raise ValueError(
             f"Found array with {len(rows)} sample(s) (n_samples = {len(rows)}) while a minimum of "
             "2 is required.\nPass rows that have a response, and weights above zero."
         )
-    return y
 
 
-def _weights(sample_weight, X):
+def weights_of(sample_weight: Any, X: Any) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Positive weights of the rows that stay, None where all are one; and which stay, None for
     all.
     """

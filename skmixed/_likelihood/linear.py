@@ -259,17 +259,20 @@ class LinearState:
     """The model at one T: solves, fixed effects, effects, and the derivatives of the deviance.
 
     Derivatives are computed when they are first asked for, so that a rejected step costs a value
-    only.
+    only.  Fixed effects that are given are kept; sums of squares and the deviance then say nothing.
     """
 
-    def __init__(self, objective: ProfiledDeviance, T):
+    def __init__(self, objective: ProfiledDeviance, T, fixed: FixedEffects | None = None):
         self.objective = objective
         self.elimination = Elimination(objective.plan, T) if objective.U else None
         self.B, self.F, explained = self._solution()
-        S = objective.gram - explained
+        self.fixed = self._estimated(explained) if fixed is None else fixed
+
+    def _estimated(self, explained):
+        S = self.objective.gram - explained
         if not np.all(np.isfinite(S)):
             raise np.linalg.LinAlgError("sums of squares overflow")
-        self.fixed = FixedEffects.from_sums((S + S.T) / 2)
+        return FixedEffects.from_sums((S + S.T) / 2)
 
     def _solution(self):
         if self.elimination is None:

@@ -111,6 +111,21 @@ class CrossProducts:
         """Number of levels of each factor."""
         return [s.shape[2] for s in self.sums]
 
+    def spread(self, places, n_levels):
+        """The same sums among more levels, of which ``places[f]`` are those of factor f."""
+        sums = []
+        for own, place, m in zip(self.sums, places, n_levels, strict=True):
+            table = np.zeros((*own.shape[:2], m))
+            table[:, :, place] = own
+            sums.append(table)
+        pairs = {
+            (f, g): PairSums.from_entries(
+                places[f][pair.rows], places[g][pair.cols], pair.values, (n_levels[f], n_levels[g])
+            )
+            for (f, g), pair in self.pairs.items()
+        }
+        return replace(self, sums=tuple(sums), pairs=pairs)
+
     def with_fixed(self, fixed):
         """The same sums with other fixed-effects columns."""
         return replace(self, fixed=np.asarray(fixed, dtype=int))

@@ -116,13 +116,16 @@ class RowDesign(DesignBase):
         """As :meth:`Design.of`."""
         with blas_threads():
             frame = _frame(source, terms, n_fixed, fit_intercept, response=False)
-            pool, gram, y, weights, codes, offset = _pooled(frame, source)
+            pool, gram, *rest = _pooled(frame, source)
         independent = frame.independent(gram[np.ix_(frame.fixed, frame.fixed)], source.n)
-        x = pool[:, frame.fixed[independent]]
-        z = [np.ascontiguousarray(pool[:, list(effects)].T) for effects in frame.effects]
-        m = 1.0 if weights is None else weights
-        blocks = make_blocks(x, z, y, m, codes, list(source.n_levels), offset)
+        blocks = _blocks(frame, independent, source, pool, *rest)
         return cls(frame, tuple(terms), independent, blocks, gram, source.n)
+
+    def blocks_of(self, source: Source) -> list[RowBlock]:
+        """Other rows in the same frame."""
+        with blas_threads():
+            pool, _, *rest = _pooled(self.frame, source)
+        return _blocks(self.frame, self.independent, source, pool, *rest)
 
     def without_rows(self):
         """The design without its data."""
@@ -159,6 +162,13 @@ def _pooled(frame, source):
         [np.concatenate(codes) for codes in zip(*(chunk.codes for chunk in chunks), strict=True)],
         _whole([chunk.offset for chunk in chunks]),
     )
+
+
+def _blocks(frame, independent, source, pool, y, weights, codes, offset):
+    x = pool[:, frame.fixed[independent]]
+    z = [np.ascontiguousarray(pool[:, list(effects)].T) for effects in frame.effects]
+    m = 1.0 if weights is None else weights
+    return make_blocks(x, z, y, m, codes, list(source.n_levels), offset)
 
 
 def _whole(parts):

@@ -159,6 +159,26 @@ class InMemory:
         return int(np.clip(2 * max(touched, default=0), ROWS_PER_CHUNK, MOST_ROWS_PER_CHUNK))
 
 
+def below(first: InMemory, second: InMemory) -> InMemory:
+    """The rows of one data set and those of another with the same columns and levels below them."""
+    return InMemory(
+        np.concatenate([first.X, second.X]),
+        np.concatenate([first.y, second.y]),
+        _filled_below(first.weights, second.weights, 1.0, (first.n_rows, second.n_rows)),
+        [np.concatenate(pair) for pair in zip(first.codes, second.codes, strict=True)],
+        second.n_levels,
+        _filled_below(first.offset, second.offset, 0.0, (first.n_rows, second.n_rows)),
+    )
+
+
+def _filled_below(first, second, default, lengths):
+    """Two columns below each other, either of which may be left out; None where both are."""
+    if first is None and second is None:
+        return None
+    parts = zip((first, second), lengths, strict=True)
+    return np.concatenate([np.full(n, default) if part is None else part for part, n in parts])
+
+
 def less(y: np.ndarray, offset: np.ndarray | None) -> np.ndarray:
     """Responses less an offset, if there is one."""
     return y if offset is None else y - offset

@@ -1,0 +1,1 @@
+"""Fits whose effects know further rows."""
