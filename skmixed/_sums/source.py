@@ -171,7 +171,12 @@ def below(first: InMemory, second: InMemory) -> InMemory:
     )
 
 
-def _filled_below(first, second, default, lengths):
+def _filled_below(
+    first: np.ndarray | None,
+    second: np.ndarray | None,
+    default: float,
+    lengths: tuple[int, int],
+) -> np.ndarray | None:
     """Two columns below each other, either of which may be left out; None where both are."""
     if first is None and second is None:
         return None
