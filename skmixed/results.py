@@ -14,15 +14,17 @@ from ._report.summary import exponentiated, print_report
 from ._report.tables import WholeTable
 from ._results.coefficients import CoefficientTests, Covariance, Degrees
 from ._results.effects import RandomEffectsResults
+from ._results.prediction import predict_events, predict_means
 from ._results.report import as_ratios, generalised_heading, linear_heading, make_report
 from ._results.rows import RowResults
+from ._results.tools import ToolResults
 from .inference._coefficients.rules import generalised_coefficients, linear_coefficients
 from .inference._influence.residuals import residuals_of
 
 __all__ = ["LogisticResults", "MixedResults"]
 
 
-class MixedResults(CoefficientTests, RandomEffectsResults, RowResults):
+class MixedResults(CoefficientTests, RandomEffectsResults, RowResults, ToolResults):
     """Estimates, standard errors and tests of a fitted mixed model, under statsmodels' names.
 
     Made by ``fit`` and found at ``est.results_``.  ``params`` and what goes with it are the fixed
@@ -46,6 +48,8 @@ class MixedResults(CoefficientTests, RandomEffectsResults, RowResults):
         Whether the likelihood is restricted.
     converged : bool
         Whether the search ended at an optimum.
+    use_t : bool
+        False: tests are normal ones unless another rule is asked for.
 
     Examples
     --------
@@ -58,6 +62,8 @@ class MixedResults(CoefficientTests, RandomEffectsResults, RowResults):
 
     _read_coefficients = staticmethod(linear_coefficients)
     _predictions = staticmethod(predicted_means)
+    _predicted = staticmethod(predict_means)
+    _heading = staticmethod(linear_heading)
 
     def summary(
         self,
@@ -118,6 +124,8 @@ class LogisticResults(MixedResults):
 
     _read_coefficients = staticmethod(generalised_coefficients)
     _predictions = staticmethod(predicted_events)
+    _predicted = staticmethod(predict_events)
+    _heading = staticmethod(generalised_heading)
 
     @property
     def event(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -48,6 +48,12 @@ class FittedModel:
 
     def __deepcopy__(self, memo):
         return self
+
+    def without_rows(self) -> Self:
+        """The same model without its rows: what a pickle holds."""
+        found = object.__new__(type(self))
+        vars(found).update(self.__getstate__())
+        return found
 
     @property
     def training(self) -> Training:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from .._report.tables import WholeTable
+from ..inference._coefficients.codings import coding_of
+from ..inference._coefficients.pairwise import pairwise_tests
 from .estimates import Estimates
 
 __all__ = ["CoefficientTests"]
@@ -146,6 +148,60 @@ class CoefficientTests(Estimates):
         2
         """
         return self._coefficients(df, cov, clusters).wald_test(spec)
+
+    def t_test_pairwise(
+        self,
+        term_name: str,
+        method: str | list[str] = "hs",
+        alpha: float = 0.05,
+        factor_labels: list[str] | None = None,
+        *,
+        df: Degrees = "normal",
+        cov: Covariance = "model",
+        clusters: Any = None,
+    ) -> Any:
+        """Test all differences between the levels of a categorical variable of the formula.
+
+        Parameters
+        ----------
+        term_name : str
+            The variable as the formula has it, such as ``"C(race)"``.
+        method : str or list of str, default="hs"
+            Corrections of the p-values for the number of pairs, as in
+            ``statsmodels.stats.multitest.multipletests``: "hs" (Holm and Sidak), "bonferroni",
+            "fdr_bh" and others.
+        alpha : float, default=0.05
+            Level of the decisions.
+        factor_labels : list of str, default=None
+            Names of the levels.
+        df, cov, clusters
+            As in :meth:`coef_table`.
+
+        Returns
+        -------
+        statsmodels.stats.contrast.MultiCompResult
+            ``result_frame`` has a row a pair: estimate, standard error, test and limits, and per
+            method the corrected p-value and the decision.  With interactions these are differences
+            where the other variables are at their reference.
+
+        Raises
+        ------
+        ValueError
+            For what is no categorical variable of the formula, and as :meth:`coef_table`.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> data = X.assign(y=y, arm=["abc"[k % 3] for k in range(len(X))])
+        >>> model = MixedLinearRegressor.from_formula("y ~ arm + (1 | group)", data)
+        >>> model.results_.t_test_pairwise("arm").result_frame.index.to_list()
+        ['b-a', 'c-a', 'c-b']
+        """
+        coding = coding_of(self.fitted, term_name)
+        tests = self._coefficients(df, cov, clusters)
+        return pairwise_tests(tests.t_test, coding, len(tests.names), method, alpha, factor_labels)
 
     def f_test(
         self,
