@@ -105,10 +105,10 @@ class Pool:
             name = f"{name}_"
         return name
 
-    def name_of(self, column: np.ndarray, name: str) -> str:
-        """What a column is called; a new one joins."""
+    def name_of(self, column: np.ndarray, name: str, taken: set[str]) -> str:
+        """What a column is called, if that is not taken; a new one joins."""
         for known, values in self.columns.items():
-            if np.array_equal(values, column):
+            if known not in taken and np.array_equal(values, column):
                 return known
         name = self._unique(name)
         self.columns[name] = column
@@ -193,14 +193,19 @@ def _labels(labels, codes):
 
 def _effects(parts, keys, pool):
     """Terms by names, and per part the positions of its columns in its term: the intercept is the
-    first.
+    first.  What a factor has in two parts is two effects.
     """
+    taken: dict[str, set[str]] = {key: set() for key in keys}
     effects = []
     orders = []
     for part, key in zip(parts, keys, strict=True):
-        ones = np.flatnonzero(np.all(part.columns == 1.0, axis=0))[:1]
+        ones = np.flatnonzero(np.all(part.columns == 1.0, axis=0))[: "Intercept" not in taken[key]]
         others = np.setdiff1d(np.arange(part.columns.shape[1]), ones)
-        called = [pool.name_of(part.columns[:, k], part.names[k]) for k in others]
+        taken[key] |= {"Intercept"} if len(ones) else set()
+        called = []
+        for k in others:
+            called.append(pool.name_of(part.columns[:, k], part.names[k], taken[key]))
+            taken[key].add(called[-1])
         effects.append(
             RandomEffect(key, tuple(called), intercept=len(ones) > 0, covariance=part.covariance)
         )

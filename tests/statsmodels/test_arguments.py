@@ -89,6 +89,21 @@ def test_dependent_columns(table):
     assert_allclose(found.llf, usual.llf)
 
 
+def test_without_fixed_effects(table):
+    found = sm.mixedlm("y ~ 0", table, groups="school").fit()
+    assert found.params.index.tolist() == ["school Var"] and len(found.fe_params) == 0
+    assert_allclose(found.predict(), 0.0)
+    assert found.fittedvalues.std() > 0.5
+    assert "school Var" in str(found.summary())
+
+
+def test_found_once(table):
+    """Series of many groups are made once, so that loops over groups are not quadratic."""
+    found = sm.mixedlm("y ~ x", table, groups="school").fit()
+    assert found.random_effects is found.random_effects
+    assert found.random_effects_cov is found.random_effects_cov
+
+
 def test_options_of_other_optimisers(table):
     model = sm.mixedlm("y ~ x", table, groups="school")
     start = model.fit().params_object

@@ -204,6 +204,20 @@ def test_pairs_of_levels():
         ours.t_test_pairwise("Days")
 
 
+def test_terms():
+    table = sleepstudy().assign(week=lambda t: t["Days"] // 4)
+    given = "Reaction ~ Days + C(week)", table
+    theirs, ours = (m(*given, groups="Subject").fit() for m in (smf.mixedlm, drop_in.mixedlm))
+    found, wanted = ours.wald_test_terms(), theirs.wald_test_terms(scalar=True)
+    assert_allclose(found.table, wanted.table.loc[found.table.index], rtol=1e-3)
+    assert "chi2" in str(found)
+    assert ours.wald_test_terms(skip_single=True).table.index.tolist() == ["C(week)"]
+    arrays = drop_in.MixedLM(ours.model.endog, ours.model.exog, table["Subject"]).fit()
+    for ask in (arrays.wald_test_terms, lambda: arrays.t_test_pairwise("C(week)")):
+        with pytest.raises(ValueError, match="of a formula"):
+            ask()
+
+
 def test_predictions_of_new_rows():
     theirs, ours = both("classes")
     new = pd.DataFrame({"x": [0.0, 2.0, np.nan]}, index=[7, 8, 9])

@@ -207,7 +207,7 @@ def _factor(factor, data, environment):
     is_chosen = getattr(values, "contrast", None) is not None or (
         getattr(values, "levels", None) is not None
     )
-    if is_chosen:
+    if is_chosen or np.asarray(getattr(values, "data", values)).dtype == bool:  # always two levels
         return None
     is_categorical = bool(guess_categorical(values))
     return Factor(factor.name(), getattr(values, "data", values), is_categorical)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from .values import Values
 class RowValues(Values):
     """What is known of groups and rows."""
 
-    @property
+    @cached_property
     def random_effects(self) -> dict[Any, pd.Series]:
         """Conditional modes of the random effects, a Series per group.
 
@@ -37,7 +38,7 @@ class RowValues(Values):
         pairs = zip(model.group_labels, found, strict=True)
         return {label: pd.Series(modes.values, index=modes.names) for label, modes in pairs}
 
-    @property
+    @cached_property
     def random_effects_cov(self) -> dict[Any, pd.DataFrame]:
         """Covariance matrices of the random effects given the data, one DataFrame per group.
 
@@ -59,7 +60,7 @@ class RowValues(Values):
             found[label] = pd.DataFrame(covariance, index=names, columns=names)
         return found
 
-    @property
+    @cached_property
     def fittedvalues(self) -> Any:
         """Fixed effects and conditional modes of the rows of the fit.
 
@@ -78,7 +79,7 @@ class RowValues(Values):
         shift = np.asarray(self.fe_params) - found.fitted.fit.coefficients[found.fixed]
         return self.model.labels.rows(values + self.model.exog @ shift)
 
-    @property
+    @cached_property
     def resid(self) -> Any:
         """Response less fitted values.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...inference._coefficients.contrasts import Coefficients
 from ...inference._coefficients.dof import Constant
@@ -91,11 +92,8 @@ class Tests(Values):
         >>> result.t_test_pairwise("arm").result_frame.index.to_list()
         ['b-a', 'c-a', 'c-b']
         """
-        if self.model.data.model_spec is None:
-            raise ValueError(
-                "t_test_pairwise needs the categories of a formula.\nUse from_formula, or t_test."
-            )
-        coding = coding_of(self.model.data.model_spec, term_name)
+        design = self._formula("t_test_pairwise needs the categories of a formula")
+        coding = coding_of(design, term_name)
         return pairwise_tests(self.t_test, coding, self.k_fe, method, alpha, factor_labels)
 
     def wald_test(self, r_matrix: Any, use_f: bool | None = None, scalar: Any = None) -> Any:
@@ -133,6 +131,54 @@ class Tests(Values):
             r_matrix = np.atleast_2d(np.asarray(r_matrix, dtype=float))
             names = names if r_matrix.shape[1] != self.k_fe else self.model.data.xnames
         return self._tests(names, use_f).wald_test(r_matrix)
+
+    def wald_test_terms(self, skip_single: bool = False, scalar: Any = None) -> Any:
+        """Test all coefficients of each term of the formula together.
+
+        Parameters
+        ----------
+        skip_single : bool, default=False
+            Whether to leave out terms of one coefficient.
+        scalar : bool, default=None
+            Taken for statsmodels' sake: statistics are numbers.
+
+        Returns
+        -------
+        statsmodels.stats.contrast.WaldTestResults
+            Its ``table`` has ``statistic, pvalue, df_constraint`` by term.
+
+        Raises
+        ------
+        ValueError
+            Without a formula.
+
+        Examples
+        --------
+        >>> import skmixed.statsmodels as sm
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> result = sm.mixedlm("y ~ x0 + x1", X.assign(y=y), groups="group").fit()
+        >>> result.wald_test_terms().table["df_constraint"].to_dict()
+        {'Intercept': 1, 'x0': 1, 'x1': 1}
+        """
+        from statsmodels.stats.contrast import WaldTestResults
+
+        design = self._formula("wald_test_terms needs the terms of a formula")
+        rows = {}
+        for name, columns in design.term_name_slices.items():
+            L = np.eye(self.k_fe)[columns]
+            if len(L) > 1 or not skip_single:
+                found = self.wald_test(L)
+                rows[name] = (float(found.statistic), float(found.pvalue), len(L))
+        names = ["statistic", "pvalue", "df_constraint"]
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=names)
+        return WaldTestResults(None, "chi2", None, table=table)
+
+    def _formula(self, what: str) -> Any:
+        """What patsy knows of the formula, or an error that there is none."""
+        if self.model.data.model_spec is None:
+            raise ValueError(f"{what}.\nUse from_formula, and tests before pickling; or t_test.")
+        return self.model.data.model_spec
 
     def f_test(self, r_matrix: Any) -> Any:
         """The F test of a linear hypothesis, with ``df_resid`` degrees of freedom.
