@@ -48,7 +48,7 @@ def design(seed):
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(8), *(pytest.param(s, marks=pytest.mark.slow) for s in range(8, 40))]
+    "seed", [*range(8), *(pytest.param(s, marks=pytest.mark.slow) for s in range(8, 24))]
 )
 def test_likelihood_and_modes(seed):
     rng, args, given = design(seed)
