@@ -209,15 +209,12 @@ def _predictions(est, column, options):
     ((name, values),) = compared(sample, [column]).items()
     if values is None:
         x = np.asarray(sample.column(name), dtype=np.float64)
-        values = np.linspace(x.min(), x.max(), GRID)
+        at = np.linspace(x.min(), x.max(), GRID)
+        table = average_predictions(est, at={name: list(at)}, **options)
+        return _cells(table.assign(x=table[name]), [name]), label_of(name)
     table = average_predictions(est, at={name: list(values)}, **options)
-    is_number = np.asarray(values).dtype.kind in "iuf" and len(values) > 2
-    x = table[name] if is_number else table[name].map("{:g}".format if _numeric(values) else str)
-    return _cells(table.assign(x=x), [name]), label_of(name)
-
-
-def _numeric(values):
-    return np.asarray(values).dtype.kind in "iuf"
+    words = "{:g}".format if np.asarray(values).dtype.kind in "iuf" else str
+    return _cells(table.assign(x=table[name].map(words)), [name]), label_of(name)
 
 
 def _effects(est, column, options):
