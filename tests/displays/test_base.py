@@ -71,13 +71,3 @@ def test_panels_share_the_place_of_the_axes():
 def test_panels_need_a_subplot():
     with pytest.raises(ValueError, match=r"2 panels need the place of a subplot.*\nPass an ax"):
         panels(pyplot.figure().add_axes((0, 0, 1, 1)), 2, 2)
-
-
-def test_numbers_that_are_categories_of_the_formula_are_points():
-    X, y = make_mixed_regression(20, 8, random_state=0)
-    data = X.assign(kind=np.arange(len(X)) % 3 + 1, y=y)
-    model = MixedLinearRegressor.from_formula("y ~ C(kind) + x0 + (1 | group)", data)
-    drawn = EffectsDisplay.from_estimator(model, "kind")
-    assert list(drawn.artists_) == ["points", "bars"]
-    assert [label.get_text() for label in drawn.ax_.get_xticklabels()] == ["1", "2", "3"]
-    assert list(EffectsDisplay.from_estimator(model, "x0").artists_) == ["lines", "bands"]

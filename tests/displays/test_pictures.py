@@ -199,3 +199,13 @@ def test_a_polars_table_gives_the_same_effects():
         for table in (X, pl.from_pandas(X))
     ]
     np.testing.assert_allclose(found[0]["estimate"], found[1]["estimate"])
+
+
+def test_numbers_that_are_categories_of_the_formula_are_points():
+    X, y = make_mixed_regression(20, 8, random_state=0)
+    data = X.assign(kind=np.arange(len(X)) % 3 + 1, y=y)
+    model = MixedLinearRegressor.from_formula("y ~ C(kind) + x0 + (1 | group)", data)
+    drawn = EffectsDisplay.from_estimator(model, "kind")
+    assert list(drawn.artists_) == ["points", "bars"]
+    assert [label.get_text() for label in drawn.ax_.get_xticklabels()] == ["1", "2", "3"]
+    assert list(EffectsDisplay.from_estimator(model, "x0").artists_) == ["lines", "bands"]
