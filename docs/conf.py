@@ -38,6 +38,7 @@ exclude_patterns = [
     "sg_execution_times.rst",
 ]
 default_role = "code"
+smartquotes = False  # links to parameters look for their text
 
 # Chapters
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -46,6 +47,7 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 180
 nb_merge_streams = True
+nb_render_markdown_format = "myst"
 
 # Reference
 autodoc_typehints = "none"
@@ -63,6 +65,8 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"^(?!plot_)",
     "image_srcset": ["2x"],
     "download_all_examples": False,
+    "capture_repr": ("_repr_html_",),
+    "parallel": True,
     "show_memory": False,
     "show_signature": False,
     "plot_gallery": "True",  # -D plot_gallery=0 for a quick build

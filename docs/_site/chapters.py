@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sphinx.application import Sphinx
+if TYPE_CHECKING:
+    from docutils import nodes
+    from sphinx.application import Sphinx
 
 NOTEBOOK = """---
 file_format: mystnb
@@ -67,7 +70,20 @@ def read_chapter(app: Sphinx, name: str, source: list[str]) -> None:
     source[0] = as_notebook(text) if is_chapter(text) else text
 
 
+def look_for_addresses(_app: Sphinx, doctree: nodes.document, _name: str) -> None:
+    """Warn of ``<... object at 0x...>``: what a block shows should say something."""
+    from docutils.nodes import literal_block
+    from sphinx.util import logging
+
+    for block in doctree.findall(literal_block):
+        found = re.search(r"<[^<>]* at 0x[0-9a-f]+>", block.astext())
+        if found:
+            said = "%s is shown: end a picture with plt.show()"
+            logging.getLogger(__name__).warning(said, found[0], location=block)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("source-read", read_chapter)
+    app.connect("doctree-resolved", look_for_addresses)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
+from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any
-
-from sphinx.application import Sphinx
+from typing import TYPE_CHECKING, Any
 
 from .names import members, module_to_import, public_modules, public_values
 
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+DOCS = Path(__file__).parents[1]
+TOP = DOCS.parent
 FOLDER = "reference"
 MARKER = "<!-- every public name -->"
 
@@ -32,16 +37,52 @@ def pages() -> dict[str, str]:
 
 
 def page(value: Any) -> str:
-    """A title, how to import it, and what its docstring says."""
+    """A title, how to import it, what its docstring says, and who uses it."""
+    return "\n".join([*described(value), *used(value.__name__)])
+
+
+def described(value: Any) -> list[str]:
+    """The page without its end."""
     module, name = module_to_import(value), value.__name__
     head = [name, "=" * len(name), "", ".. code-block:: python", ""]
     head += [f"   from {module} import {name}", "", f".. currentmodule:: {module}", ""]
     if not inspect.isclass(value):
-        return "\n".join([*head, f".. autofunction:: {name}", ""])
+        return [*head, f".. autofunction:: {name}", ""]
     kind = "autoexception" if issubclass(value, Exception) else "autoclass"
     listed = sorted(member for member, _ in members(value))
     options = [f"   :members: {', '.join(listed)}"] if listed else []
-    return "\n".join([*head, f".. {kind}:: {name}", *options, ""])
+    return [*head, f".. {kind}:: {name}", *options, ""]
+
+
+def used(name: str) -> list[str]:
+    """Links to the chapters and examples that import a name."""
+    links = [f":doc:`{page}`" for page, code in writings().items() if imports(code, name)]
+    return [".. rubric:: Used in", "", " · ".join(links), ""] if links else []
+
+
+@cache
+def writings() -> dict[str, str]:
+    """The text of the chapters and examples, by the names of their pages."""
+    chapters = {f"/{path.relative_to(DOCS).with_suffix('')}": path for path in chapter_files()}
+    examples = {
+        f"/auto_examples/{path.stem}": path for path in (TOP / "examples").glob("plot_*.py")
+    }
+    return {name: path.read_text() for name, path in sorted((chapters | examples).items())}
+
+
+def chapter_files() -> list[Path]:
+    """Pages of Markdown with code."""
+    return [
+        path
+        for path in [*DOCS.glob("*.md"), *DOCS.glob("coming_from/*.md")]
+        if path.stem != "index"
+    ]
+
+
+def imports(code: str, name: str) -> bool:
+    """Whether a line imports a name from the library."""
+    lines = re.findall(r"^from skmixed[\w.]* import (\([^)]*\)|.*)", code, flags=re.MULTILINE)
+    return any(re.search(rf"\b{name}\b", line) for line in lines)
 
 
 def listing() -> str:
