@@ -12,7 +12,7 @@ os.environ["MATPLOTLIBRC"] = str(HERE / "_site" / "matplotlibrc")
 os.environ.pop("MPLBACKEND", None)
 
 import skmixed  # noqa: E402
-from skmixed._estimator import DOCUMENTATION  # noqa: E402
+from skmixed._documented import DOCUMENTATION  # noqa: E402
 
 project = "scikit-mixed"
 author = "The scikit-mixed developers"
@@ -50,6 +50,8 @@ nb_merge_streams = True
 nb_render_markdown_format = "myst"
 
 # Reference
+#: what other packages document: a build without a network has no inventory of theirs
+nitpick_ignore_regex = [("py:.*", r"(numpy|pandas|scipy|sklearn|statsmodels|matplotlib)\..*")]
 autodoc_typehints = "none"
 autodoc_member_order = "alphabetical"
 maximum_signature_line_length = 80

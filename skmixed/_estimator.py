@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._data.checks import check_parameters, warn
+from ._documented import Documented
 from ._fit.kinds import Kind
 from ._fit.model import FittedModel
 from ._fit.predictions import drawn_predictors
@@ -34,11 +35,7 @@ PREDICTION_METHODS = (
 )
 
 
-#: where the documentation is
-DOCUMENTATION = "https://scikit-mixed.readthedocs.io/en/latest/"
-
-
-class MixedModel(BaseEstimator):
+class MixedModel(Documented, BaseEstimator):
     """Base class of the estimators.
 
     A fitted one holds its :class:`~skmixed._fit.model.FittedModel` through ``results_`` and nothing
@@ -48,11 +45,6 @@ class MixedModel(BaseEstimator):
     results_: MixedResults
     #: the class of ``results_``
     _results: ClassVar[type[MixedResults]]
-    #: the page of the class, to which scikit-learn's HTML links
-    _doc_link_module: ClassVar[str] = "skmixed"
-    _doc_link_template: ClassVar[str] = (
-        DOCUMENTATION + "reference/{estimator_module}.{estimator_name}.html"
-    )
 
     @classmethod
     def from_formula(

@@ -135,8 +135,14 @@ def write_listing(_app: Sphinx, _page: str, source: list[str]) -> None:
         source[0] = source[0].replace(MARKER, listing())
 
 
+def always_list(*_: object) -> list[str]:
+    """The page with the list is read again by every build: names come and go elsewhere."""
+    return [FOLDER]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("builder-inited", write_pages)
     app.connect("source-read", write_listing)
+    app.connect("env-get-outdated", always_list)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

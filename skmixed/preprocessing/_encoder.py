@@ -19,13 +19,14 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from .._data.checks import check_length
 from .._data.columns import check_label_kinds
 from .._data.factors import encode
+from .._documented import Documented
 from ._tables import chosen, opened
 from ._targets import Target, read_target
 
 __all__ = ["MixedEffectsEncoder"]
 
 
-class MixedEffectsEncoder(TransformerMixin, BaseEstimator):
+class MixedEffectsEncoder(Documented, TransformerMixin, BaseEstimator):
     """Categories become their shrunken effects on the target.
 
     Every column has a mixed model of its own, with a random intercept per category and nothing

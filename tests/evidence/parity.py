@@ -60,7 +60,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         analyses=("analysis", "nunique"),
         figures=("difference", "size"),
         equal=("difference", lambda values: int((values == 0).sum())),
-        largest=("difference", "max"),
+        largest=("difference", lambda values: f"{values.max():.0e}"),
     )
 
 

@@ -11,7 +11,7 @@ PACKAGE = Path(skmixed.__file__).parent
 
 #: rooms, lowest first: a room may import from those on lower rungs, and from those to its left on its own
 LADDER = [
-    ["exceptions", "_algebra", "_data", "terms", "_formula"],
+    ["_documented", "exceptions", "_algebra", "_data", "terms", "_formula"],
     ["formula", "_model"],
     ["_sums", "_search", "_report"],
     ["_reader", "_likelihood"],
