@@ -116,6 +116,16 @@ def test_pairs_of_levels_without_an_intercept(sleep, model):
     assert_allclose(found.iloc[:, :2], wanted.iloc[:, :2], rtol=1e-6)
 
 
+def test_pairs_of_a_column_with_a_space(sleep, model):
+    spaced = MixedLinearRegressor.from_formula(
+        "Reaction ~ Days + `the week` * Days + (1 | Subject)",
+        sleep.assign(**{"the week": sleep["week"]}),
+    )
+    for name in ("the week", "`the week`"):
+        frame = spaced.results_.t_test_pairwise(name).result_frame
+        assert_allclose(frame["coef"].iloc[0], spaced.results_.params["the week[T.b]"])
+
+
 def test_pairs_that_there_are_not(sleep, model):
     with pytest.raises(ValueError, match="Did you mean 'week'"):
         model.results_.t_test_pairwise("weak")

@@ -12,6 +12,8 @@ from .pairwise import Coding
 def coding_of(model: FittedModel, term_name: str) -> Coding:
     """Of a categorical main effect among the fixed effects."""
     categories = _categories(model)
+    plain = str(term_name).strip("`")
+    term_name = plain if plain in categories else term_name
     if term_name not in categories:
         meant = nearest(str(term_name), categories)
         advice = f"Did you mean {meant!r}?" if meant else f"Those are {', '.join(categories)}."
@@ -35,8 +37,11 @@ def coding_of(model: FittedModel, term_name: str) -> Coding:
 def _categories(model):
     """Categorical variables of the fixed part of the formula, by name."""
     formula = getattr(model.reader.door, "formula", None)
-    factors = getattr(formula.parts[0], "factors", {}) if formula is not None else {}
-    return {name: factor for name, factor in factors.items() if hasattr(factor, "reduced")}
+    if formula is None:
+        return {}
+    factors = getattr(formula.parts[0], "factors", {}).items()
+    shown = formula.aliases.shown
+    return {shown(name): factor for name, factor in factors if hasattr(factor, "reduced")}
 
 
 def _is_level(name, term):
