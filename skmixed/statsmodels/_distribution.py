@@ -77,11 +77,83 @@ class Distribution(Matrices):
         -1681.7
         """
         if not hasattr(params, "cov_re"):
-            has_fe = not profile_fe
-            params = MixedLMParams.from_packed(
-                params, self.k_fe, self.k_re, self.use_sqrt, has_fe=has_fe
-            )
+            params = self._unpacked(params, not profile_fe)
         return loglike(self.unconstrained(self.reml), params, profile_fe=profile_fe)
+
+    def score(self, params: Any, profile_fe: bool = True) -> np.ndarray:
+        """First derivatives of :meth:`loglike`, by differences.
+
+        Parameters
+        ----------
+        params : MixedLMParams or array-like
+            As for :meth:`loglike`.
+        profile_fe : bool, default=True
+            As for :meth:`loglike`.
+
+        Returns
+        -------
+        ndarray of shape (k,)
+            In the packed parameters: roots of the variances if ``use_sqrt``; the fixed effects
+            come first unless they are profiled out.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import skmixed.statsmodels as sm
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> model = sm.mixedlm("y ~ x0 + x1", X.assign(y=y), groups="group")
+        >>> bool(np.abs(model.score(model.fit().params_object)[0]) < 1e-3)
+        True
+        """
+        from statsmodels.tools.numdiff import approx_fprime
+
+        def value(x: np.ndarray) -> float:
+            return self.loglike(self._unpacked(x, not profile_fe), profile_fe=profile_fe)
+
+        if hasattr(params, "get_packed"):
+            params = params.get_packed(use_sqrt=self.use_sqrt, has_fe=not profile_fe)
+        return np.atleast_1d(approx_fprime(np.asarray(params, float), value, centered=True))
+
+    def hessian(self, params: Any) -> tuple[np.ndarray, bool]:
+        """Second derivatives of the log-likelihood, by differences.
+
+        Parameters
+        ----------
+        params : MixedLMParams or array-like
+            With the fixed effects; a vector holds them packed, as ``use_sqrt`` says.
+
+        Returns
+        -------
+        tuple of ndarray of shape (k, k) and bool
+            In the fixed effects, the variances and covariances themselves, in units of the
+            residual variance; and whether the covariance matrix of the random effects is singular.
+
+        Examples
+        --------
+        >>> import skmixed.statsmodels as sm
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> model = sm.mixedlm("y ~ x0 + x1", X.assign(y=y), groups="group")
+        >>> model.hessian(model.fit().params_object)[0].shape
+        (4, 4)
+        """
+        from statsmodels.tools.numdiff import approx_hess
+
+        def value(x: np.ndarray) -> float:
+            found = MixedLMParams.from_packed(x, self.k_fe, self.k_re, use_sqrt=False, has_fe=True)
+            return self.loglike(found, profile_fe=False)
+
+        if not hasattr(params, "get_packed"):
+            params = self._unpacked(params, has_fe=True)
+        is_singular = np.linalg.matrix_rank(params.cov_re) < self.k_re or np.any(params.vcomp == 0)
+        packed = params.get_packed(use_sqrt=False, has_fe=True)
+        return approx_hess(packed, value), bool(is_singular)
+
+    def _unpacked(self, params: Any, has_fe: bool) -> MixedLMParams:
+        return MixedLMParams.from_packed(
+            params, self.k_fe, self.k_re, use_sqrt=self.use_sqrt, has_fe=has_fe
+        )
 
     def unconstrained(self, reml: bool) -> Assembled:
         """The fit with all covariances.

@@ -97,6 +97,31 @@ def test_likelihood_anywhere(reml, profile_fe):
     assert_allclose(ours.loglike(packed), theirs.loglike(packed), rtol=1e-10)
 
 
+@pytest.mark.parametrize("profile_fe", [True, False])
+def test_derivatives_anywhere(profile_fe):
+    theirs, ours = (results.model for results in both("classes"))
+    theirs.reml = ours.reml = True
+    params = MixedLMParams.from_components(
+        np.array([0.7, 1.4]), np.array([[0.9, 0.2], [0.2, 0.4]]), vcomp=np.array([0.6])
+    )
+    wanted = theirs.score(params, profile_fe=profile_fe)
+    assert_allclose(ours.score(params, profile_fe=profile_fe), wanted, rtol=1e-5, atol=1e-5)
+    packed = params.get_packed(use_sqrt=True, has_fe=not profile_fe)
+    assert_allclose(ours.score(packed, profile_fe=profile_fe), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_curvature_at_the_optimum():
+    """statsmodels' is that of the likelihood at the optimum only."""
+    theirs, ours = both("classes")
+    theirs.model.reml = ours.model.reml = True
+    found, is_singular = ours.model.hessian(ours.params_object)
+    wanted = theirs.model.hessian(theirs.params_object)[0]
+    assert_allclose(found, wanted, rtol=5e-3, atol=5e-3 * np.max(np.abs(wanted)))
+    packed = ours.params_object.get_packed(use_sqrt=True, has_fe=True)
+    assert_allclose(ours.model.hessian(packed)[0], found, rtol=1e-6, atol=1e-4)
+    assert not is_singular
+
+
 def test_arrays_have_no_labels():
     table = sleepstudy()
     exog = np.column_stack([np.ones(180), table["Days"], table["Days"] ** 2])
