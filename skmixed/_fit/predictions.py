@@ -151,8 +151,16 @@ def mean_variances(model: FittedModel, rows: Rows, codes, kind: Kind) -> np.ndar
     """Variances of the errors of a linear model's means, new levels with all of theirs."""
     fit = model.fit
     columns = (*fit.units.columns(rows.X), codes)
-    found = fit.scale * error_variances(fit.linear, *columns, prior=kind != "population")
-    return fit.units.variance * (found + fit.second_order.shifted(*columns))
+    known = known_variances(model, rows, codes, kind)
+    return known + fit.units.variance * fit.second_order.shifted(*columns)
+
+
+def known_variances(model: FittedModel, rows: Rows, codes, kind: Kind) -> np.ndarray:
+    """The same as if the covariances were known."""
+    fit = model.fit
+    columns = (*fit.units.columns(rows.X), codes)
+    found = error_variances(fit.linear, *columns, prior=kind != "population")
+    return fit.units.variance * fit.scale * found
 
 
 class Errors(NamedTuple):

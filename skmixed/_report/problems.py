@@ -181,13 +181,12 @@ def is_material(shortfall) -> bool:
 
 
 def _inaccurate(fit):
-    error = fit.shortfall
-    side = "low" if error.loglik > 0 else "high"
+    """Without figures, so that the folds of a cross-validation say the same, and are told once."""
+    side = "low" if fit.shortfall.loglik > 0 else "high"
     few = (
         f"{fit.points} quadrature points put" if fit.points > 1 else "Laplace's approximation puts"
     )
     return (
-        f"{few} the log-likelihood about {abs(error.loglik):.2g} too {side}; {error.points} "
-        f"points would move an estimate by about {error.shift:.2g} standard errors.\n"
-        "Use n_quadrature='auto', or a larger number."
+        f"{few} the log-likelihood too {side}: more points would move it, or an estimate, "
+        "materially.\nUse n_quadrature='auto', or a larger number; diagnose(est) says by how much."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 MOST_ROWS = 60  # that are printed
@@ -18,4 +19,20 @@ class WholeTable(pd.DataFrame):
         return pd.DataFrame
 
     def __repr__(self):
-        return self.to_string(max_rows=MOST_ROWS, line_width=None)
+        return self._printed().to_string(max_rows=MOST_ROWS, line_width=None)
+
+    def _printed(self):
+        """Columns that are printed."""
+        return pd.DataFrame(self)
+
+
+class CoefficientTable(WholeTable):
+    """A table of coefficients that prints its degrees of freedom where there are such."""
+
+    def _printed(self):
+        table = pd.DataFrame(self)
+        is_normal = "df" in table and np.all(np.isinf(table["df"]))
+        return table.drop(columns="df") if is_normal else table
+
+    def _repr_html_(self):
+        return self._printed()._repr_html_()

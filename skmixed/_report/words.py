@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def p_value(p: float) -> str:
+    """As it is printed."""
+    return "p < 0.0001" if p < 1e-4 else f"p = {p:.4f}"
+
+
 def percent(share: float) -> str:
     """A share; never all or nothing where it is not quite that."""
     value = 100.0 * share

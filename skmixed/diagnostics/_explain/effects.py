@@ -14,10 +14,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ..._data.tables import some_rows
 from ..._fit.model import FittedModel
 from ..._fit.predictions import linear_predictors
 from ...inference._margins.sample import Sample, compared, read_sample
+from ...inference._margins.tables import plain_table
 
+MOST_ROWS = 20_000  # that are averaged over
 FEWEST_UNITS = 0.5  # standard deviations between these are told by one unit
 MOST_UNITS = 20.0
 LOW, HIGH = 0.1, 0.9  # quantiles that stand for low and high values of a column
@@ -71,7 +74,7 @@ def columns_of(sample: Sample) -> dict[Hashable, list | None]:
 
 def effects_of(sample: Sample, columns: dict, level: float) -> list[Effect]:
     """Effects of all columns, the strongest first."""
-    on_link = replace(sample, linearise=linear_predictors)
+    on_link = replace(_fewer(sample), linearise=linear_predictors)
     found = [
         effect
         for name, values in columns.items()
@@ -79,6 +82,19 @@ def effects_of(sample: Sample, columns: dict, level: float) -> list[Effect]:
         if np.isfinite(effect.estimate) and effect.is_estimated
     ]
     return sorted(found, key=lambda effect: -effect.strength)
+
+
+def _fewer(sample):
+    """The same, or rows that are spread evenly over very many."""
+    n = len(sample.table)
+    if n <= MOST_ROWS:
+        return sample
+    kept = np.linspace(0, n - 1, MOST_ROWS).round().astype(int)
+    table = plain_table(some_rows(sample.table.X, kept))
+    groups = None if sample.groups is None else some_rows(sample.groups, kept)
+    weights = sample.weights[:, kept]
+    weights = (weights / weights.sum()).tocsr()
+    return replace(sample, table=table, fitted=table, groups=groups, weights=weights)
 
 
 def _of_column(sample, name, values, level):

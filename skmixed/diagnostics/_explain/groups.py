@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..._report.words import percent
-from ...inference._describe.slopes import slope_distribution
+from ...inference._describe.slopes import slopes_of
 from .subject import Subject
 from .words import capital, counted, figure, listed, span
 
@@ -19,7 +19,8 @@ ELSEWHERE = " (where the columns that it goes together with are 0 or in their fi
 
 def slopes(subject: Subject) -> Iterator[str]:
     """What slopes do."""
-    for row in slope_distribution(subject.est, subject.level).itertuples():
+    found = slopes_of(subject.model, subject.level, has_errors=not subject.is_large)
+    for row in found.itertuples():
         yield from _slope(subject, row)
         yield from _together(subject, row)
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..._report.words import percent
-from ...inference._describe.r_squared import r_squared
+from ...inference._describe.r_squared import explained_share, r_squared
 from .subject import Subject
 from .words import counted, figure, listed, share_span, span
 
+LEAST = 0.005  # share that is more than none when it is rounded
 CERTAIN = 0.001  # p-values below are not told one from another
 
 
@@ -44,14 +45,20 @@ def explained(subject: Subject) -> Iterator[str]:
         what = "an average" if subject.model.names.intercept else "groups around zero"
         yield f"The model has no columns that explain anything, just {what}."
         return
-    found = r_squared(subject.est, level=subject.level)
     names = subject.model.names
     what = names.response if subject.is_linear else f"the tendency to {subject.event}"
-    low, high = found.table.loc["marginal", ["ci_low", "ci_high"]]
-    sure = (
-        "" if np.isnan(low) else f" ({100 * subject.level:g} % interval: {share_span(low, high)})"
-    )
-    yield f"The columns account for {percent(found.marginal)} of the variation of {what}{sure}."
+    share, low, high = _marginal(subject)
+    is_told = not np.isnan(low) and high >= LEAST
+    sure = f" ({100 * subject.level:g} % interval: {share_span(low, high)})" if is_told else ""
+    yield f"The columns account for {percent(share)} of the variation of {what}{sure}."
+
+
+def _marginal(subject):
+    """R squared of the columns with its limits, if they are to be had soon."""
+    if subject.is_large:
+        return explained_share(subject.model), np.nan, np.nan
+    found = r_squared(subject.est, level=subject.level).table
+    return found.loc["marginal", ["estimate", "ci_low", "ci_high"]]
 
 
 def between(subject: Subject) -> Iterator[str]:

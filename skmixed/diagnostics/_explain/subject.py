@@ -12,10 +12,12 @@ from scipy import stats
 
 from ..._data.tables import some_rows
 from ..._fit.model import FittedModel
-from ..._fit.predictions import distribution, prediction_errors, read_rows
+from ..._fit.predictions import distribution, known_variances, prediction_errors, read_rows
 from ...inference._describe.shares import Shares, shares
 from ...inference._margins.sample import Sample
 from .effects import Effect, columns_of, effects_of, sample_of, typical_row
+
+LARGE = 1_500  # order of the dense equations of a model, from which its information is slow
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,16 +68,25 @@ class Subject:
     @cached_property
     def shares(self) -> Shares:
         """Variances of the factors and of what is left."""
-        return shares(self.model.fit)
+        return shares(self.model.fit, has_errors=False)
 
     @property
     def deviations(self) -> np.ndarray:
         """Standard deviation of what the levels of every factor add, averaged over the rows."""
         return np.sqrt(self.model.fit.sigma2 * self.shares.variances)
 
+    @property
+    def is_large(self) -> bool:
+        """Whether second derivatives take longer than a reader waits: limits that need them are
+        left out.
+        """
+        return self.model.fit.dense_order > LARGE
+
     @cached_property
     def variances(self) -> pd.DataFrame:
-        """Standard deviations and correlations with limits."""
+        """Standard deviations and correlations, with limits if they are to be had soon."""
+        if self.is_large:
+            return _without_limits(self.model)
         return self.est.results_.variance_table(level=self.level, scale="sd")
 
     @cached_property
@@ -87,7 +98,10 @@ class Subject:
     def expected_mean(self) -> tuple[float, float, float]:
         """Mean of a typical row of a new group, with the limits of ``predict_interval``."""
         rows, codes = self._typical
-        variance, df = prediction_errors(self.model, rows, codes, "marginal")
+        if self.is_large:
+            variance, df = known_variances(self.model, rows, codes, "marginal"), [np.inf]
+        else:
+            variance, df = prediction_errors(self.model, rows, codes, "marginal")
         mean = self.model.predictor(rows, codes)[0]
         half = stats.t.ppf(0.5 + self.level / 2.0, df[0]) * np.sqrt(variance[0])
         return float(mean), float(mean - half), float(mean + half)
@@ -101,3 +115,18 @@ class Subject:
         half = stats.norm.ppf(0.5 + self.level / 2.0) * sd
         mean = self.model.fit.family.mean(np.array([eta, eta - half, eta + half]))
         return tuple(mean.ravel().tolist())
+
+
+def _without_limits(model):
+    """``factor, effect, effect2, sd_or_corr`` and no limits."""
+    rows = []
+    for term, S in zip(model.names.terms, model.fit.covariances, strict=True):
+        factor = model.names.factors[term.factor]
+        sd = np.sqrt(np.diag(S))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            R = S / np.outer(sd, sd)
+        for i, effect in enumerate(term.effects):
+            rows.append((factor, effect, "", sd[i]))
+            rows += [(factor, effect, term.effects[j], R[i, j]) for j in range(i + 1, len(sd))]
+    table = pd.DataFrame(rows, columns=["factor", "effect", "effect2", "sd_or_corr"])
+    return table.assign(ci_low=np.nan, ci_high=np.nan)

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from ..._data.checks import check_level
+from ..._report.words import p_value
 from .dof import Rule
 from .hypotheses import in_words, read_hypothesis
 
@@ -37,7 +38,7 @@ class WaldTest(NamedTuple):
     pvalue: float
 
     def __repr__(self):
-        return f"Wald test: chi2({self.df}) = {self.statistic:.4g}, p = {self.pvalue:.4g}"
+        return f"Wald test: chi2({self.df}) = {self.statistic:.4g}, {p_value(self.pvalue)}"
 
 
 class JointTest(NamedTuple):

@@ -6,6 +6,8 @@ from html import escape
 
 from statsmodels.stats.contrast import ContrastResults
 
+from ..._report.words import p_value
+
 MOST_ROWS = 6  # of a joint hypothesis that are printed
 
 
@@ -41,8 +43,8 @@ class JointContrasts(ContrastResults):
         degrees = f"{self.df_denom:g}"
         if self.distribution == "F":
             degrees = f"{self.df_num:g}, {self.df_denom:.1f}"
-        statistic, p = float(self.statistic), float(self.pvalue)
-        return f"Wald test: {shown}\n{self.distribution}({degrees}) = {statistic:.4g}, p = {p:.4g}"
+        result = f"{self.distribution}({degrees}) = {float(self.statistic):.4g}"
+        return f"Wald test: {shown}\n{result}, {p_value(float(self.pvalue))}"
 
     def __repr__(self):
         return str(self)

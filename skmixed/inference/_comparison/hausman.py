@@ -20,8 +20,8 @@ from ..._algebra.packed import packed_index
 from ..._data.checks import check_choice
 from ..._fit.base import needs_residual
 from ..._fit.linear import LinearFit
+from ..._report.words import p_value
 from .._arguments import fitted_model
-from .likelihood_ratio import p_value
 
 #: share of the sum of squares of a column, within levels, below which it does not vary there
 CONSTANT_WITHIN = 1e-10

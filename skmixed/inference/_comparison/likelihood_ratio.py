@@ -8,6 +8,8 @@ from textwrap import shorten
 import numpy as np
 from scipy import special, stats
 
+from ..._report.words import p_value
+
 LR = "2 (l1 - l0)"  # as a statistic without a named distribution is printed
 LONGEST = 200  # characters of a model in words
 ROUNDING = 1e-9  # a difference of log-likelihoods below this share of them is none
@@ -78,11 +80,6 @@ class LikelihoodRatioTest:
         tested.
         """
         return float(stats.chi2.sf(self.statistic, self.df)) if self.df else np.nan
-
-
-def p_value(p):
-    """As it is printed."""
-    return "p < 0.0001" if p < 1e-4 else f"p = {p:.4f}"
 
 
 def likelihood_ratio(larger, smaller):

@@ -130,6 +130,14 @@ def r_squared(
     return _with_limits(parts, low, high, level)
 
 
+def explained_share(model: FittedModel) -> float:
+    """Marginal R squared alone, which needs no second derivatives."""
+    random = shares(model.fit, has_errors=False)
+    s_r = model.fit.sigma2 * float(np.sum(random.variances))
+    s_e = _residual_variance(model, RESIDUALS[0])
+    return _parts(_Explained.of(model).variance, s_r, s_e).marginal
+
+
 def _parts(fixed, random, residual):
     total = fixed + random + residual
     with np.errstate(invalid="ignore", divide="ignore"):

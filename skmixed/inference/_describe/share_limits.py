@@ -1,8 +1,8 @@
 """Confidence limits of shares of variance, near zero too.
 
-One variance of a linear model has limits that cover exactly.  With lambda its ratio to sigma^2,
-r^2(lambda) the residual sum of squares at it, and S, with m degrees of freedom, the one where the
-levels have effects of their own,
+One variance of a linear model has limits that cover exactly, which few levels need.  With lambda
+its ratio to sigma^2, r^2(lambda) the residual sum of squares at it, and S, with m degrees of
+freedom, the one where the levels have effects of their own,
 
     F(lambda) = (r^2(lambda) - S) / k / (S / m)  ~  F(k, m),
 
@@ -27,6 +27,8 @@ from .._comparison.hausman import Within
 from .._profile.profilers import profiler_of
 
 CLEAR = 0.75  # standard errors from zero
+FAR = 5.0  # the same from which a share may be said to be known
+MANY = 100  # levels from which it is, too
 FARTHEST = 30.0  # of the logarithm of a ratio of variances
 UNKNOWN = (np.nan, np.nan)
 
@@ -144,6 +146,15 @@ def profile_limits(
 def is_clear(share: float, std_error: float) -> bool:
     """Whether a share is so many standard errors from zero that the delta method says something."""
     return share > CLEAR * std_error  # False where there is no standard error
+
+
+def is_certain(share: float, std_error: float, n_levels: int) -> bool:
+    """Whether a large sample makes the delta method as good as exact limits.
+
+    These are as good, but about another estimate: that where F is one, which differs from that of
+    the likelihood where the model does not quite hold.
+    """
+    return n_levels > MANY and share > FAR * std_error
 
 
 def _mean_products(fit, f):

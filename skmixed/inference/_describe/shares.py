@@ -27,7 +27,7 @@ from ..._algebra.packed import direction_traces, lower_triangle
 from ..._data.checks import check_level
 from ..._fit.base import Fit
 from .._arguments import fitted_model
-from .share_limits import UNKNOWN, exact_limits, is_clear, logit_limits, profile_limits
+from .share_limits import UNKNOWN, exact_limits, is_certain, is_clear, logit_limits, profile_limits
 
 
 def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
@@ -50,8 +50,9 @@ def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame
         ``icc, std_error, ci_low, ci_high`` by factor, the outermost first.  Standard errors by the
-        delta method, NaN where a variance is zero.  Limits are exact for a linear model with one
-        variance.  For others they are those of the delta method on the logit scale, and, of a share
+        delta method, NaN where a variance is zero.  Limits are those of the delta method on the
+        logit scale, as Stata's; of a linear model with one variance, unless its levels are more
+        than 100 and the share is more than five standard errors, exact ones; and else, of a share
         that is less than 0.75 standard errors, from the profile limits of its variance, which begin
         at 0.
 
@@ -98,9 +99,10 @@ def _outermost_first(fit):
 
 def _limits(fit, found, members, share, std_error, level):
     """Limits of the share of some factors."""
-    exact = exact_limits(fit, level)
-    if not np.isnan(exact[0]):
-        return exact
+    if not is_certain(share, std_error, members @ [len(b) for b in fit.effects]):
+        exact = exact_limits(fit, level)
+        if not np.isnan(exact[0]):
+            return exact
     limits = UNKNOWN
     is_simple = share == 0 or _has_one_variance(fit, members)
     if is_simple and not is_clear(share, std_error):
@@ -212,10 +214,10 @@ class Shares:
         return float(np.sqrt(max(slope @ self.covariance @ slope, 0.0)))
 
 
-def shares(fit: Fit) -> Shares:
-    """:class:`Shares` of a fit."""
+def shares(fit: Fit, *, has_errors: bool = True) -> Shares:
+    """:class:`Shares` of a fit, without standard errors where these are not wanted."""
     weights = _moments(fit)
-    information = fit.information
+    information = fit.information if has_errors else None
     parameters = () if information is None else information.parameters
     directions = fit.covariance_model.directions(parameters)
     ends = np.cumsum([len(w) for w in weights])

@@ -94,11 +94,19 @@ def slope_distribution(
     model = fitted_model(est)
     check_level(level)
     thresholds = [t for t in (Threshold("above", above), Threshold("below", below)) if t.is_given]
+    return slopes_of(model, level, thresholds)
+
+
+def slopes_of(
+    model: FittedModel, level: float, thresholds=(), *, has_errors: bool = True
+) -> Slopes:
+    """The same, without standard errors where these are not wanted."""
     slopes = [slope for k in range(len(model.reader.terms)) for slope in _slopes(model, k)]
     for threshold in thresholds:
         threshold.check([slope.effect for slope in slopes])
     asked = [name for threshold in thresholds for name in threshold.columns]
-    found = [_row(model.fit, slope, level, thresholds) for slope in slopes]
+    fit = model.fit if has_errors else None
+    found = [_row(fit, slope, level, thresholds) for slope in slopes]
     return Slopes(found, columns=[*COLUMNS, *asked])
 
 
@@ -252,12 +260,14 @@ def rounded_alike(low, high):
     return f"{low:.{decimals}f}", f"{high:.{decimals}f}"
 
 
-def _share_error(fit: Fit, slope, far):
+def _share_error(fit: Fit | None, slope, far):
     """By the delta method from the covariance of the mean, which is so far from the number, and
     the variance of the slopes.
 
-    NaN where nothing is known of that variance.
+    NaN where nothing is known of that variance, and without a fit.
     """
+    if fit is None:
+        return np.nan
     joint = _covariance(fit, *slope.place, slope.along)
     change = np.array([1.0 / slope.sd, -far / (2.0 * slope.sd**3)])
     return float(stats.norm.pdf(far / slope.sd) * np.sqrt(max(change @ joint @ change, 0.0)))

@@ -126,6 +126,7 @@ def laplace_error(exam: Examination) -> Signs:
     error = exam.fit.shortfall
     yield Sign(
         place(*exam.model.names.factors),
-        f"{exam.fit.points} quadrature points: {error.points} would move an estimate by about "
-        f"{error.shift:.2g} standard errors.",
+        f"{exam.fit.points} quadrature point{'s' * (exam.fit.points != 1)}: {error.points} would "
+        f"move an estimate by about {error.shift:.2g} standard errors, and the log-likelihood by "
+        f"about {error.loglik:.2g}.",
     )
