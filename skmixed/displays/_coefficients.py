@@ -27,6 +27,8 @@ class CoefficientsDisplay(Display):
         Whether these are odds ratios, on a logarithmic axis.
     level : float, default=0.95
         Of the limits.
+    standardize : bool, default=False
+        Whether they are by the standard deviation of their column.
 
     Attributes
     ----------
@@ -47,10 +49,18 @@ class CoefficientsDisplay(Display):
     ['x0', 'x1']
     """
 
-    def __init__(self, table: pd.DataFrame, *, odds_ratios: bool = False, level: float = 0.95):
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        *,
+        odds_ratios: bool = False,
+        level: float = 0.95,
+        standardize: bool = False,
+    ):
         self.table = table
         self.odds_ratios = odds_ratios
         self.level = level
+        self.standardize = standardize
 
     @classmethod
     def from_estimator(
@@ -61,6 +71,7 @@ class CoefficientsDisplay(Display):
         df: Literal["normal", "residual", "satterthwaite", "kenward-roger"] = "normal",
         level: float = 0.95,
         *,
+        standardize: bool = False,
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
@@ -78,6 +89,10 @@ class CoefficientsDisplay(Display):
             Degrees of freedom of the limits, as in ``results_.coef_table``.
         level : float, default=0.95
             Of the limits.
+        standardize : bool, default=False
+            Coefficients times the standard deviation of their column over the rows of the fit, so
+            that columns of very different sizes can be seen side by side; those of columns with two
+            values stay as they are (Gelman 2008).  The response keeps its units.
         ax : matplotlib Axes, default=None
             Where to draw.
         **kwargs
@@ -92,6 +107,13 @@ class CoefficientsDisplay(Display):
         ValueError
             For odds ratios of a regressor, models without coefficients, and as
             ``results_.coef_table``.
+        AttributeError
+            For ``standardize`` where the training rows are not kept, as in a pickled model.
+
+        References
+        ----------
+        Gelman (2008), Scaling regression inputs by dividing by two standard deviations, Statistics
+        in Medicine 27.
 
         Examples
         --------
@@ -106,7 +128,8 @@ class CoefficientsDisplay(Display):
         2
         """
         parts = [
-            _coefficients(name, one, odds_ratios, df, level) for name, one in _named(est).items()
+            _coefficients(name, one, odds_ratios, standardize, df, level)
+            for name, one in _named(est).items()
         ]
         table = pd.concat(parts, ignore_index=True)
         table = table if intercept else table[table["name"] != "Intercept"].reset_index(drop=True)
@@ -114,7 +137,9 @@ class CoefficientsDisplay(Display):
             raise ValueError(
                 "est: there are no coefficients beside the intercept.\nDraw it by intercept=True."
             )
-        return cls(table, odds_ratios=odds_ratios, level=level).plot(ax, **kwargs)
+        return cls(table, odds_ratios=odds_ratios, level=level, standardize=standardize).plot(
+            ax, **kwargs
+        )
 
     @property
     def _size(self):
@@ -147,6 +172,7 @@ class CoefficientsDisplay(Display):
 
     def _label(self, ax):
         word = "odds ratio" if self.odds_ratios else "coefficient"
+        word += " by standard deviation of the column" if self.standardize else ""
         ax.set_xlabel(f"{word}, {100 * self.level:.3g} % limits")
         ax.grid(axis="x", alpha=0.25)
         if self.odds_ratios:
@@ -175,7 +201,7 @@ def _named(est):
     return {"model": est}
 
 
-def _coefficients(name, est, odds_ratios, df, level):
+def _coefficients(name, est, odds_ratios, standardize, df, level):
     """The table of one model."""
     model = fitted_model(est)
     if odds_ratios and model.fit.family.has_residual:
@@ -184,7 +210,25 @@ def _coefficients(name, est, odds_ratios, df, level):
             "Leave odds_ratios out."
         )
     table = est.results_.coef_table(df, level=level)[["coef", "ci_low", "ci_high"]]
+    table = pd.DataFrame(table)
+    if standardize:
+        table = table.mul(_scales(model, table.index), axis=0)
     values = np.exp(table) if odds_ratios else table
     values = values.rename(columns={"coef": "estimate"}).rename_axis("name").reset_index()
     values.insert(0, "model", name)
     return values
+
+
+def _scales(model, names):
+    """Standard deviations of columns; one for those with two values at most."""
+    rows, _ = model.training.read()
+    columns = dict(zip(map(str, model.reader.names), rows.X.T, strict=True))
+    return [
+        _scale(columns[name], model.training.weights) if name in columns else 1.0 for name in names
+    ]
+
+
+def _scale(x, weights):
+    if len(np.unique(x)) <= 2:
+        return 1.0
+    return float(np.sqrt(np.average((x - np.average(x, weights=weights)) ** 2, weights=weights)))

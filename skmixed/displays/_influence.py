@@ -15,8 +15,9 @@ __all__ = ["InfluenceDisplay"]
 
 STATISTICS = ("cooks_distance", "dfbetas")
 COLUMNS = 2  # of panels
-ALIKE = 0.08  # heights, as a share of the range, whose names would meet
-EDGE = 0.08  # share of the axis at its ends from which names point inwards
+CHARACTER = 0.08  # width in inches
+LINE = 0.16  # height
+GAP = 0.07  # between a point and its name
 
 
 class InfluenceDisplay(Display):
@@ -154,9 +155,9 @@ class InfluenceDisplay(Display):
         style = {"color": ORANGE, "marker": "o", "ms": 4, "ls": ""} | kwargs
         (points,) = ax.plot(places[large], values[large], **style)
         ax.margins(x=0.04, y=0.14)
+        self._draw_limits(ax, len(values))
         if self.statistic == "cooks_distance":
             ax.set_ylim(bottom=0.0)
-        self._draw_limits(ax, len(values))
         names = self._name(ax, large, values)
         if self.by != "row":
             ax.set_xticks([])
@@ -171,31 +172,66 @@ class InfluenceDisplay(Display):
             ax.axhline(limit, color=GREY, lw=0.8, ls="--", zorder=0)
 
     def _name(self, ax, large, values):
-        """Names beside the points, on the side that has more room."""
-        left = [_has_room_on_the_left(k, large, values) for k in large]
-        return [
-            ax.annotate(
-                short(self.table.index[k]),
-                (k, values[k]),
-                (-5 if is_left else 5, 2 if values[k] >= 0 else -2),
-                textcoords="offset points",
-                ha="right" if is_left else "left",
-                va="bottom" if values[k] >= 0 else "top",
-                fontsize=9,
+        """Names beside the points, where they meet the fewest stems and no other name."""
+        width, height = 0.8 * np.array(self._size) / (1.0, 1.0)
+        if self.table.shape[1] > 1:
+            width, height = width / COLUMNS, 0.7 * 2.9
+        room = _Room(ax, values, width, height)
+        found = []
+        for k in large:
+            text = short(self.table.index[k])
+            side = room.side(k, len(text))
+            up = 1 if values[k] >= 0 else -1
+            found.append(
+                ax.annotate(
+                    text,
+                    (k, values[k]),
+                    (5 * side, (2 if side else 5) * up),
+                    textcoords="offset points",
+                    ha=HORIZONTAL[side],
+                    va="bottom" if up > 0 else "top",
+                    fontsize=9,
+                    bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.5},
+                )
             )
-            for k, is_left in zip(large, left, strict=True)
-        ]
+        return found
 
 
-def _has_room_on_the_left(k, named, values):
-    """By the nearest of the other named points that are about as high; the middle where there is
-    none.
-    """
-    place = k / len(values)
-    if not EDGE < place < 1.0 - EDGE:
-        return place > 0.5
-    near = np.abs(values[named] - values[k]) < ALIKE * np.ptp(np.append(values, 0.0))
-    gaps = np.array([other - k for other in named[near] if other != k])
-    if not len(gaps):
-        return k > len(values) / 2.0
-    return gaps[np.argmin(np.abs(gaps))] > 0
+class _Room:
+    """Stems and names of a panel in inches, roughly."""
+
+    def __init__(self, ax, values, width, height):
+        left, right = ax.get_xlim()
+        bottom, top = ax.get_ylim()
+        self.width = width
+        self.x = (np.arange(len(values)) - left) / (right - left) * width
+        self.y = (values - bottom) / (top - bottom) * height
+        self.zero = -bottom / (top - bottom) * height
+        self.boxes: list[tuple] = []
+
+    def side(self, k, n_characters):
+        """-1, 0 or 1: where a name has most room."""
+        found = [(self._meets(k, side, n_characters), order, side) for order, side in SIDES]
+        side = min(found)[2]
+        self.boxes.append(self._box(k, side, n_characters))
+        return side
+
+    def _box(self, k, side, n_characters):
+        """Ends of a name along the axis, and its height."""
+        length = CHARACTER * n_characters
+        left = self.x[k] + side * GAP - length * (1 - side) / 2.0
+        y = self.y[k] + (LINE / 2.0 + (0.0 if side else GAP)) * np.sign(self.y[k] - self.zero)
+        return left, left + length, y
+
+    def _meets(self, k, side, n_characters):
+        left, right, y = self._box(k, side, n_characters)
+        outside = left < 0 or right > self.width
+        names = sum(a < right and b > left and abs(c - y) < LINE for a, b, c in self.boxes)
+        is_near = (self.x > left) & (self.x < right) & (np.arange(len(self.x)) != k)
+        reach = np.abs(self.y - self.zero) > abs(y - self.zero) - LINE / 2.0
+        stems = np.sum(is_near & reach & ((self.y > self.zero) == (y > self.zero)))
+        return 1_000 * outside + 100 * names + min(int(stems), 99)
+
+
+SIDES = ((0, 1), (1, -1), (2, 0))
+HORIZONTAL = {-1: "right", 0: "center", 1: "left"}

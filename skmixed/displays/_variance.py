@@ -113,10 +113,16 @@ class VarianceDisplay(Display):
 
     def _draw(self, ax, **kwargs):
         found = DRAWN[self.kind](ax, self, kwargs)
-        name_axis(ax, self.table.index)
+        name_axis(ax, [_innermost(name, self.table.index) for name in self.table.index])
         ax.grid(axis="x", alpha=0.25)
         ax.set_axisbelow(True)
         return ax, found
+
+
+def _innermost(name, names):
+    """The last part of the name of a nested factor, and what it is in."""
+    outer, _, inner = str(name).rpartition(":")
+    return f"{inner} (in {outer.rpartition(':')[2]})" if outer in names else name
 
 
 def _shares(est: Any, model: FittedModel, level: float) -> pd.DataFrame:

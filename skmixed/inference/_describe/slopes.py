@@ -14,6 +14,7 @@ from scipy import stats
 from ..._data.checks import check_level
 from ..._fit.base import Fit
 from ..._fit.joint import variance_jacobian
+from ..._fit.model import FittedModel
 from ..._report.tables import WholeTable
 from ..._report.words import percent
 from .._arguments import fitted_model
