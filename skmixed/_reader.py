@@ -30,8 +30,8 @@ from ._data.columns import (
     kind_of,
     numbers,
 )
-from ._data.columns import labels as labels_of
 from ._data.factors import Factor
+from ._data.grouping import group_table
 from ._data.offsets import added, offset_name, read_offset
 from ._data.rows import Rows
 from ._data.tables import Array, Table
@@ -410,7 +410,7 @@ class ThroughArgument:
 
     def _labels(self, groups):
         """The factors of the fit: by name where the names agree, else by position."""
-        given = _group_table(groups)
+        given = group_table(groups)
         if not self.keys:
             raise ValueError(
                 "groups was passed, but the model was fitted without groups.\nLeave groups out."
@@ -455,30 +455,6 @@ def _with_labels(rows, labels):
         check_length("groups", values, len(rows))
     check_label_kinds(labels)
     return replace(rows, labels=labels)
-
-
-def _group_table(groups):
-    """The columns of ``groups=`` by name; those of an array are called groups, or groups0, groups1,
-    ...
-    """
-    if isinstance(groups, dict):
-        raise TypeError(
-            "groups: a dict is not sliced by cross-validation.\n"
-            "Pass a DataFrame with one column per factor."
-        )
-    names = tables.column_names(groups)
-    if names is not None:
-        return {str(n): labels_of(groups[n]) for n in names}
-    values = labels_of(groups)
-    if values.ndim == 2:
-        return {f"groups{j}": values[:, j] for j in range(values.shape[1])}
-    if values.ndim != 1:
-        raise ValueError(
-            f"groups: expected one column, or one column per factor, got shape {values.shape}.\n"
-            "Pass 1-D labels."
-        )
-    name = getattr(groups, "name", None)
-    return {name if isinstance(name, str) else "groups": values}
 
 
 def _wanted_groups(given: dict, wanted: tuple) -> dict:
@@ -556,7 +532,7 @@ def _by_argument(spec, X, groups):
     names = tables.column_names(X)
     if groups is not None:
         _refuse_both(spec, names)
-    given = {} if groups is None else _group_table(groups)
+    given = {} if groups is None else group_table(groups)
     rows, offset, slopes = _beside_labels(spec, X, names)
     found = X if names is not None else np.asarray(X)
     features = Features.of(spec.owner, found)

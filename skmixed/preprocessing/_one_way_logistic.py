@@ -22,11 +22,12 @@ from scipy.special import expit, logit
 from ._one_way import OneWay, known
 
 STARTS = (0.03, 0.3, 1.0, 3.0, 10.0)
-LARGEST = 1e6  # variance of log-odds
-MODE_STEPS = 100
-MODE_TOLERANCE = 1e-13
-SEARCH_STEPS = 60
-TOLERANCE = 1e-13
+HALVINGS = 12
+LARGEST = 100.0  # variance of log-odds; what separates levels perfectly has no other end
+MODE_STEPS = 60
+MODE_TOLERANCE = 1e-12
+SEARCH_STEPS = 40
+TOLERANCE = 1e-10  # of the decrease that the last step promised
 ZERO = 1e-9  # a variance that will not come back
 
 
@@ -75,17 +76,17 @@ def _modes(n, k, beta, v):
     first = v * (k - n * expit(beta))
     low, high = np.minimum(first, 0.0), np.maximum(first, 0.0)
     b = np.zeros_like(first)
+    last = np.full_like(first, np.inf)
     for _ in range(MODE_STEPS):
         p = expit(beta + b)
         f = v * (k - n * p) - b
         low, high = np.where(f >= 0.0, b, low), np.where(f <= 0.0, b, high)
-        step = f / (1.0 + v * n * p * (1.0 - p))
-        new = b + step
-        outside = (new < low) | (new > high)
-        new = np.where(outside, 0.5 * (low + high), new)
-        change = np.abs(new - b)
-        b = new
-        if np.all(change <= MODE_TOLERANCE * (1.0 + np.abs(b))):
+        new = b + f / (1.0 + v * n * p * (1.0 - p))
+        small = np.abs(new - b) <= MODE_TOLERANCE * (1.0 + np.abs(b))
+        poor = (new < low) | (new > high) | (np.abs(new - b) > 0.5 * last)
+        new = np.where(poor & ~small, 0.5 * (low + high), new)
+        last, b = np.abs(new - b), new
+        if small.all():
             break
     return b
 
@@ -116,7 +117,7 @@ def one_way_logistic(codes: np.ndarray, y: np.ndarray, m: int) -> OneWay:
     n_k = (x.astype(float) for x in np.divmod(pairs, total + 1))
     outcomes = Outcomes(*n_k, number.astype(float))
     found = _lowest(outcomes, float(logit(ones / total)))
-    return OneWay(found.beta, found.v, np.where(n > 0, found.b[place], 0.0))
+    return OneWay(float(found.beta), float(found.v), np.where(n > 0, found.b[place], 0.0))
 
 
 def _lowest(outcomes, beta):
@@ -131,11 +132,13 @@ def _lowest(outcomes, beta):
 
 
 def _descend(outcomes, found):
-    """Damped Newton steps in beta and log v."""
+    """Damped Newton steps in beta and log v, which has an end."""
     for _ in range(SEARCH_STEPS):
         g = found.gradient * (1.0, found.v)
         H = found.hessian * np.outer((1.0, found.v), (1.0, found.v))
         H[1, 1] += g[1]
+        if found.v >= LARGEST and g[1] < 0.0:
+            g, H = g * (1.0, 0.0), np.diag([H[0, 0], 1.0])
         values, vectors = np.linalg.eigh(H)
         values = np.maximum(np.abs(values), 1e-10 * np.abs(values).max())
         step = -vectors @ ((vectors.T @ g) / values)
@@ -144,7 +147,7 @@ def _descend(outcomes, found):
         if new is None:
             return found
         found = new
-        if promised < TOLERANCE or not ZERO < found.v < LARGEST:
+        if promised < TOLERANCE or found.v < ZERO:
             return found
     return found
 
@@ -152,8 +155,8 @@ def _descend(outcomes, found):
 def _next(outcomes, found, step):
     """The first halving of a step that does not raise the deviance."""
     noise = 1e-13 * abs(found.value)
-    for _ in range(30):
-        new = Laplace(outcomes, found.beta + step[0], found.v * np.exp(step[1]))
+    for _ in range(HALVINGS):
+        new = Laplace(outcomes, found.beta + step[0], min(found.v * np.exp(step[1]), LARGEST))
         if new.value <= found.value + noise:
             return new
         step = step / 2.0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from numbers import Integral
 from typing import Any
 
 from sklearn.utils.validation import validate_data
 
 from .._data import tables
+from .._data.grouping import named
 from .._data.tables import Array, Table
 
 
@@ -31,11 +31,4 @@ def opened(transformer: Any, X: Any, *, reset: bool) -> Table | Array:
 
 def chosen(role: str, wanted: Any, table: Table | Array) -> list[Hashable]:
     """Names of the columns of a table for names and positions; all of them for None."""
-    if wanted is None:
-        return list(table.names)
-    each = [wanted] if isinstance(wanted, str | Integral) else list(wanted)
-    names = [tables.name_at(role, one, table.names) for one in each]
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated is not None:
-        raise ValueError(f"{role}: column {repeated!r} is named twice.\nName every column once.")
-    return names
+    return list(table.names) if wanted is None else named(role, wanted, table)

@@ -24,7 +24,7 @@ LADDER = [
     ["diagnostics", "statsmodels"],
     ["datasets"],
     ["displays"],
-    ["preprocessing"],
+    ["preprocessing", "model_selection", "metrics"],
 ]
 PLACES = {
     room: (rung, place) for rung, rooms in enumerate(LADDER) for place, room in enumerate(rooms)
