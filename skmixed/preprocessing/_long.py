@@ -71,22 +71,26 @@ def to_long(
     check_choice("missing", missing, ("keep", "drop"))
     tables.check_in_memory(df)
     frame = nw.from_native(df, eager_only=True)
-    stubs = [columns] if isinstance(columns, str) else list(columns)
+    stubs = _listed(columns)
     found = {stub: _occasions(stub, frame.columns, sep, suffix) for stub in stubs}
-    ids = ["id"] if id is None else [id] if isinstance(id, str) else list(id)
     taken = {name for names in found.values() for name in names.values()}
+    ids = ["id"] if id is None else _listed(id)
     _check_names(frame, id, ids, [time, *stubs], taken)
-    if id is None:
-        frame = frame.with_row_index("id")
+    frame = frame.with_row_index("id") if id is None else frame
     _check_unique(frame, ids)
-    others = [name for name in frame.columns if name not in taken and name not in ids]
-    times = _sorted(set().union(*found.values()))
-    parts = [_part(frame, found, ids, others, time, t) for t in times]
-    long = nw.concat(parts, how="diagonal").select(*ids, time, *others, *stubs)
+    others = [name for name in frame.columns if name not in {*taken, *ids}]
+    long = _stacked(frame, found, ids, others, time).select(*ids, time, *others, *stubs)
     if missing == "drop":
-        long = long.filter(~nw.all_horizontal(*(nw.col(stub).is_null() for stub in stubs)))
-    out = long.sort(*ids, time).to_native()
-    return out.reset_index(drop=True) if hasattr(out, "reset_index") else out
+        long = long.filter(~nw.all_horizontal(*[nw.col(stub).is_null() for stub in stubs]))
+    return _without_index(long.sort(*ids, time).to_native())
+
+
+def _listed(names: str | list[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _without_index(table: Any) -> Any:
+    return table.reset_index(drop=True) if hasattr(table, "reset_index") else table
 
 
 def _occasions(stub: str, names: list[str], sep: str, suffix: str) -> dict[str, str]:
@@ -104,27 +108,22 @@ def _occasions(stub: str, names: list[str], sep: str, suffix: str) -> dict[str, 
     return found
 
 
-def _sorted(times: set[str]) -> list[str]:
-    return sorted(times, key=lambda t: (0, int(t), t) if t.isdecimal() else (1, 0, t))
+def _stacked(frame: Any, found: dict, ids: list[str], others: list[str], time: str) -> nw.DataFrame:
+    """The rows of one occasion after the other."""
+    times = set().union(*found.values())
+    are_whole = all(t.isdecimal() for t in times)
+    kinds = {stub: _common(frame, names) for stub, names in found.items()}
+    parts = []
+    for t in sorted(times):
+        there = {stub: names[t] for stub, names in found.items() if t in names}
+        columns = [_cast(nw.col(name), kinds[stub]).alias(stub) for stub, name in there.items()]
+        occasion = nw.lit(int(t) if are_whole else t).alias(time)
+        parts.append(frame.select(*ids, *others, *columns).with_columns(occasion))
+    return nw.concat(parts, how="diagonal")
 
 
-def _part(
-    frame: Any, found: dict, ids: list[str], others: list[str], time: str, t: str
-) -> nw.DataFrame:
-    """The rows of one occasion."""
-    is_whole = all(one.isdecimal() for names in found.values() for one in names)
-    values = [
-        nw.col(names[t]).cast(kind).alias(stub) if (kind := _common(frame, names)) else names[t]
-        for stub, names in found.items()
-        if t in names
-    ]
-    renamed = {
-        names[t]: stub
-        for stub, names in found.items()
-        if t in names and _common(frame, names) is None
-    }
-    part = frame.select(*ids, *others, *values).rename(renamed)
-    return part.with_columns(nw.lit(int(t) if is_whole else t).alias(time))
+def _cast(column: nw.Expr, kind: Any) -> nw.Expr:
+    return column if kind is None else column.cast(kind)
 
 
 def _common(frame: Any, names: dict[str, str]) -> Any:

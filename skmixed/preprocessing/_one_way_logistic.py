@@ -14,6 +14,7 @@ there is.  With ``s = 1 / (1 + v a)`` and primes for derivatives of a in eta,
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -49,26 +50,37 @@ class Laplace:
     """Value, gradient and Hessian of the Laplace deviance in (beta, v)."""
 
     def __init__(self, outcomes, beta, v):
-        n, k, number = outcomes
+        n, k, self.number = outcomes
         self.beta, self.v = beta, v
-        self.b = b = _modes(n, k, beta, v)
-        eta = beta + b
-        p = expit(eta)
-        r = k - n * p
-        a = n * p * (1.0 - p)
+        self.b = _modes(n, k, beta, v)
+        eta = beta + self.b
+        self.p = p = expit(eta)
+        self.r = k - n * p
+        self.a = n * p * (1.0 - p)
+        self.s = 1.0 / (1.0 + v * self.a)
+        loglik = k * eta - n * np.logaddexp(0.0, eta)
+        value = -2.0 * loglik + v * self.r**2 + np.log1p(v * self.a)
+        self.value = float(self.number @ value)
+
+    @cached_property
+    def gradient(self):
+        v, r, a, s = self.v, self.r, self.a, self.s
+        a1 = a * (1.0 - 2.0 * self.p)
+        each = [-2.0 * r + v * a1 * s**2, -(r**2) + a * s + v * a1 * r * s**2]
+        return np.array([self.number @ g for g in each])
+
+    @cached_property
+    def hessian(self):
+        v, r, a, s, p = self.v, self.r, self.a, self.s, self.p
         a1 = a * (1.0 - 2.0 * p)
         a2 = a * (1.0 - 6.0 * p * (1.0 - p))
-        s = 1.0 / (1.0 + v * a)
-        loglik = k * eta - n * np.logaddexp(0.0, eta)
-        self.value = float(number @ (-2.0 * loglik + v * r**2 + np.log1p(v * a)))
-        gradient = [-2.0 * r + v * a1 * s**2, -(r**2) + a * s + v * a1 * r * s**2]
-        self.gradient = np.array([number @ g for g in gradient])
         rise = a + v * a1 * r * s  # of v a along the modes, when v moves
         bb = 2.0 * a * s + v * a2 * s**3 - 2.0 * (v * a1) ** 2 * s**4
         bv = 2.0 * a * r * s + a1 * s**2 + v * a2 * r * s**3 - 2.0 * v * a1 * s**3 * rise
         vv = 2.0 * a * r**2 * s + 2.0 * a1 * r * s**2 - (a + 2.0 * v * a1 * r * s) * s**2 * rise
         vv += v * r * (a2 * r - a * a1) * s**3
-        self.hessian = np.array([[number @ bb, number @ bv], [number @ bv, number @ vv]])
+        bb, bv, vv = (self.number @ h for h in (bb, bv, vv))
+        return np.array([[bb, bv], [bv, vv]])
 
 
 def _modes(n, k, beta, v):

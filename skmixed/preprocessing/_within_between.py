@@ -17,12 +17,13 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from .._data.grouping import combined, complete_labels, named
 from .._data.tables import Array, Table
+from .._documented import Documented
 from ._tables import opened
 
 __all__ = ["WithinBetween"]
 
 
-class WithinBetween(TransformerMixin, BaseEstimator):
+class WithinBetween(Documented, TransformerMixin, BaseEstimator):
     """Columns become the means of their groups and the deviations from these means.
 
     A coefficient of ``x_ij`` in a model with random intercepts is a compromise of two: how rows of
