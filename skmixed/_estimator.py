@@ -101,6 +101,11 @@ class MixedModel(Documented, BaseEstimator):
                 f"data={data!r:.60} is a text, not a table.\n"
                 "The formula comes first: from_formula('y ~ x + (1 | group)', data)."
             )
+        if "formula" not in cls._get_param_names():
+            raise TypeError(
+                f"{cls.__name__} has no formula: its fixed part is an estimator.\n"
+                "Name the groups, and give the other columns to the estimator by a pipeline."
+            )
         response, right = sides(formula)
         if not response:
             raise ValueError(f"formula={formula!r} has no response.\nWrite 'y ~ x + (1 | group)'.")

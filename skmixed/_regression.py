@@ -24,6 +24,9 @@ from ._fit.updates.linear import update_linear
 class PredictsMeans(RegressorMixin, MixedModel):
     """A regressor: predictions are means, with errors that are normal."""
 
+    #: variance of what a prediction misses besides, of the residual variance of the mixed model
+    _error_of_means = 0.0
+
     def _updated(self, X: Any, y: Any, groups: Any, sample_weight: Any) -> FittedModel:
         model = self._model
         further = read_further(model.reader, X, y, groups, sample_weight, finite_response)
@@ -89,7 +92,11 @@ class PredictsMeans(RegressorMixin, MixedModel):
         >>> std.round(2)
         array([0.35, 0.36])
         """
-        return predicted_means(self._model, X, groups, kind, return_std)
+        found = predicted_means(self._model, X, groups, kind, return_std)
+        if not return_std:
+            return found
+        mean, std = found
+        return mean, np.hypot(std, np.sqrt(self._error_of_means))
 
     def predict_interval(
         self,
@@ -146,7 +153,7 @@ class PredictsMeans(RegressorMixin, MixedModel):
         check_level(level)
         model = self._model
         rows, codes = read_rows(model, X, groups, kind)
-        noise = float(target == "observation")
+        noise = 1.0 if target == "observation" else self._error_of_means / model.fit.sigma2
         variance, df = prediction_errors(model, rows, codes, kind, noise)
         half = stats.t.ppf(0.5 + level / 2, df) * np.sqrt(variance)
         mean = model.predictor(rows, codes)

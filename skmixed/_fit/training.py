@@ -109,15 +109,32 @@ def read_training(
     """
     weights, keep = weights_of(sample_weight, X)
     given = Given.now(X, groups, sample_weight).take(keep)
-    door, features, rows, layout = open_door(spec, given.X, given.groups)
+    opened = open_door(spec, given.X, given.groups)
+    training, codes = training_of(spec, opened, given, y, (weights, keep), coded, weighted)
+    return training, opened[2], codes
+
+
+def training_of(
+    spec: Spec,
+    opened: Sequence[Any],
+    given: Given,
+    y: Any,
+    counted: tuple[np.ndarray | None, np.ndarray | None],
+    coded: Callable[[np.ndarray], np.ndarray],
+    weighted: Callable[[np.ndarray, np.ndarray | None], Weighted] = as_they_are,
+) -> tuple[Training, list[np.ndarray]]:
+    """The rows behind an opened door, and their codes per factor; ``counted`` is what
+    :func:`weights_of` says.
+    """
+    door, features, rows, layout = opened
+    weights, keep = counted
     target = response_of(spec.owner, y, len(rows), keep)
     _check_two(rows)
     target, weights = weighted(coded(target), weights)
     with np.errstate(over="ignore"):
         check_sizes(layout.names, rows.X, target, weights)
     reader, codes = learn_reader(spec, door, features, layout, rows)
-    training = Training(reader, given, target, weights, keep, rows.offset)
-    return training, rows, codes
+    return Training(reader, given, target, weights, keep, rows.offset), codes
 
 
 def read_further(

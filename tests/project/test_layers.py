@@ -21,6 +21,7 @@ LADDER = [
     ["_estimator"],
     ["_regression", "_classification"],
     ["linear", "logistic"],
+    ["meta"],
     ["diagnostics", "statsmodels"],
     ["datasets"],
     ["displays"],
