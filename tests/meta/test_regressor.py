@@ -269,7 +269,7 @@ def test_what_does_not_work_is_said():
     with pytest.raises(ValueError, match="no column but the groups"):
         MixedRegressor(LinearRegression(), "group").fit(X[["group"]], y)
     with pytest.raises(ValueError, match="Did you mean 'group'"):
-        MixedRegressor(LinearRegression(), "grop").fit(X, y)
+        MixedRegressor(LinearRegression(), "group_id").fit(X, y)
     with pytest.raises(TypeError, match="has no formula"):
         MixedRegressor.from_formula("y ~ a + (1 | group)", X.assign(y=y))
     with pytest.warns(ConvergenceWarning, match="Raise max_iter"):
