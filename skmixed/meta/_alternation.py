@@ -4,8 +4,9 @@ A step takes the random part ``u = Zb`` of all rows to that of the mixed model o
 part, fitted to what u leaves, leaves in turn.  Steps alone are those of an EM algorithm, slow where
 groups are large; Anderson's acceleration combines the last few, which for a linear fixed part ends
 about as soon as there are coefficients (Walker and Ni 2011, Anderson acceleration for fixed-point
-iterations, SIAM J. Numerical Analysis 49).  A change that is no smaller than before and points elsewhere
-is followed by a plain step; several of them are the jumps of a fixed part that has no derivative.
+iterations, SIAM J. Numerical Analysis 49).  A change that is no smaller than before and points
+elsewhere is followed by a plain step; several of them are the jumps of a fixed part that has no
+derivative.
 """
 
 from __future__ import annotations
