@@ -35,11 +35,13 @@ class Split:
     Attributes
     ----------
     features : the columns of X at fit
+    names : what they were called, x0, x1, ... in an array
     groups : names of the grouping columns of X; none where labels are passed beside it
     slopes : names of the columns whose slopes vary
     """
 
     features: Features
+    names: tuple[Hashable, ...]
     groups: tuple[Hashable, ...]
     slopes: tuple[Hashable, ...]
 
@@ -53,7 +55,9 @@ class Split:
         present = tuple(w for w in spec.wanted if w in table.names)  # groups that come twice
         columns = tuple(named.values()) or present
         own = _with_names(spec, named, slopes)
-        return cls(features, columns, tuple(dict.fromkeys(slopes.values()))), own
+        return cls(
+            features, tuple(table.names), columns, tuple(dict.fromkeys(slopes.values()))
+        ), own
 
     def open(self, owner: str, X: Any) -> tuple[Table | Array, bool]:
         """New rows, and whether they have their grouping columns."""
@@ -64,24 +68,31 @@ class Split:
         return table, True
 
     def _lacks_groups(self, table):
-        if table.is_array:
-            return len(table.names) == self.features.count - len(self.groups)
-        return not any(name in table.names for name in self.groups)
+        if len(table.names) == self.features.count:
+            return False
+        return table.is_array or not any(name in table.names for name in self.groups)
+
+    def _name(self, table, name):
+        """What a column is called in a table; one of another kind has it in the same place."""
+        if name in table.names or len(table.names) < self.features.count:
+            return name
+        return table.names[self.names.index(name)]
 
     def narrow(self, table: Table | Array, has_groups: bool) -> pd.DataFrame:
         """The columns of the mixed model."""
         frame = pd.DataFrame(
-            {str(name): table.matrix([name])[:, 0] for name in self.slopes},
+            {str(name): table.matrix([self._name(table, name)])[:, 0] for name in self.slopes},
             index=pd.RangeIndex(len(table)),
         )
-        labels = {str(name): table.labels(name) for name in self.groups} if has_groups else {}
-        return frame.assign(**labels)
+        groups = self.groups if has_groups else ()
+        return frame.assign(**{str(g): table.labels(self._name(table, g)) for g in groups})
 
     def fixed(self, table: Table | Array, has_groups: bool) -> Any:
         """The columns of the fixed part."""
         if not (self.groups and has_groups):
             return table.X
-        names = [name for name in table.names if name not in self.groups]
+        groups = [self._name(table, name) for name in self.groups]
+        names = [name for name in table.names if name not in groups]
         if not names:
             raise ValueError(
                 f"X: no column but the groups (n_features = {len(table.names)}).\n"

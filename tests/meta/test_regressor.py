@@ -144,6 +144,10 @@ def test_groups_beside_X_and_by_routing():
     assert beside.predict(X[columns], groups=X["group"]) == pytest.approx(by_column.predict(X))
     array = MixedRegressor(splines(), groups=3, random_state=0).fit(X.to_numpy(), y)
     assert array.predict(X.to_numpy()) == pytest.approx(by_column.predict(X))
+    with pytest.warns(UserWarning, match="without feature names"):
+        assert array.predict(X) == pytest.approx(by_column.predict(X))
+    with pytest.warns(UserWarning, match="valid feature names"):
+        assert by_column.predict(X.to_numpy()) == pytest.approx(by_column.predict(X))
     frame = pl.from_pandas(X)
     assert clone(by_column).fit(frame, y).predict(frame) == pytest.approx(by_column.predict(X))
     indexed = clone(by_column).fit(X.set_index("group"), y)
@@ -213,6 +217,22 @@ def test_intervals_cover_known_and_new_groups(noise):
     shares = np.mean(np.reshape(covered, (3, 4)), axis=0)
     assert np.all(np.abs(shares[1::2] - 0.9) < 0.035)
     assert np.all(shares[::2] > 0.86)
+
+
+def test_intervals_by_mapie():
+    mapie = pytest.importorskip("mapie.regression")
+    X, y = nonlinear(150, 10, 0)
+    part = X["group"] // 50
+    model = MixedRegressor(splines(), groups=3, random_state=0)
+    model.fit(X[part == 0].to_numpy(), y[part == 0])
+    split = mapie.SplitConformalRegressor(model, confidence_level=0.9, prefit=True)
+    split.conformalize(X[part == 1].to_numpy(), y[part == 1])
+    limits = split.predict_interval(X[part == 2].to_numpy())[1][:, :, 0]
+    own = model.predict_interval(X[part == 2].to_numpy(), level=0.9, method="conformal")
+    for low, high in (limits.T, own.T):
+        assert np.mean((low <= y[part == 2]) & (y[part == 2] <= high)) == pytest.approx(
+            0.9, abs=0.05
+        )
 
 
 def test_intervals_say_what_they_are_not_for():
