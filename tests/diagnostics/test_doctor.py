@@ -13,7 +13,7 @@ from skmixed.diagnostics._doctor import diagnose as doctor
 from skmixed.diagnostics._doctor.kinds import KINDS, Kind
 
 from .patients import HEALTHY, SICK, fitted, healthy, trees
-from .table import PAGE, at_work, kinds
+from .table import PAGE, WORK, at_work, kinds
 
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))]
 
@@ -121,8 +121,9 @@ def test_the_tables_of_the_documentation_are_those_of_the_rules_and_patients():
 
 
 @pytest.mark.slow
-def test_the_doctor_at_work_says_what_the_page_says():
-    assert at_work() in PAGE.read_text()
+def test_the_doctor_at_work_on_the_page_finds_all():
+    assert WORK in PAGE.read_text()
+    assert {score["found first"] for score in at_work().values()} == {"5 of 5"}
 
 
 COUNTS = [
