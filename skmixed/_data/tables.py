@@ -118,11 +118,11 @@ class Array:
     def __len__(self):
         return len(self.X)
 
-    def column(self, name: str) -> np.ndarray:
+    def column(self, name: Hashable) -> np.ndarray:
         """One column."""
-        return self.X[:, self.names.index(name)]
+        return self.X[:, self.names.index(str(name))]
 
-    def labels(self, name: str) -> np.ndarray:
+    def labels(self, name: Hashable) -> np.ndarray:
         """One column as labels."""
         return labels(self.column(name))
 

@@ -17,7 +17,7 @@ __all__ = ["ConditionalScorer", "conditional_scorer"]
 RESPONSES = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
 
-def conditional_scorer(scoring: str | Callable | None = None) -> ConditionalScorer:
+def conditional_scorer(scoring: str | Callable[..., float] | None = None) -> ConditionalScorer:
     """A scorer of scikit-learn that hands ``groups=`` on to the predictions.
 
     With metadata routing, ``cross_validate(..., params={"groups": g}, scoring="r2")`` passes the
@@ -83,7 +83,7 @@ class ConditionalScorer:
         What was asked for.
     """
 
-    def __init__(self, scoring: str | Callable | None = None) -> None:
+    def __init__(self, scoring: str | Callable[..., float] | None = None) -> None:
         self.scoring = scoring
         self._requests: dict[str, Any] = {"groups": True}
 

@@ -119,7 +119,7 @@ def check_n_splits(n_splits: Any, least: int = 2) -> int:
     return int(n_splits)
 
 
-def parted(train: np.ndarray, test: np.ndarray, k: int, advice: str) -> Split:
+def parted(train: Any, test: Any, k: int, advice: str) -> Split:
     """Positions for masks; none may be empty."""
     for name, mask in (("training", train), ("test", test)):
         if not mask.any():

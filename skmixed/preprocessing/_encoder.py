@@ -179,8 +179,8 @@ class MixedEffectsEncoder(Documented, TransformerMixin, BaseEstimator):
         >>> from skmixed.preprocessing import MixedEffectsEncoder
         >>> X, y = make_mixed_regression(n_groups=50, random_state=0)
         >>> encoder = MixedEffectsEncoder("group", random_state=0).set_output(transform="pandas")
-        >>> encoder.fit_transform(X, y).columns
-        Index(['group'], dtype='str')
+        >>> encoder.fit_transform(X, y).columns.to_list()
+        ['group']
         """
         if params and not sklearn.get_config()["enable_metadata_routing"]:
             raise TypeError(
@@ -287,6 +287,7 @@ class MixedEffectsEncoder(Documented, TransformerMixin, BaseEstimator):
         target = read_target(type(self).__name__, y, self.target_type)
         check_length("y", target.y, len(table))
         names = chosen("columns", self.columns, table)
+        places = {name: k for k, name in enumerate(table.names)}
         encoded = [_encoded(name, table.labels(name)) for name in names]
         found = [target.effects(codes, target.y, len(levels)) for codes, levels in encoded]
         self.target_type_, self.classes_ = target.kind, target.classes
@@ -294,10 +295,10 @@ class MixedEffectsEncoder(Documented, TransformerMixin, BaseEstimator):
         self.encodings_ = [each.effects for each in found]
         self.variances_ = np.array([each.variance for each in found])
         self.intercepts_ = np.array([each.intercept for each in found])
-        self._places = np.array([table.names.index(name) for name in names], dtype=int)
+        self._places = np.array([places[name] for name in names], dtype=np.intp)
         return target, [codes for codes, _ in encoded]
 
-    def _folds(self, X: Any, y: Any, target: Target, params: dict) -> Any:
+    def _folds(self, X: Any, y: Any, target: Target, params: dict[str, Any]) -> Any:
         is_binary = target.kind == "binary"
         split = {}
         if params:

@@ -108,7 +108,9 @@ def _occasions(stub: str, names: list[str], sep: str, suffix: str) -> dict[str, 
     return found
 
 
-def _stacked(frame: Any, found: dict, ids: list[str], others: list[str], time: str) -> nw.DataFrame:
+def _stacked(
+    frame: Any, found: dict[str, dict[str, str]], ids: list[str], others: list[str], time: str
+) -> nw.DataFrame[Any]:
     """The rows of one occasion after the other."""
     times = set().union(*found.values())
     are_whole = all(t.isdecimal() for t in times)
@@ -132,7 +134,7 @@ def _common(frame: Any, names: dict[str, str]) -> Any:
     return nw.Float64 if len(kinds) > 1 and all(kind.is_numeric() for kind in kinds) else None
 
 
-def _check_names(frame: Any, given: Any, ids: list, new: list, taken: set) -> None:
+def _check_names(frame: Any, given: Any, ids: list[str], new: list[str], taken: set[str]) -> None:
     if given is not None:
         for name in ids:
             if name not in frame.columns:

@@ -79,7 +79,8 @@ class PanelDescription:
         DataFrame
             Indexed by column: ``varies``, ``n_varying`` (groups in which it has several values),
             ``n_values``, ``n_missing``, and for numbers ``mean``, ``sd``, ``sd_between`` (of the
-            means of the groups) and ``sd_within`` (of the deviations from them).
+            means of the groups) and ``sd_within`` (of the deviations from them),
+            as Stata's ``xtsum``.
 
         Examples
         --------
@@ -166,7 +167,7 @@ def describe_panel(
 COLUMNS = ["varies", "n_varying", "n_values", "n_missing", "mean", "sd", "sd_between", "sd_within"]
 
 
-def _column(values: Any, labels: Any, codes: np.ndarray, m: int) -> list:
+def _column(values: Any, labels: Any, codes: np.ndarray, m: int) -> list[Any]:
     """A row of the table."""
     places, levels = encode(labels)
     known = places >= 0
@@ -186,12 +187,12 @@ def _moments(x: np.ndarray, codes: np.ndarray, m: int) -> list[float]:
     means = np.bincount(codes, weights=x, minlength=m) / np.maximum(counts, 1)
     within = x - means[codes]
     n, k = len(x), int(np.sum(counts > 0))
-    spread = [
+    spread: list[Any] = [
         np.sum((x - x.mean()) ** 2) / max(n - 1, 1) if n else np.nan,
         np.var(means[counts > 0], ddof=1) if k > 1 else np.nan,
-        np.sum(within**2) / (n - k) if n > k else np.nan,
+        np.sum(within**2) / max(n - 1, 1) if n else np.nan,
     ]
-    return [float(x.mean()) if n else np.nan, *np.sqrt(spread).tolist()]
+    return [float(x.mean()) if n else np.nan, *np.sqrt(np.array(spread)).tolist()]
 
 
 def _times(name: str, values: Any, codes: np.ndarray, m: int) -> Times:

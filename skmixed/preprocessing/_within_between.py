@@ -208,7 +208,7 @@ class WithinBetween(Documented, TransformerMixin, BaseEstimator):
         tags.input_tags.string = tags.input_tags.categorical = self.groups is not None
         return tags
 
-    def _columns(self, table: Table | Array, keys: list) -> list:
+    def _columns(self, table: Table | Array, keys: list[Any]) -> list[Any]:
         if self.columns is None:
             others = [name for name in table.names if name not in keys]
             return others if table.is_array else [n for n in others if _holds_numbers(table, n)]
@@ -220,7 +220,7 @@ class WithinBetween(Documented, TransformerMixin, BaseEstimator):
             )
         return columns
 
-    def _names_out(self, names: list) -> list:
+    def _names_out(self, names: list[Any]) -> list[Any]:
         """What the columns are called afterwards."""
         within = {name: f"{name}_within" for name in self.columns_}
         if not hasattr(self, "feature_names_in_"):  # of an array, called as the user likes
@@ -229,7 +229,7 @@ class WithinBetween(Documented, TransformerMixin, BaseEstimator):
         return [within.get(name, name) for name in names] + [f"{name}_between" for name in within]
 
 
-def _refuse_repeated(names: list) -> None:
+def _refuse_repeated(names: list[Any]) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ValueError(
@@ -248,18 +248,22 @@ def _means(values: np.ndarray, codes: np.ndarray, m: int) -> np.ndarray:
     return np.column_stack(sums) / counts[:, None] if sums else np.empty((m, 0))
 
 
-def _overall(between: np.ndarray, values: np.ndarray, new: np.ndarray, labels: dict) -> None:
+def _overall(
+    between: np.ndarray, values: np.ndarray, new: np.ndarray, labels: dict[str, Any]
+) -> None:
     """The means of all rows, which are there already."""
 
 
-def _own(between: np.ndarray, values: np.ndarray, new: np.ndarray, labels: dict) -> None:
+def _own(between: np.ndarray, values: np.ndarray, new: np.ndarray, labels: dict[str, Any]) -> None:
     rows = pd.DataFrame({name: np.asarray(column) for name, column in labels.items()})
     new = new & rows.notna().all(axis=1).to_numpy()  # rows without a label have no group
     codes = rows[new].groupby(list(rows), sort=False).ngroup().to_numpy()
     between[new] = _means(values[new], codes, codes.max(initial=-1) + 1)[codes]
 
 
-def _error(between: np.ndarray, values: np.ndarray, new: np.ndarray, labels: dict) -> None:
+def _error(
+    between: np.ndarray, values: np.ndarray, new: np.ndarray, labels: dict[str, Any]
+) -> None:
     k = int(np.flatnonzero(new)[0])
     label = ":".join(str(np.asarray(column)[k]) for column in labels.values())
     raise ValueError(
@@ -268,10 +272,12 @@ def _error(between: np.ndarray, values: np.ndarray, new: np.ndarray, labels: dic
     )
 
 
-UNKNOWN: dict[str, Callable] = {"overall": _overall, "own": _own, "error": _error}
+UNKNOWN: dict[str, Callable[..., None]] = {"overall": _overall, "own": _own, "error": _error}
 
 
-def _replaced(table: Table | Array, names: list, within: np.ndarray, between: np.ndarray) -> Any:
+def _replaced(
+    table: Table | Array, names: list[Any], within: np.ndarray, between: np.ndarray
+) -> Any:
     """The table with deviations in place of the columns, and their means at the end."""
     if table.is_array:
         out = table.X.astype(np.float64 if table.X.dtype.kind in "biuf" else object)
@@ -285,13 +291,13 @@ def _replaced(table: Table | Array, names: list, within: np.ndarray, between: np
     frame = nw.from_native(table.X, eager_only=True)
     space = nw.get_native_namespace(frame)
 
-    def series(name, values):
+    def series(name: str, values: np.ndarray) -> Any:
         return nw.new_series(name, values, native_namespace=space)
 
     new = {name: series(f"{name}_within", x) for name, x in zip(names, within.T, strict=True)}
-    means = [series(f"{name}_between", x) for name, x in zip(names, between.T, strict=True)]
+    ends = [series(f"{name}_between", x) for name, x in zip(names, between.T, strict=True)]
     columns = [new.get(name, frame[name]) for name in table.names]
-    return frame.select(*columns, *means).to_native()
+    return frame.select(*columns, *ends).to_native()
 
 
 def _as_pandas(table: Any) -> Any:

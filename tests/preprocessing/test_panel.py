@@ -34,8 +34,11 @@ class TestDescribePanel:
         means = groups["ln_wage"].mean()
         assert table.loc["ln_wage", "sd_between"] == pytest.approx(means.std())
         within = wages["ln_wage"] - groups["ln_wage"].transform("mean")
-        expected = np.sqrt(np.sum(within**2) / (28534 - 4711))
-        assert table.loc["ln_wage", "sd_within"] == pytest.approx(expected)
+        assert table.loc["ln_wage", "sd_within"] == pytest.approx(within.std())
+        # Stata's manual, xtsum: hours
+        printed = [9.869623, 7.846585, 7.520712]
+        found_here = table.loc["hours", ["sd", "sd_between", "sd_within"]].astype(float)
+        np.testing.assert_allclose(found_here, printed, atol=5e-7)
         times = found.times
         assert (times.first, times.last, times.n_times, times.step) == (68, 88, 15, 1)
         assert times.n_complete == (groups["year"].nunique() == 15).sum()

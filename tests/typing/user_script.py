@@ -16,6 +16,14 @@ from skmixed.inference import (
     likelihood_ratio_test,
     profile,
 )
+from skmixed.metrics import conditional_scorer
+from skmixed.model_selection import KnownGroupsKFold
+from skmixed.preprocessing import (
+    MixedEffectsEncoder,
+    PanelDescription,
+    WithinBetween,
+    describe_panel,
+)
 from skmixed.results import LogisticResults, MixedResults
 
 Kind = Literal["conditional", "population", "marginal"]
@@ -79,3 +87,17 @@ def contraception() -> None:
     results: LogisticResults = model.results_
     ratios: pd.DataFrame = results.odds_ratios(level=0.9)
     print(ratios, model.summary(odds_ratios=True))
+
+
+def encoded() -> None:
+    """Categories as effects, groups apart, and rows held out."""
+    X, y = make_mixed_regression(n_groups=20, random_state=0)
+    encoder: MixedEffectsEncoder = MixedEffectsEncoder(columns="group", random_state=0).fit(X, y)
+    effects: NDArray[Any] = encoder.fit_transform(X, y)
+    apart: WithinBetween = WithinBetween(groups="group", columns=["x0"], unknown="own").fit(X)
+    panel: PanelDescription = describe_panel(X, "group")
+    table: pd.DataFrame = panel.to_frame()
+    for train, test in KnownGroupsKFold(3, groups="group").split(X, y):
+        rows: int = len(train) + len(test)
+        print(rows, effects[test], apart.transform(X), table)
+    print(conditional_scorer("r2"))
