@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import pandas as pd
 import sklearn
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
@@ -17,9 +15,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from .._data.checks import check_length
-from .._data.columns import check_label_kinds
-from .._data.factors import encode
 from .._documented import Documented
+from ._categories import codes_among, encoded, looked_up, warn_if_other_kind
 from ._tables import chosen, opened
 from ._targets import Target, read_target
 
@@ -194,7 +191,7 @@ class MixedEffectsEncoder(Documented, TransformerMixin, BaseEstimator):
             seen[test] += 1
             for k, rows in enumerate(codes):
                 found = target.effects(rows[train], target.y[train], len(self.categories_[k]))
-                out[test, k] = _looked_up(found.effects, rows[test])
+                out[test, k] = looked_up(found.effects, rows[test])
         if np.any(seen != 1):
             raise ValueError(
                 f"cv={self.cv!r}: {int(np.sum(seen != 1))} rows are not in exactly one test fold.\n"
@@ -215,6 +212,11 @@ class MixedEffectsEncoder(Documented, TransformerMixin, BaseEstimator):
         ndarray of shape (n_rows, n_encoded)
             Or a table, after ``set_output``.
 
+        Warns
+        -----
+        GroupsWarning
+            Where no category is known, text having become numbers or the other way around.
+
         Examples
         --------
         >>> from skmixed.datasets import make_mixed_regression
@@ -227,8 +229,12 @@ class MixedEffectsEncoder(Documented, TransformerMixin, BaseEstimator):
         table = opened(self, X, reset=False)
         out = np.zeros((len(table), len(self.encodings_)))
         for k, place in enumerate(self._places):
-            codes = _codes(table.labels(table.names[place]), self.categories_[k])
-            out[:, k] = _looked_up(self.encodings_[k], codes)
+            name = table.names[place]
+            labels = table.labels(name)
+            codes = codes_among(labels, self.categories_[k])
+            if len(codes) and codes.max() < 0:
+                warn_if_other_kind(name, labels, self.categories_[k])
+            out[:, k] = looked_up(self.encodings_[k], codes)
         return out
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
@@ -288,15 +294,15 @@ class MixedEffectsEncoder(Documented, TransformerMixin, BaseEstimator):
         check_length("y", target.y, len(table))
         names = chosen("columns", self.columns, table)
         places = {name: k for k, name in enumerate(table.names)}
-        encoded = [_encoded(name, table.labels(name)) for name in names]
-        found = [target.effects(codes, target.y, len(levels)) for codes, levels in encoded]
+        columns = [encoded(name, table.labels(name)) for name in names]
+        found = [target.effects(codes, target.y, len(levels)) for codes, levels in columns]
         self.target_type_, self.classes_ = target.kind, target.classes
-        self.categories_ = [levels for _, levels in encoded]
+        self.categories_ = [levels for _, levels in columns]
         self.encodings_ = [each.effects for each in found]
         self.variances_ = np.array([each.variance for each in found])
         self.intercepts_ = np.array([each.intercept for each in found])
         self._places = np.array([places[name] for name in names], dtype=np.intp)
-        return target, [codes for codes, _ in encoded]
+        return target, [codes for codes, _ in columns]
 
     def _folds(self, X: Any, y: Any, target: Target, params: dict[str, Any]) -> Any:
         is_binary = target.kind == "binary"
@@ -310,27 +316,3 @@ class MixedEffectsEncoder(Documented, TransformerMixin, BaseEstimator):
         else:
             cv = check_cv(self.cv, target.y, classifier=is_binary)
         return cv.split(X, target.y, **split)
-
-
-def _encoded(name: Hashable, labels: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of a column, -1 where it is missing, and its categories."""
-    try:
-        codes, levels = encode(labels)
-    except TypeError:
-        check_label_kinds({str(name): labels}, role="columns")
-        raise
-    check_label_kinds({str(name): levels}, role="columns")
-    return codes, levels
-
-
-def _codes(labels: Any, categories: np.ndarray) -> np.ndarray:
-    """Places of labels among the categories, -1 for those that are not there."""
-    places = pd.Index(categories)
-    if isinstance(labels, pd.Categorical):
-        each = np.append(places.get_indexer(labels.categories), -1)
-        return each[labels.codes]
-    return places.get_indexer(pd.Index(np.asarray(labels)))
-
-
-def _looked_up(effects: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    return np.append(effects, 0.0)[codes]

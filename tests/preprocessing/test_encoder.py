@@ -22,7 +22,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from skmixed import MixedLinearRegressor, MixedLogisticClassifier
+from skmixed import GroupsWarning, MixedLinearRegressor, MixedLogisticClassifier
 from skmixed.preprocessing import MixedEffectsEncoder
 
 
@@ -109,6 +109,17 @@ def test_new_and_missing_categories_are_zero(rows, missing):
     there = X["shop"].notna()
     same = MixedEffectsEncoder("shop").fit(X[there], y[there])
     np.testing.assert_array_equal(same.encodings_[0], encoder.encodings_[0])
+
+
+def test_categories_of_another_kind(rows):
+    X, y = rows
+    encoder = MixedEffectsEncoder("month").fit(X, y)
+    with pytest.warns(
+        GroupsWarning, match="'month' is known; they were numbers at fit and are text"
+    ):
+        assert not np.any(encoder.transform(X.astype({"month": str})))
+    assert not np.any(encoder.transform(X.assign(month=np.nan)))
+    assert not np.any(encoder.transform(X.assign(month=99)))
 
 
 @pytest.mark.parametrize(
