@@ -63,6 +63,11 @@ class MixedLinearRegressor(PredictsMeans):
         Column of X, by name or position, with a known part of the response: its coefficient is
         one, it leaves the fixed effects, and predictions need it too.  ``offset(...)`` terms of a
         formula are added to it.
+    alpha : float, default=0.0
+        Ridge on the fixed effects: ``alpha sum_j (coef_j sd_j)^2 / sigma^2`` is added to -2 log L,
+        sd_j being the standard deviation of column j over the rows with their weights, so that
+        units do not matter.  The intercept is free; the variances are estimated given the
+        penalty.  Columns that depend on others are shrunk together and none is dropped.
     fit_intercept : bool, default=True
         Whether the fixed effects have an intercept.
     tol : float, default=1e-9
@@ -123,6 +128,7 @@ class MixedLinearRegressor(PredictsMeans):
         "covariance": [str],
         "method": [AnyCase({"reml", "ml"})],
         "offset": [str, Integral, None],
+        "alpha": [Interval(Real, 0, None, closed="left")],
         "fit_intercept": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -138,6 +144,7 @@ class MixedLinearRegressor(PredictsMeans):
         covariance: str = "unstructured",
         method: Literal["reml", "ml"] = "reml",
         offset: str | int | None = None,
+        alpha: float = 0.0,
         fit_intercept: bool = True,
         tol: float = 1e-9,
         max_iter: int = 100,
@@ -149,6 +156,7 @@ class MixedLinearRegressor(PredictsMeans):
         self.covariance = covariance
         self.method = method
         self.offset = offset
+        self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -212,6 +220,7 @@ class MixedLinearRegressor(PredictsMeans):
                 reader.terms,
                 n_fixed=reader.n_fixed,
                 fit_intercept=reader.intercept,
+                alpha=float(self.alpha),
             ),
             reml=self.method.lower() == "reml",
             tol=self.tol,

@@ -81,6 +81,12 @@ class MixedLogisticClassifier(PredictsProbabilities):
     class_weight : dict or "balanced", default=None
         By what ``sample_weight`` is multiplied: class -> weight, 1 for a class that is left out;
         "balanced" is ``n / (2 n_class)``, observations counted with their weights.
+    alpha : float, default=0.0
+        Ridge on the fixed effects: ``alpha sum_j (coef_j sd_j)^2`` is added to -2 log L, sd_j
+        being the standard deviation of column j over the rows with their weights, so that units
+        do not matter.  The intercept is free; the covariances are estimated given the penalty.  A
+        small one, such as 0.1, has finite estimates where columns separate the outcomes; columns
+        that depend on others are shrunk together and none is dropped.
     fit_intercept : bool, default=True
         Whether the fixed effects have an intercept.
     tol : float, default=1e-9
@@ -152,6 +158,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         "n_quadrature": [Interval(Integral, 1, 101, closed="both"), StrOptions({"auto"})],
         "offset": [str, Integral, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "alpha": [Interval(Real, 0, None, closed="left")],
         "fit_intercept": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -168,6 +175,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         n_quadrature: int | Literal["auto"] = "auto",
         offset: str | int | None = None,
         class_weight: dict[Any, float] | Literal["balanced"] | None = None,
+        alpha: float = 0.0,
         fit_intercept: bool = True,
         tol: float = 1e-9,
         max_iter: int = 100,
@@ -180,6 +188,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         self.n_quadrature = n_quadrature
         self.offset = offset
         self.class_weight = class_weight
+        self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -273,6 +282,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
             reader.terms,
             n_fixed=reader.n_fixed,
             fit_intercept=reader.intercept,
+            alpha=float(self.alpha),
         )
         return fit_glmm(
             design,

@@ -69,17 +69,25 @@ class Maximum(Protocol):
         """Number of fixed effects that are not aliased."""
 
     @property
+    def effective_rank(self) -> float:
+        """The same, less what a ridge decides: the trace of the data's share in them."""
+
+    @property
+    def is_penalised(self) -> bool:
+        """Whether the estimates are not those of maximum likelihood."""
+
+    @property
     def df_resid(self) -> float:
-        """Observations less fixed effects."""
+        """Observations less fixed effects, in effect."""
 
     @property
     def n_variance_parameters(self) -> int:
         """Number of parameters of the covariances."""
 
     @property
-    def n_parameters(self) -> int:
-        """Number of all: fixed effects, covariances, and the residual variance where there is
-        one.
+    def n_parameters(self) -> float:
+        """Number of all: fixed effects, in effect, covariances, and the residual variance where
+        there is one.
         """
 
     @property
@@ -211,17 +219,30 @@ class Estimated:
     def rank(self) -> int:
         return len(self.design.independent)
 
+    @cached_property
+    def effective_rank(self) -> float:
+        return self.rank - self.design.ridge.taken(self._of_ridge)
+
+    @property
+    def _of_ridge(self) -> np.ndarray:
+        """``(X'V^-1X + X_0'X_0)^-1`` of a ridge's rows X_0; nothing where there is none."""
+        return np.zeros(0) if self.design.ridge.is_none else self.linear.fixed.covariance
+
+    @property
+    def is_penalised(self) -> bool:
+        return not self.design.ridge.is_none
+
     @property
     def df_resid(self) -> float:
-        return self.n - self.rank
+        return self.n - self.effective_rank
 
     @property
     def n_variance_parameters(self) -> int:
         return self.covariance_model.n_parameters
 
     @property
-    def n_parameters(self) -> int:
-        return self.rank + self.n_variance_parameters + self.family.has_residual
+    def n_parameters(self) -> float:
+        return self.effective_rank + self.n_variance_parameters + self.family.has_residual
 
     @property
     def T(self) -> list[np.ndarray]:

@@ -41,6 +41,7 @@ KNOWN = (
     "working_sums",
     "loglik_without_effects",
     "shortfall",
+    "effective_rank",
 )
 
 
@@ -55,7 +56,8 @@ def fit_glmm(
 ) -> GlmmFit:
     """Maximise the likelihood of a design."""
     points = 1 if n_quadrature == "auto" else n_quadrature
-    objective = GlmmDeviance.of(design.blocks, family, integration_of(design, points))
+    integration = integration_of(design, points)
+    objective = GlmmDeviance.of(design.blocks, family, integration, design.ridge)
     with computing(max(plan.dense_order for plan in objective.plans)):
         absent = unidentified_factors(design, objective)
         covariances = design.covariances(absent)
@@ -116,7 +118,7 @@ def _fit_at(design, covariances, absent, found):
         objective,
     )
     fit.state.forget_rows()
-    _ = fit.loglik, fit.effects  # noted at once, for models that are pickled
+    _ = fit.loglik, fit.effects, fit.effective_rank  # noted at once, for models that are pickled
     return fit
 
 
@@ -166,7 +168,8 @@ class GlmmFit(Estimated):
     def unbounded(self) -> GlmmFit:
         """The same fit, known to be no optimum because the likelihood has none."""
         fit = replace(self, optimum=replace(self.optimum, stop=UNBOUNDED))
-        vars(fit).update(loglik=self.loglik, effects=self.effects)
+        known = ("loglik", "effects", "effective_rank")
+        vars(fit).update({name: getattr(self, name) for name in known})
         return fit
 
     @property
@@ -210,9 +213,8 @@ class GlmmFit(Estimated):
     def linear(self):
         with computing():
             if known := vars(self).get("working_sums"):
-                return working_state(
-                    known, self._search_space.covariances.assemble(self.optimum.point[:-1])
-                )
+                T = self._search_space.covariances.assemble(self.optimum.point[:-1])
+                return working_state(known, T, self.design.ridge)
             return working_model(self.state)
 
     @property
@@ -240,7 +242,7 @@ class GlmmFit(Estimated):
 
     @cached_property
     def loglik(self):
-        return -0.5 * self.state.value
+        return -0.5 * self.state.likelihood
 
     @cached_property
     def effects(self):
@@ -253,11 +255,11 @@ class GlmmFit(Estimated):
         if not self.design.terms:
             return self.loglik
         plain = [block.without_effects() for block in self.state.objective.blocks]
-        objective = GlmmDeviance.of(plain, self.family, Laplace())
+        objective = GlmmDeviance.of(plain, self.family, Laplace(), self.design.ridge)
         options = {"tol": PLAIN_TOL, "max_iter": PLAIN_MAX_ITER}
         with computing():
             found = _optimum(objective, Parameters(NO_EFFECTS, self.rank), options)
-        return -0.5 * found.evaluation.value
+        return -0.5 * found.evaluation.likelihood
 
     @cached_property
     def shortfall(self) -> Shortfall | None:

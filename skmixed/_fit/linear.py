@@ -15,6 +15,7 @@ import numpy as np
 from .._algebra.machine import computing
 from .._algebra.plan import Plan
 from .._likelihood.linear import LinearState, ProfiledDeviance
+from .._likelihood.penalised import unpenalised
 from .._model.covariances import Covariances
 from .._model.families import Gaussian
 from .._search.boundary import NothingAttainable, search
@@ -40,6 +41,7 @@ KNOWN = (
     "loglik",
     "loglik_without_effects",
     "information",
+    "effective_rank",
 )
 FEW_ROWS = 300  # up to which the deviance of several factors may have several minima
 FEW_ROWS_OF_ONE = 100  # the same of a single factor
@@ -49,15 +51,28 @@ EQUAL = 1e-9  # differences of level blocks, as shares of them, that are none
 
 def fit_linear(design: Design, *, reml: bool, tol: float, max_iter: int, report=None) -> LinearFit:
     """Maximise the (restricted) likelihood of a design."""
+    _check_degrees(design, reml)
     plan = Plan(design.cross)
     with computing(plan.dense_order):
-        objective = ProfiledDeviance.of(plan, reml)
+        objective = ProfiledDeviance.of(plan, reml, design.ridge)
         plain = _without_effects(objective)
         absent = unidentified_factors(design, plain)
         covariances = design.covariances(absent)
         report = _in_units_of(report, Units(design).deviance(objective.nu, objective.reml))
         options = {"bar": plain.value, "tol": tol, "max_iter": max_iter, "report": report}
         return _searched(design, objective, covariances, absent, **options)
+
+
+def _check_degrees(design, reml):
+    """A ridge estimates more coefficients than there are observations; a restricted likelihood has
+    integrated them out.
+    """
+    n, p = design.cross.n, design.cross.n_fixed
+    if reml and not design.ridge.is_none and n <= p:
+        raise ValueError(
+            f"method='reml': {n:g} observations for {p} coefficients leave nothing to estimate "
+            "variances by.\nUse method='ml', which with alpha > 0 needs no more rows than columns."
+        )
 
 
 def _without_effects(objective):
@@ -78,7 +93,8 @@ def unidentified_factors(design, plain):
     holds for all factors where the fixed effects alone leave nothing to explain.
     """
     cross = design.cross
-    if cross.n <= cross.n_fixed or plain.degenerate:
+    is_saturated = design.ridge.is_none and cross.n <= cross.n_fixed
+    if is_saturated or plain.degenerate:
         return tuple(range(len(cross.sizes)))
     factors = enumerate(cross.levels)
     return tuple(f for f, m in factors if _is_fixed(cross, f, m, plain) or _is_residual(cross, f))
@@ -164,7 +180,7 @@ class LinearFit(Estimated):
     @cached_property
     def objective(self):
         """The deviance as a function of the relative covariances."""
-        return ProfiledDeviance.of(Plan(self.design.cross), self.reml)
+        return ProfiledDeviance.of(Plan(self.design.cross), self.reml, self.design.ridge)
 
     @cached_property
     def state(self):
@@ -239,8 +255,12 @@ class LinearFit(Estimated):
         return self._loglik(_without_effects(self.objective))
 
     def _loglik(self, state):
-        constant = self.units.deviance(self.objective.nu, self.objective.reml)
-        return -0.5 * float(state.value + constant)
+        """Without penalties, where these were maximised too."""
+        design, value, nu = self.design, state.value, self.objective.nu
+        if self.is_penalised:
+            design = design.unpenalised()
+            value, nu = unpenalised(state, Plan(design.cross))
+        return -0.5 * float(value + Units(design).deviance(nu, self.objective.reml))
 
     @cached_property
     def information(self):
@@ -273,7 +293,7 @@ class LinearFit(Estimated):
         plan = self.objective.plan.with_sums(design.cross)
         floors = typical_floors(self.objective.plan)
         start = self.covariance_model.start(self.covariance_model.assemble(self.T), floors)
-        objective = ProfiledDeviance.of(plan, self.reml)
+        objective = ProfiledDeviance.of(plan, self.reml, design.ridge)
         options["bar"] = _without_effects(objective).value
         model = self.covariance_model
         return _searched(design, objective, model, self.absent, start, floors, **options)

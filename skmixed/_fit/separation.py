@@ -37,6 +37,7 @@ def infinite_estimates(fit, X, y, codes) -> Unbounded:
     """
     largest = max(np.max(np.abs(part.point.eta)) for part in fit.state.parts)
     is_suspicious = largest > SUSPICIOUS or not fit.optimum.converged
+    is_suspicious &= fit.design.ridge.is_none  # every direction that separates is penalised
     intercept = fit.units.has_intercept
     columns = fit.family.separation(*_outcomes(X, y), intercept) if is_suspicious else []
     homogeneous = [f for f, c in enumerate(codes) if fit.family.is_homogeneous(c, y, fit.n)]

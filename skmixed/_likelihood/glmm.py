@@ -13,6 +13,7 @@ from .._algebra.packed import pack
 from .._algebra.plan import Plan
 from .._model.covariances import flat
 from .._model.families import Family
+from .._model.ridge import NO_RIDGE, Ridge
 from .._sums.blocks import RowBlock
 from .laplace import LaplacePart
 from .linear import Unattainable
@@ -39,18 +40,20 @@ class Integration(Protocol):
 @dataclass(frozen=True, eq=False)
 class GlmmDeviance:
     """``-2 log L`` of a generalised linear mixed model as a function of T (one matrix per factor)
-    and beta.
+    and beta, with a penalty on beta.
     """
 
     blocks: Sequence[RowBlock]
     family: Family
     integration: Integration
     plans: Sequence[Plan]
+    ridge: Ridge = NO_RIDGE
 
     @classmethod
-    def of(cls, blocks, family, integration) -> Self:
-        """The deviance of some blocks of rows."""
-        return cls(blocks, family, integration, [Plan(block.pattern, MATRICES) for block in blocks])
+    def of(cls, blocks, family, integration, ridge: Ridge = NO_RIDGE) -> Self:
+        """The deviance of some blocks of rows, with a penalty on beta."""
+        plans = [Plan(block.pattern, MATRICES) for block in blocks]
+        return cls(blocks, family, integration, plans, ridge)
 
     @cached_property
     def n(self):
@@ -145,15 +148,25 @@ class GlmmState:
 
     @property
     def degenerate(self):
-        """Whether the rows are predicted perfectly, so that the search would go on for ever."""
+        """Whether the rows are predicted perfectly, so that the search would go on for ever.
+
+        A ridge ends it.
+        """
+        if not self.objective.ridge.is_none:
+            return False
         left = -2.0 * sum(np.sum(part.point.loglik) for part in self.parts)
         left = left + self.objective.saturated
         return left < PERFECT * self.objective.null_deviance
 
     @cached_property
+    def likelihood(self):
+        """The deviance without penalties."""
+        return float(sum(part.value for part in self.parts))
+
+    @cached_property
     def value(self):
         """The deviance."""
-        return float(sum(part.value for part in self.parts))
+        return self.likelihood + self.objective.ridge.value(self.beta)
 
     @property
     def noise(self):
@@ -170,12 +183,13 @@ class GlmmState:
     def slope(self):
         """The gradient in all parameters, that of T packed."""
         along_beta = sum(part.beta_gradient for part in self.parts)
+        along_beta = self.objective.ridge.with_slope(along_beta, self.beta)
         return np.concatenate([pack(self.gradient), along_beta])
 
     @cached_property
     def hessian(self):
         """Second derivatives, or the average information of the working model."""
-        return sum(part.hessian for part in self.parts)
+        return self.objective.ridge.with_hessian(sum(part.hessian for part in self.parts))
 
     @property
     def effects(self):

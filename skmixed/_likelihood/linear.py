@@ -37,6 +37,7 @@ from .._algebra.packed import (
 )
 from .._algebra.plan import Plan
 from .._algebra.posterior import Posterior
+from .._model.ridge import NO_RIDGE, Ridge
 from .._sums.crossprod import CrossProducts, condensed
 
 #: the residual sum of squares is taken as zero below this share of the one without random effects
@@ -161,6 +162,7 @@ class ProfiledDeviance:
     nu : ``n - p`` or n
     least_r2 : residual sum of squares that counts as zero
     scale : what sigma^2 is
+    ridge : penalty on the fixed effects
     """
 
     plan: Plan
@@ -171,10 +173,11 @@ class ProfiledDeviance:
     nu: float
     least_r2: float
     scale: Scale
+    ridge: Ridge = NO_RIDGE
 
     @classmethod
-    def of(cls, plan: Plan, reml: bool) -> Self:
-        """The likelihood of the plan's cross-products."""
+    def of(cls, plan: Plan, reml: bool, ridge: Ridge = NO_RIDGE) -> Self:
+        """The likelihood of the plan's cross-products, with a penalty."""
         cross = plan.cross
         gram = cross.fixed_gram()
         return cls(
@@ -186,10 +189,11 @@ class ProfiledDeviance:
             nu=max(cross.n - reml * cross.n_fixed, np.finfo(float).eps),
             least_r2=ZERO_RESIDUAL * max(gram[-1, -1], ZERO_RESIDUAL * cross.n),
             scale=Profiled(),
+            ridge=ridge,
         )
 
     @classmethod
-    def working(cls, plan: Plan, cross: CrossProducts) -> Self:
+    def working(cls, plan: Plan, cross: CrossProducts, ridge: Ridge = NO_RIDGE) -> Self:
         """The likelihood of working cross-products, sigma^2 being one."""
         return cls(
             plan=plan,
@@ -200,6 +204,7 @@ class ProfiledDeviance:
             nu=cross.n,
             least_r2=0.0,
             scale=Working(),
+            ridge=ridge,
         )
 
     def at_scale(self, sigma2: float) -> Self:
@@ -231,7 +236,11 @@ class ProfiledDeviance:
         The very same where that is all of them.
         """
         fewer = condensed(self.plan.cross)
-        return self if fewer is None else ProfiledDeviance.of(Plan(fewer), bool(self.reml))
+        return self if fewer is None else self._of_plan(Plan(fewer))
+
+    def _of_plan(self, plan):
+        """The same likelihood of other sums."""
+        return ProfiledDeviance.of(plan, bool(self.reml), self.ridge)
 
     def __call__(self, T):
         """The model at T (one matrix per factor): its deviance, and derivatives when asked for.
@@ -264,12 +273,14 @@ class LinearState:
 
     def __init__(self, objective: ProfiledDeviance, T, fixed: FixedEffects | None = None):
         self.objective = objective
+        self.T = T
         self.elimination = Elimination(objective.plan, T) if objective.U else None
         self.B, self.F, explained = self._solution()
         self.fixed = self._estimated(explained) if fixed is None else fixed
 
     def _estimated(self, explained):
-        S = self.objective.gram - explained
+        o = self.objective
+        S = o.ridge.joined(o.gram) - explained
         if not np.all(np.isfinite(S)):
             raise np.linalg.LinAlgError("sums of squares overflow")
         return FixedEffects.from_sums((S + S.T) / 2)

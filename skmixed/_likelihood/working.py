@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._algebra.plan import Plan
+from .._model.ridge import NO_RIDGE, Ridge
 from .._sums.blocks import joined
 from .._sums.crossprod import CrossProducts
 from .._sums.source import less
@@ -37,15 +38,16 @@ def working_deviance(objective: GlmmDeviance, eta) -> ProfiledDeviance:
     """The likelihood of these, with the plan of the rows where there is one."""
     cross = working_cross_products(objective, eta)
     if len(objective.blocks) > 1:
-        return ProfiledDeviance.working(Plan(cross), cross)
+        return ProfiledDeviance.working(Plan(cross), cross, objective.ridge)
     blocks = [cross.level_blocks(f) for f in range(len(cross.sizes))]
     pair_values = {key: pair.values for key, pair in cross.pairs.items()}
-    return ProfiledDeviance.working(objective.plans[0].reweighted(blocks, pair_values), cross)
+    plan = objective.plans[0].reweighted(blocks, pair_values)
+    return ProfiledDeviance.working(plan, cross, objective.ridge)
 
 
-def working_state(cross: CrossProducts, T) -> LinearState:
+def working_state(cross: CrossProducts, T, ridge: Ridge = NO_RIDGE) -> LinearState:
     """The working linear model at T."""
-    return ProfiledDeviance.working(Plan(cross), cross)(T)
+    return ProfiledDeviance.working(Plan(cross), cross, ridge)(T)
 
 
 def working_model(state: GlmmState) -> LinearState:
@@ -56,5 +58,5 @@ def working_model(state: GlmmState) -> LinearState:
     """
     eta = [part.rows.predictor(state.beta, part.modes.b) for part in state.parts]
     sums = (working_cross_products(state.objective, eta, floor) for floor in FLOORS)
-    models = (working_state(cross, state.T) for cross in sums)
+    models = (working_state(cross, state.T, state.objective.ridge) for cross in sums)
     return next(model for model in models if np.isfinite(model.value))

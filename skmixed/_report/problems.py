@@ -26,7 +26,7 @@ def linear_problems(model) -> Problems:
     fit = model.fit
     yield from _missing_groups(model)
     yield from _dropped(model)
-    if fit.n <= fit.rank:
+    if fit.df_resid <= 0:
         yield (
             f"{fit.n:.3g} observations (the sum of sample_weight) for {fit.rank} coefficients: no "
             "variance is left.\nAdd rows or drop columns; weights count repetitions.",

@@ -60,7 +60,7 @@ class Estimates:
 
     @property
     def df_resid(self) -> float:
-        """Observations less coefficients.
+        """Observations less coefficients, of which ``alpha`` leaves an effective number.
 
         Examples
         --------
@@ -90,7 +90,8 @@ class Estimates:
 
     @property
     def llf(self) -> float:
-        """The (restricted) log-likelihood with all constants.
+        """The (restricted) log-likelihood with all constants, at the estimates and without what
+        ``alpha`` adds to it.
 
         Examples
         --------
@@ -134,9 +135,9 @@ class Estimates:
         return self._fit.optimum.converged
 
     @property
-    def n_params(self) -> int:
+    def n_params(self) -> float:
         """Number of parameters: fixed effects, covariances, and the residual variance where there
-        is one.
+        is one.  With ``alpha`` the fixed effects count by what the data decide of them.
 
         Examples
         --------

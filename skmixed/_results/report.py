@@ -7,8 +7,10 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from .._fit.base import Fit
 from .._fit.glmm import GlmmFit
 from .._fit.model import FittedModel
+from .._fit.penalties import notes_on_penalties, penalties
 from .._report.summary import JointLine, Report, exponentiated
 from ..inference._coefficients.contrasts import Coefficients
 
@@ -74,7 +76,7 @@ def make_report(results: Any, level: float, heading: Heading, coefficients: Coef
             ("AIC:", results.aic),
             ("BIC:", results.bic),
         ],
-        details=heading.details,
+        details=[*heading.details, *_penalty_lines(results.fitted.fit)],
         joint=joint,
         coefficients=coefficients.table(level),
         coefficient_title="coef",
@@ -83,6 +85,10 @@ def make_report(results: Any, level: float, heading: Heading, coefficients: Coef
         level=level,
         notes=[*methods, *_notes(results, heading.plain)],
     )
+
+
+def _penalty_lines(fit: Fit) -> list[tuple[str, str]]:
+    return [(f"{name}:", value) for name, value in penalties(fit)]
 
 
 def as_ratios(report: Report, name: str) -> dict[str, Any]:
@@ -126,9 +132,10 @@ def _joint_line(results: Any, coefficients: Coefficients) -> JointLine | None:
 
 
 def _notes(results: Any, plain: str) -> list[str]:
-    lines = []
-    test = results.random_effects_test()
-    if test.df:
+    fit = results.fitted.fit
+    lines = notes_on_penalties(fit)
+    test = None if fit.is_penalised else results.random_effects_test()
+    if test is not None and test.df:
         name = test.distribution.split("(")[0]
         found = f"{test.distribution} = {test.statistic:.2f}"
         lines.append(f"LR test vs. {plain}: {found}   Prob >= {name} = {test.pvalue:.4f}")

@@ -11,6 +11,7 @@ from scipy.linalg import block_diag
 
 from .._algebra.machine import blas_threads
 from .._model.covariances import Covariances, PlacedTerm
+from .._model.ridge import Ridge
 from .._model.structures import Absent
 from .._model.terms import Term
 from .blocks import RowBlock, make_blocks
@@ -52,7 +53,14 @@ class DesignBase:
     @cached_property
     def counterparts(self) -> Counterparts:
         """What the fixed effects say of the columns of the random effects."""
-        return Counterparts(self.frame, self.terms, self.independent, *self.products)
+        gram, n = self.products
+        gram = self.ridge.among(gram, self.frame.fixed[self.independent])
+        return Counterparts(self.frame, self.terms, self.independent, gram, n)
+
+    @cached_property
+    def ridge(self) -> Ridge:
+        """The penalty on the fixed effects."""
+        return self.frame.ridge(self.independent)
 
     def covariances(self, absent=()) -> Covariances:
         """Structures of the terms and their places in the factors.
@@ -84,17 +92,28 @@ class Design(DesignBase):
         return self.cross.gram, self.cross.n
 
     @classmethod
-    def of(cls, source: Source, terms, *, n_fixed: int, fit_intercept: bool) -> Self:
+    def of(
+        cls, source: Source, terms, *, n_fixed: int, fit_intercept: bool, alpha: float = 0.0
+    ) -> Self:
         """From one pass over the rows.
 
-        The first ``n_fixed`` columns of X are fixed effects; terms may name any.
+        The first ``n_fixed`` columns of X are fixed effects; terms may name any.  ``alpha`` is that
+        of a ridge.
         """
         with blas_threads():
-            frame = _frame(source, terms, n_fixed, fit_intercept, response=True)
+            frame = _frame(source, terms, n_fixed, fit_intercept, alpha, response=True)
             cross = cross_products(frame, source)
+        return cls._in_frame(frame, tuple(terms), cross)
+
+    @classmethod
+    def _in_frame(cls, frame, terms, cross) -> Self:
         gram = cross.gram[np.ix_(frame.fixed, frame.fixed)]
         independent = frame.independent(gram, cross.n)
-        return cls(frame, tuple(terms), independent, cross.with_fixed(frame.fixed[independent]))
+        return cls(frame, terms, independent, cross.with_fixed(frame.fixed[independent]))
+
+    def unpenalised(self) -> Self:
+        """The same sums without a ridge, and without the columns that only it tells apart."""
+        return self._in_frame(self.frame.unpenalised(), self.terms, self.cross)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,10 +131,12 @@ class RowDesign(DesignBase):
         return self.gram, self.n
 
     @classmethod
-    def of(cls, source: Source, terms, *, n_fixed: int, fit_intercept: bool) -> Self:
+    def of(
+        cls, source: Source, terms, *, n_fixed: int, fit_intercept: bool, alpha: float = 0.0
+    ) -> Self:
         """As :meth:`Design.of`."""
         with blas_threads():
-            frame = _frame(source, terms, n_fixed, fit_intercept, response=False)
+            frame = _frame(source, terms, n_fixed, fit_intercept, alpha, response=False)
             pool, gram, *rest = _pooled(frame, source)
         independent = frame.independent(gram[np.ix_(frame.fixed, frame.fixed)], source.n)
         blocks = _blocks(frame, independent, source, pool, *rest)
@@ -132,14 +153,16 @@ class RowDesign(DesignBase):
         return replace(self, blocks=[])
 
 
-def _frame(source, terms, n_fixed, fit_intercept, *, response):
+def _frame(source, terms, n_fixed, fit_intercept, alpha, *, response):
     return make_frame(
         source.moments(),
         source.sample(PILOT_ROWS, response=response),
         terms,
         len(source.n_levels),
+        n=source.n,
         n_fixed=n_fixed,
         fit_intercept=fit_intercept,
+        alpha=alpha,
     )
 
 

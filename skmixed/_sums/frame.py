@@ -8,11 +8,12 @@ of the data.  Fitted values are transformed back exactly; the frame also knows t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from .._algebra.columns import ALIASED, independent_columns, orthogonalised
+from .._model.ridge import Ridge
 from .._model.structures import positive
 from .._model.terms import ONES
 from .source import Moments, Sample
@@ -67,6 +68,8 @@ class Frame:
     means : (p,) of the fixed effects before mixing
     pilot : (p,) coefficients of the pilot regression, zero where there is none
     y_scale : what the response is divided by
+    spread : (p,) standard deviations of the fixed effects before mixing, 0 for the intercept
+    alpha : of the ridge on the fixed effects
     """
 
     varying: Columns
@@ -78,6 +81,8 @@ class Frame:
     mixing: np.ndarray
     pilot: np.ndarray
     y_scale: float = 1.0
+    spread: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    alpha: float = 0.0
 
     @property
     def fixed(self):
@@ -114,11 +119,28 @@ class Frame:
             table[0] -= self.candidates.shifts / self.candidates.scales
         return table @ self.mixing
 
+    @property
+    def penalty_rows(self):
+        """Rows (k, p) of the candidates that a ridge adds to those of the data, mixed."""
+        return _penalty_rows(self.spread, self.alpha) @ self.mixing
+
+    def ridge(self, independent):
+        """The ridge on the fixed effects that are not aliased."""
+        rows = self.penalty_rows
+        left = -rows @ self.pilot / self.y_scale
+        return Ridge(np.column_stack([rows[:, independent], left]))
+
+    def unpenalised(self):
+        """The same frame without a ridge."""
+        return replace(self, alpha=0.0)
+
     def independent(self, gram, n):
         """Positions of the fixed effects that are not aliased, from their cross-products.
 
-        R's rule: a share of the norm of the column before mixing.
+        R's rule: a share of the norm of the column before mixing.  The rows of a ridge count.
         """
+        everything = np.arange(len(gram))
+        gram = Ridge(np.pad(self.penalty_rows, ((0, 0), (0, 1)))).among(gram, everything)
         return independent_columns(gram, ALIASED**2 * n * np.diag(self.mixing) ** 2)
 
 
@@ -138,13 +160,22 @@ class _Pool:
 
 
 def make_frame(
-    moments: Moments, sample: Sample, terms, n_factors: int, *, n_fixed: int, fit_intercept: bool
+    moments: Moments,
+    sample: Sample,
+    terms,
+    n_factors: int,
+    *,
+    n: float,
+    n_fixed: int,
+    fit_intercept: bool,
+    alpha: float = 0.0,
 ) -> Frame:
     """Choose the shifts and scales that the model allows, and orthogonalise the fixed effects.
 
     Fixed effects are centred when there is an intercept to absorb the shift.  A term with an
     unstructured covariance and an intercept is unchanged by any shift and scale of its slopes, one
-    with a diagonal covariance by any scales, the others by one common scale.
+    with a diagonal covariance by any scales, the others by one common scale.  The rows of a ridge
+    are among those on which the fixed effects are made orthogonal.
     """
     pool = _Pool()
     effects = [[] for _ in range(n_factors)]
@@ -155,6 +186,7 @@ def make_frame(
         effects[term.factor] += [pool(*column) for column in columns]
         bases.append(_basis(term, shifts, scales))
     candidates = _candidates(moments, fit_intercept, n_fixed)
+    spread = np.append(moments.sd, 0.0)[candidates.sources] / candidates.scales
     return Frame(
         pool.columns(),
         candidates,
@@ -162,7 +194,9 @@ def make_frame(
         tuple(bases),
         fit_intercept,
         _means(candidates, moments),
-        *_mixed(candidates, sample),
+        *_mixed(candidates, sample, _penalty_rows(spread, alpha / n)),
+        spread=spread,
+        alpha=alpha,
     )
 
 
@@ -173,6 +207,12 @@ def _candidates(moments, fit_intercept, n_fixed):
     shifts = np.append(0.0, moments.mean[:n_fixed])
     scales = np.append(1.0, positive(moments.sd[:n_fixed]))
     return Columns(np.arange(ONES, n_fixed), shifts, scales)
+
+
+def _penalty_rows(spread, alpha):
+    """``sqrt(alpha) s_j e_j`` for the columns that vary; none without a penalty."""
+    rows = np.diag(np.sqrt(alpha) * spread)
+    return rows[np.any(rows > 0, axis=1)]
 
 
 def _means(candidates, moments):
@@ -188,15 +228,16 @@ def _basis(term, shifts, scales):
     return R
 
 
-def _mixed(candidates, sample):
-    """The mixing that makes the columns orthonormal on the sample, and the pilot regression there:
-    its coefficients, and the scale of what it leaves.
+def _mixed(candidates, sample, penalty):
+    """The mixing that makes the columns orthonormal on the sample and the rows of a penalty, and
+    the pilot regression there: its coefficients, and the scale of what it leaves.
     """
     norm = np.linalg.norm(sample.root)
     P = np.empty((len(sample.root), len(candidates)))
     candidates.of(sample.X, P)
     P *= sample.root[:, None] / norm
-    mixing, Q = orthogonalised(P)
+    mixing, Q = orthogonalised(np.vstack([P, penalty]) if len(penalty) else P)
+    Q = Q[: len(P)]
     if sample.y is None:
         return mixing, np.zeros(len(candidates)), 1.0
     largest = np.max(np.abs(sample.y)) or 1.0

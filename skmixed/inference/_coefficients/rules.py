@@ -16,6 +16,7 @@ import numpy as np
 from ..._data.checks import check_choice
 from ..._fit.linear import LinearFit
 from ..._fit.model import FittedModel
+from ..._fit.penalties import refuse_penalised
 from .clusters import Clusters, find_clusters
 from .contrasts import Coefficients
 from .dof import Constant, KenwardRoger, Rule, Satterthwaite
@@ -54,6 +55,7 @@ def linear_coefficients(model: FittedModel, df: str, cov: str, clusters: Any) ->
     """Fixed effects of a linear model."""
     _check(df, cov, clusters)
     fit = model.fit
+    _check_penalised(fit, df, cov)
     if cov == "model" or not fit.rank:  # no coefficients have no degrees of freedom
         found = DEGREES_OF_FREEDOM[df if fit.rank else "normal"]
         return _coefficients(model, found.rule(fit), df, DEGREES_OF_FREEDOM[df].words)
@@ -73,6 +75,7 @@ def generalised_coefficients(model: FittedModel, df: str, cov: str, clusters: An
     _check(df, cov, clusters)
     _check_generalised(df, cov)
     fit = model.fit
+    _check_penalised(fit, df, cov)
     covariance = fit.beta_covariance
     words = DEGREES_OF_FREEDOM[df].words
     scale = None
@@ -82,6 +85,15 @@ def generalised_coefficients(model: FittedModel, df: str, cov: str, clusters: An
         words = _robust_words(cov, found, df)
         covariance = robust_covariance(fit, model.training, found, cov)
     return _coefficients(model, Constant(covariance, _constant_df(fit, df)), df, words, scale)
+
+
+def _check_penalised(fit, df, cov):
+    if cov != "model":
+        refuse_penalised(fit, f"cov={cov!r} are errors", "Use cov='model', or bootstrap.")
+    if df in ("satterthwaite", "kenward-roger"):
+        refuse_penalised(
+            fit, f"df={df!r} are degrees of freedom", "Use df='normal', or 'residual'."
+        )
 
 
 def _check_generalised(df, cov):

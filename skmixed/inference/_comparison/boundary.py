@@ -15,6 +15,7 @@ import numpy as np
 
 from ..._data.checks import check_choice
 from ..._fit.base import Fit
+from ..._fit.penalties import refuse_penalised
 from ..._model.covariances import Covariances
 from .cones import mixture_weights
 from .exact import exact_test
@@ -55,6 +56,7 @@ def random_effects_test(
     models with one variance component, JRSS B 66.
     """
     check_choice("method", method, METHODS)
+    refuse_penalised(fit, "the likelihood-ratio test is", "Fit without penalties to test.")
     statistic = likelihood_ratio(fit.loglik, fit.loglik_without_effects)
     if method == "exact":
         return exact_test(fit, statistic, n_samples, random_state)

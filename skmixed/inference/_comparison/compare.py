@@ -17,6 +17,7 @@ import pandas as pd
 
 from ..._data.checks import check_choice
 from ..._fit.model import FittedModel
+from ..._fit.penalties import refuse_penalised
 from .._arguments import fitted_model
 from .._bootstrap.resampling import Resampler
 from .bootstrapped import LikelihoodRatio, bootstrapped_test
@@ -30,6 +31,7 @@ from .size import NOTABLE, likely_size
 INSTEAD = {True: " or results_.wald_test(..., df='kenward-roger')", False: ""}
 
 
+BY_PREDICTION = "Compare predictions by cross-validation, or fit without penalties."
 METHODS = ("chi2", "bootstrap")
 
 
@@ -118,6 +120,8 @@ def likelihood_ratio_test(
     """
     check_choice("method", method, METHODS)
     models = [(fitted_model(est, "models"), est) for est in (smaller, larger)]
+    for model, _ in models:
+        refuse_penalised(model.fit, "likelihood-ratio tests are", BY_PREDICTION)
     (null, null_est), (alternative, est) = sorted(models, key=lambda pair: _n_params(pair[0]))
     pair = comparable(null, alternative)
     test = named(_nested_test(pair), _described(null), _described(alternative))
@@ -194,6 +198,8 @@ def compare(
     """
     named = sorted(_named(models, names), key=lambda pair: _n_params(pair[1]))
     fitted = [model for _, model in named]
+    for model in fitted:
+        refuse_penalised(model.fit, "tests and weights of models are", BY_PREDICTION)
     table = _criteria(fitted)
     table.index = pd.Index([name for name, _ in named], name="model")
     tests = [_test_or_nan(smaller, larger) for smaller, larger in pairwise(fitted)]
@@ -220,7 +226,7 @@ def _criteria(fitted):
     )
 
 
-def _n_params(model: FittedModel) -> int:
+def _n_params(model: FittedModel) -> float:
     return model.fit.n_parameters
 
 

@@ -18,6 +18,7 @@ from ..._algebra.packed import lower_triangle, pack
 from ..._fit.base import Fit
 from ..._fit.glmm import GlmmFit
 from ..._fit.linear import LinearFit
+from ..._fit.penalties import refuse_penalised
 from ..._likelihood.linear import working_variates
 from .._arguments import fitted_model
 
@@ -110,6 +111,9 @@ def conditional_aic(est: Any) -> ConditionalAIC:
         raise ValueError(
             "conditional_aic: no residual variance is left.\nDrop columns or random effects."
         )
+    refuse_penalised(
+        fit, "conditional_aic is", "Compare predictions by cross-validation: loo_predict, or KFold."
+    )
     return (_of_linear if fit.family.has_residual else _of_generalised)(fit)
 
 

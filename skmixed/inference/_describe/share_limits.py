@@ -103,6 +103,7 @@ def exact_limits(fit: Fit, level: float) -> tuple[float, float]:
     """Of the share of the only variance of a linear model; NaN where there is another kind."""
     covariances = fit.covariance_model
     is_single = covariances.n_parameters == len(covariances.terms) == len(covariances.sizes) == 1
+    is_single &= not fit.is_penalised
     if not (is_single and fit.family.has_residual and fit.is_identified):
         return UNKNOWN
     hull = covariances.terms[0].structure.hull

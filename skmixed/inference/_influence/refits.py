@@ -43,15 +43,23 @@ def _some(source, keep):
     )
 
 
+def _design_of(kind, fit, source, reader):
+    return kind.of(
+        source,
+        reader.terms,
+        n_fixed=reader.n_fixed,
+        fit_intercept=reader.intercept,
+        alpha=fit.design.frame.alpha,
+    )
+
+
 def _linear(fit: LinearFit, source: InMemory, reader: Reader) -> LinearFit:
-    design = Design.of(source, reader.terms, n_fixed=reader.n_fixed, fit_intercept=reader.intercept)
+    design = _design_of(Design, fit, source, reader)
     return fit_linear(design, reml=fit.reml, tol=TOLERANCE, max_iter=MAX_ITER)
 
 
 def _generalised(fit: GlmmFit, source: InMemory, reader: Reader) -> GlmmFit:
-    design = RowDesign.of(
-        source, reader.terms, n_fixed=reader.n_fixed, fit_intercept=reader.intercept
-    )
+    design = _design_of(RowDesign, fit, source, reader)
     return fit_glmm(design, fit.family, n_quadrature=fit.points, tol=TOLERANCE, max_iter=MAX_ITER)
 
 

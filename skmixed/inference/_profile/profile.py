@@ -25,11 +25,14 @@ from ..._data.checks import warn
 from ..._data.tables import unknown_column
 from ..._fit.base import Fit
 from ..._fit.joint import entries_of
+from ..._fit.penalties import refuse_penalised
 from ...exceptions import ConvergenceWarning
 from .._arguments import fitted_model
 from .profilers import profiler_of
 
 NEGLIGIBLE_FALL = 1e-6  # of the deviance below that of the fit
+PROFILES = "limits by profile likelihood are"
+BOOTSTRAP = "Use method='wald' of the tables, or inference.bootstrap."
 COLUMNS = ["parameter", "factor", "effect", "effect2", "estimate", "ci_low", "ci_high"]
 
 
@@ -103,6 +106,7 @@ def profile(
     """
     model = fitted_model(est)
     fit = model.fit
+    refuse_penalised(fit, PROFILES, BOOTSTRAP)
     names = model.coefficient_names
     fixed, variances = _selected(parameters, names)
     profiler = profiler_of(fit, level)
@@ -124,6 +128,7 @@ def profile_limits(fit: Fit, level: float = 0.95) -> tuple[np.ndarray, np.ndarra
     In the order of :class:`skmixed.inference._variances.VarianceEstimates` and in the units of the
     data; NaN where nothing is identified.
     """
+    refuse_penalised(fit, PROFILES, BOOTSTRAP)
     profiler = profiler_of(fit, level)
     with computing(fit.dense_order):
         found = [profiler.variance(*entry) for entry in entries_of(fit)]
