@@ -20,8 +20,9 @@ import numpy as np
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
+
+from .._data.tables import some_rows
 
 LEAST_PROBABILITY = 1e-4  # of a fixed part: a probability of zero would have infinite log-odds
 
@@ -72,7 +73,7 @@ class FixedPart:
         """Fitted to some rows, or to all."""
         if rows is None:
             return self.kind(_fit(clone(self.estimator), self.X, target, weights))
-        X, w = _safe_indexing(self.X, rows), None if weights is None else weights[rows]
+        X, w = some_rows(self.X, rows), None if weights is None else weights[rows]
         return self.kind(_fit(clone(self.estimator), X, target[rows], w))
 
     def predictions(self, target: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
@@ -104,7 +105,7 @@ class FixedPart:
         return out
 
     def _predicted(self, target, weights, rows, test):
-        return self.fitted(target, weights, rows).predicted(_safe_indexing(self.X, test))
+        return self.fitted(target, weights, rows).predicted(some_rows(self.X, test))
 
 
 def _fit(estimator, X, target, weights):
