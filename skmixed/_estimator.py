@@ -218,9 +218,10 @@ class MixedModel(Documented, BaseEstimator):
 
         beta and the covariances being those of the fit: what a fit of all rows with these held
         fixed would give.  For a linear model this is ``Sigma Z'V^-1 (y - X beta)``, from the sums
-        of the levels that a fitted model keeps; for a classifier Newton steps over the rows, of
-        which a pickled model has none, so that it learns new levels of a single factor only.
-        Standard errors follow; those of beta and the covariances stay.
+        of the levels that a fitted model keeps; for a classifier Newton steps over the rows.  In a
+        pickled classifier, which has no rows, those of the fit count by the second-order expansion
+        of their likelihood; it is kept if standard errors were asked for before, and new levels of
+        a single factor do without.  Standard errors follow; those of beta and the covariances stay.
 
         Parameters
         ----------

@@ -193,13 +193,36 @@ def test_pickled_models_learn_new_levels_and_keep_them(kind):
     pd.testing.assert_frame_equal(model.random_effects_, copy.random_effects_)
 
 
-def test_a_pickled_classifier_has_no_rows_of_known_levels():
+@pytest.mark.parametrize(
+    "effects", ["(1 | group)", "(1 + x0 | group)", "(1 | group) + (1 | other)"]
+)
+def test_a_pickled_classifier_has_an_expansion_of_the_rows_of_known_levels(effects):
+    X, y = data(make_mixed_classification)
+    fitted, first, second = parts(X, "known")
+    columns = ["x0", "x1", "group", "other"]
+    model = MixedLogisticClassifier(["group", "other"], effects, n_quadrature=1)
+    model.fit(X.loc[fitted, columns], y[fitted])
+    before = modes(model)  # with standard errors
+    copy = pickle.loads(pickle.dumps(model))
+    for each in (model, copy):
+        each.update_groups(X.loc[first, columns], y[first])
+    copy = pickle.loads(pickle.dumps(copy))
+    for each in (model, copy):
+        each.update_groups(X.loc[second, columns], y[second])
+    moved = modes(model) - before
+    assert np.linalg.norm(modes(copy) - modes(model)) < 0.15 * np.linalg.norm(moved)
+    assert copy.random_effects_["std_error"].to_numpy() == pytest.approx(
+        model.random_effects_["std_error"].to_numpy(), rel=0.1
+    )
+
+
+def test_a_pickled_classifier_without_sums_says_so():
     X, y = data(make_mixed_classification)
     fitted, rest, _ = parts(X, "known")
     model = MixedLogisticClassifier(groups="group").fit(X.loc[fitted, ["x0", "group"]], y[fitted])
     copy = pickle.loads(pickle.dumps(model))
     before = copy.predict_proba(X[["x0", "group"]])
-    with pytest.raises(ValueError, match="levels of the fit need the rows"):
+    with pytest.raises(ValueError, match="before pickling, which keeps the sums"):
         copy.update_groups(X.loc[rest, ["x0", "group"]], y[rest])
     assert np.array_equal(copy.predict_proba(X[["x0", "group"]]), before)
 

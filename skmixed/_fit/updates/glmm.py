@@ -3,6 +3,9 @@
 The modes maximise ``l(X beta + Z b) - b'T^-1 b / 2`` over the rows of the fit and the further ones
 by Newton steps.  Levels of a single factor do not meet, so that only those with further rows are
 searched; crossed and nested factors need all rows.
+
+Where the rows of the fit are not kept, their working cross-products stand for them: the expansion
+of their likelihood to the second order at the modes of the fit.
 """
 
 from __future__ import annotations
@@ -18,12 +21,15 @@ from ..._algebra.plan import Plan
 from ..._likelihood.glmm import GlmmDeviance, GlmmState
 from ..._likelihood.laplace import Laplace
 from ..._likelihood.linear import LinearState, ProfiledDeviance
-from ..._likelihood.working import working_model
+from ..._likelihood.working import working_cross_products, working_model
 from ..._sums.crossprod import CrossProducts
 from ..._sums.source import InMemory, below
 from ..glmm import GlmmFit
 from ..model import FittedModel
 from .further import Further, origin
+
+MAX_STEPS = 100
+SETTLED = 1e-9  # largest move of a mode, in the frame's units
 
 
 def update_glmm(model: FittedModel, further: Further) -> UpdatedGlmmFit:
@@ -31,18 +37,72 @@ def update_glmm(model: FittedModel, further: Further) -> UpdatedGlmmFit:
     first: GlmmFit = origin(model.fit)
     source, places = _all_further(model.fit, further)
     touched = _touched(source)
-    state = _state(first, _joint(model, source, places, touched))
-    effects = [
-        np.zeros((m, b.shape[1])) for m, b in zip(source.n_levels, first.effects, strict=True)
-    ]
-    for f, (b, there) in enumerate(zip(effects, state.effects, strict=True)):
-        b[places[f]] = first.effects[f]
-        b[touched[f]] = first.units.effects(f, there)
+    if model.rows is None and _meets_rows_of_the_fit(places, touched):
+        touched = [np.arange(m) for m in source.n_levels]
+        there, cross = expanded_modes(first, source, places)
+    else:
+        state = _state(first, _joint(model, source, places, touched))
+        there, cross = state.effects, working_model(state).objective.plan.cross
+    effects = []
+    for f, b in enumerate(first.effects):
+        effects.append(np.zeros((source.n_levels[f], b.shape[1])))
+        effects[f][places[f]] = b
+        effects[f][touched[f]] = first.units.effects(f, there[f])
     own = {name: getattr(first, name) for name in GlmmFit.__dataclass_fields__}
-    sums = working_model(state).objective.plan.cross
-    fit = UpdatedGlmmFit(**own, origin=first, further=Further(source, places), sums_there=sums)
+    fit = UpdatedGlmmFit(**own, origin=first, further=Further(source, places), sums_there=cross)
     vars(fit).update(effects=effects)
     return fit
+
+
+def _meets_rows_of_the_fit(places, touched):
+    """Whether levels with further rows have, or cross with levels that have, rows of the fit."""
+    return len(touched) > 1 or bool(np.any(np.isin(places[0], touched[0])))
+
+
+def expanded_modes(
+    fit: GlmmFit, source: InMemory, places: list[np.ndarray]
+) -> tuple[list[np.ndarray], CrossProducts]:
+    """Modes of all levels, (q, levels) per factor, and the working cross-products there; rows of
+    the fit count by those at its modes.
+    """
+    known = _known_sums(fit).spread(places, source.n_levels)
+    objective = GlmmDeviance.of(fit.design.blocks_of(source), fit.family, Laplace())
+    T = fit.covariance_model.assemble(fit.T)
+    b = [np.zeros((q, m)) for q, m in zip(known.sizes, source.n_levels, strict=True)]
+    last = np.inf
+    length = 1.0
+    for _ in range(MAX_STEPS):
+        eta = _predictors(objective.blocks, fit.beta, b)
+        cross = known + working_cross_products(objective, eta)
+        plan = Plan(cross)
+        with computing(plan.dense_order):
+            there = LinearState(ProfiledDeviance.working(plan, cross), T, fit.linear.fixed)
+        moves = [new - old for new, old in zip(there.effects, b, strict=True)]
+        change = max(float(np.max(np.abs(move))) for move in moves)
+        length = length if change < last else 0.5 * length
+        last = change
+        b = [old + length * move for old, move in zip(b, moves, strict=True)]
+        if change < SETTLED:
+            break
+    return b, cross
+
+
+def _known_sums(fit):
+    try:
+        return fit.linear.objective.plan.cross
+    except AttributeError as error:
+        raise ValueError(
+            "groups: further rows of levels of the fit, or of several factors, need its rows or "
+            "their sums, which this pickled model has not.\n"
+            "Ask for random_effects_ before pickling, which keeps the sums; or update before."
+        ) from error
+
+
+def _predictors(blocks, beta, b):
+    """Linear predictors of the rows of every block."""
+    if len(blocks) == 1:
+        return [blocks[0].predictor(beta, b)]
+    return [block.predictor(beta, [b[0][:, block.levels]]) for block in blocks]
 
 
 def _all_further(fit, further):
@@ -64,24 +124,13 @@ def _touched(source):
 
 def _joint(model, further, places, touched):
     """All rows of the touched levels, coded by these."""
-    if len(touched) == 1:
-        known = np.isin(places[0], touched[0])
-        if not np.any(known):
-            return _of_levels(further, touched[0])
-        _check_rows(model, "levels of the fit")
-        source = _recoded(model.training.source(), places)
-        chosen = np.isin(source.codes[0], touched[0])
-        return _of_levels(below(_some(source, chosen), further), touched[0])
-    _check_rows(model, "several factors")
-    return below(_recoded(model.training.source(), places), further)
-
-
-def _check_rows(model, which):
-    if model.rows is None:
-        raise ValueError(
-            f"groups: further rows of {which} need the rows of the fit, which a pickled model has "
-            "not.\nUpdate before pickling, or give rows of new levels of a single factor only."
-        )
+    if len(touched) > 1:
+        return below(_recoded(model.training.source(), places), further)
+    if not _meets_rows_of_the_fit(places, touched):
+        return _of_levels(further, touched[0])
+    source = _recoded(model.training.source(), places)
+    chosen = np.isin(source.codes[0], touched[0])
+    return _of_levels(below(_some(source, chosen), further), touched[0])
 
 
 def _recoded(source, places):
@@ -117,7 +166,8 @@ class UpdatedGlmmFit(GlmmFit):
     ----------
     origin : the fit
     further : all further rows, and the levels of the origin
-    sums_there : working cross-products of the levels that were searched, in their order
+    sums_there : working cross-products of the levels that were searched, in their order: of all,
+        or of those with further rows
     """
 
     origin: GlmmFit
@@ -140,7 +190,7 @@ class UpdatedGlmmFit(GlmmFit):
     def _sums_of(self, known):
         """Working cross-products of all levels."""
         source, places = self.further
-        if len(places) > 1:
+        if self.sums_there.levels == list(source.n_levels):
             return self.sums_there
         cross = known.spread(places, source.n_levels)
         cross.sums[0][:, :, np.unique(source.codes[0])] = self.sums_there.sums[0]
