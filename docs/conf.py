@@ -65,6 +65,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
     "ignore_pattern": r"^(?!plot_)",
+    "within_subsection_order": "_site.gallery.Order",
     "image_srcset": ["2x"],
     "download_all_examples": False,
     "capture_repr": ("_repr_html_",),
