@@ -50,7 +50,7 @@ class MixedRegressor(PredictsMeans, Alternating):
     :class:`~skmixed.MixedLinearRegressor`: the equations of f and b are Henderson's.
 
     Folds matter: in sample a flexible regressor explains part of b and of e, and both variances
-    come out too small.  Out of fold its error counts as residual variance; :attr:`scale_` is freed
+    come out too small.  Out of fold its error counts as residual variance; ``scale_`` is freed
     of its random part by two fits to halves of the rows of the other folds, which makes as many
     fits again as one step.  What is left is the squared bias of such fits.
 
@@ -314,7 +314,7 @@ class MixedRegressor(PredictsMeans, Alternating):
     ) -> pd.DataFrame:
         """Variances and covariances as a table.
 
-        The residual variance is :attr:`scale_`, without the error of the fixed part; its limits are
+        The residual variance is ``scale_``, without the error of the fixed part; its limits are
         those of the mixed model in proportion.
 
         Parameters
