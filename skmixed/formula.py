@@ -71,6 +71,9 @@ class FittedFormula:
     intercept : bool
         Whether the fixed effects have an intercept.
     effects : tuple of RandomEffect
+    fixed : object
+        What makes the columns of the fixed effects: ``terms``, and ``factors`` where these are
+        known.
 
     Examples
     --------
@@ -95,6 +98,7 @@ class FittedFormula:
     n_fixed: int
     intercept: bool
     effects: tuple[RandomEffect, ...]
+    fixed: Any = field(repr=False)
     aliases: Aliases = field(repr=False)
     plain: tuple[str, ...] = field(repr=False)
     parts: tuple[Any, ...] = field(repr=False)
@@ -151,6 +155,7 @@ class FittedFormula:
             n_fixed=len(used[0]),
             intercept=INTERCEPT in learned.parts[0].names,
             effects=tuple(map(partial(_effect, aliases), right.bars, learned.parts[1:])),
+            fixed=learned.parts[0],
             aliases=aliases,
             plain=learned.plain,
             parts=parts,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from typing import Any
 
@@ -150,12 +150,33 @@ class Product:
 
 
 @dataclass(frozen=True)
+class TermColumns:
+    """A term of a part of a formula.
+
+    Attributes
+    ----------
+    factors : its factors; none for the intercept
+    columns : places of its columns in the part
+    products : what they are made of; None where that is not known
+    """
+
+    factors: tuple[str, ...]
+    columns: tuple[int, ...]
+    products: tuple[Product, ...] | None
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """How the columns of one part of a formula are made; the intercept, if any, is among them."""
+    """How the columns of one part of a formula are made; the intercept, if any, is among them.
+
+    ``widths`` are the numbers of columns of factors of numbers.
+    """
 
     names: tuple[str, ...]
     factors: dict[str, Numbers | Categories]
     products: tuple[Product, ...]
+    terms: tuple[TermColumns, ...] = ()
+    widths: dict[str, int] = field(default_factory=dict)
 
     @property
     def has_lone_category(self) -> bool:
@@ -181,6 +202,7 @@ def recipe_of(specification: Any, table: pd.DataFrame, matrix: Any) -> Callable:
     try:
         recipe = _read(specification)
         agrees = np.allclose(recipe(few), np.asarray(matrix)[: len(few)], ROUNDING, ROUNDING)
+        recipe = replace(recipe, widths=_widths(recipe, few))
     except Exception:  # whatever a recipe can't read, formulaic can
         agrees = False
     return recipe if agrees else Specification(specification)
@@ -198,6 +220,11 @@ class Specification:
         """Names of the columns."""
         return tuple(self.model_spec.column_names)
 
+    @property
+    def terms(self):
+        """Terms whose products are not known."""
+        return _terms_of(self.model_spec, None)
+
     def __call__(self, table):
         """The columns (rows, columns) for some rows."""
         found = self.model_spec.get_model_matrix(table, context=AFTERWARDS)
@@ -207,16 +234,38 @@ class Specification:
 def _read(specification):
     """The recipe of a specification."""
     products = [
-        (scoped.scale, [(f.factor.factor, f.reduced) for f in scoped.factors])
-        for term in specification.structure
-        for scoped in term.scoped_terms
+        tuple(_product(scoped) for scoped in term.scoped_terms) for term in specification.structure
     ]
-    factors = {f.expr: f for _, scoped in products for f, _ in scoped}
+    scoped = [scoped for term in specification.structure for scoped in term.scoped_terms]
+    factors = {f.factor.factor.expr: f.factor.factor for part in scoped for f in part.factors}
     return Recipe(
         tuple(specification.column_names),
         {name: _factor(specification, f) for name, f in factors.items()},
-        tuple(Product(tuple((f.expr, r) for f, r in scoped), scale) for scale, scoped in products),
+        tuple(itertools.chain.from_iterable(products)),
+        _terms_of(specification, products),
     )
+
+
+def _widths(recipe, few):
+    """Numbers of columns of the factors that are numbers."""
+    numbers = {name: f for name, f in recipe.factors.items() if isinstance(f, Numbers)}
+    return {name: len(factor.columns(few, is_reduced=False)) for name, factor in numbers.items()}
+
+
+def _product(scoped):
+    return Product(tuple((f.factor.factor.expr, f.reduced) for f in scoped.factors), scoped.scale)
+
+
+def _terms_of(specification, products):
+    """Terms with the places of their columns."""
+    found = []
+    start = 0
+    for k, term in enumerate(specification.structure):
+        columns = tuple(range(start, start + len(term.columns)))
+        start += len(columns)
+        factors = tuple(f.expr for f in term.term.factors if f.expr != "1")
+        found.append(TermColumns(factors, columns, products and products[k]))
+    return tuple(found)
 
 
 def _factor(specification, factor):

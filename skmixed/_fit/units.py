@@ -145,6 +145,16 @@ class Units:
         fixed = pool[:, frame.fixed[self.independent]]
         return fixed, [pool[:, list(effects)] for effects in frame.effects], pool[:, -1]
 
+    @cached_property
+    def root_of_columns(self) -> np.ndarray:
+        """W with ``W'W = X'X`` for the columns of the fixed effects that are not aliased, X.
+
+        Columns of the frame are nearly orthonormal, so that W keeps the digits that X'X loses.
+        """
+        own = self.dependencies.frame.fixed[self.independent]
+        gram = self.dependencies.gram[np.ix_(own, own)]
+        return np.linalg.solve(self._map[self.independent].T, np.linalg.cholesky(gram)).T
+
     @property
     def has_intercept(self) -> bool:
         """Whether the first coefficient is that of the constant."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from .._report.tables import CoefficientTable
 from ..inference._coefficients.codings import coding_of
+from ..inference._coefficients.by_term import combined, terms_tested
 from ..inference._coefficients.pairwise import pairwise_tests
 from .estimates import Estimates
 
@@ -84,7 +86,8 @@ class CoefficientTests(Estimates):
         ----------
         spec : str, list of str, dict, array-like, DataFrame or pair
             ``"black = other"``, ``"2 * age - ttl_exp = 1"``, several separated by commas; ``{"age":
-            0}``; a matrix with one column per coefficient; ``(matrix, values)``.
+            0}``; a matrix with one column per coefficient; ``(matrix, values)``; or the name of a
+            term of the formula, ``"C(race)"``: all of its coefficients.
         df, cov, clusters
             As in :meth:`coef_table`.
 
@@ -148,6 +151,61 @@ class CoefficientTests(Estimates):
         2
         """
         return self._coefficients(df, cov, clusters).wald_test(spec)
+
+    def wald_test_terms(
+        self,
+        skip_single: bool = False,
+        extra_constraints: list | None = None,
+        combine_terms: list[str] | None = None,
+        scalar: bool | None = None,
+        *,
+        df: Degrees = "normal",
+        cov: Covariance = "model",
+        clusters: Any = None,
+    ) -> Any:
+        """Test all coefficients of each term together, as statsmodels does.
+
+        Where terms have interactions these are tests at the reference of the other variables, and
+        depend on the coding: :func:`skmixed.inference.anova` has the types I, II and III.
+
+        Parameters
+        ----------
+        skip_single : bool, default=False
+            Whether to leave out terms of one coefficient.
+        extra_constraints : list, default=None
+            Further hypotheses, as in :meth:`wald_test`.
+        combine_terms : list of str, default=None
+            Parts of names: all terms whose names have one are tested together as well.
+        scalar : bool, default=None
+            Taken for statsmodels' sake: statistics are numbers.
+        df, cov, clusters
+            As in :meth:`coef_table`.
+
+        Returns
+        -------
+        statsmodels.stats.contrast.WaldTestResults
+            Its ``table`` has ``statistic, pvalue, df_constraint`` by term, the intercept among
+            them; chi-squared with ``df="normal"``, else F with ``df_denom``.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`wald_test`.
+
+        Examples
+        --------
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> data = X.assign(y=y, arm=["abc"[k % 3] for k in range(len(X))])
+        >>> model = MixedLinearRegressor.from_formula("y ~ arm + x0 + (1 | group)", data)
+        >>> model.results_.wald_test_terms().table["df_constraint"].to_dict()
+        {'Intercept': 1, 'arm': 2, 'x0': 1}
+        """
+        found = self._coefficients(df, cov, clusters)
+        first = {"Intercept": np.array([0])} if self.fitted.names.intercept else {}
+        named = combined(first | dict(found.terms), combine_terms or ())
+        return terms_tested(found.wald_test, named, found, skip_single, extra_constraints or ())
 
     def t_test_pairwise(
         self,

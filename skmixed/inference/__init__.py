@@ -20,6 +20,8 @@ from ._influence.left_out import LeftOut, loo_predict
 from ._influence.residuals import residuals
 from ._margins.margins import Margins, average_effects, average_predictions
 from ._profile.profile import profile
+from ._terms.anova import anova
+from ._terms.drop_one import drop_one
 
 __all__ = [
     "BootstrapResult",
@@ -31,12 +33,14 @@ __all__ = [
     "Margins",
     "RSquared",
     "WaldTest",
+    "anova",
     "average_effects",
     "average_predictions",
     "bootstrap",
     "compare",
     "conditional_aic",
     "design_effect",
+    "drop_one",
     "hausman_test",
     "icc",
     "influence",

@@ -5,7 +5,8 @@ A hypothesis is ``L b = c``.  How its statistics are distributed is for a *rule*
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -83,6 +84,7 @@ class Coefficients:
     is_normal : whether tests are z and chi-squared rather than t and F
     method : how it was done, in a sentence, where that is not the default
     scale : a covariance to compare with; None: whatever the rule says is believed
+    terms : positions of the coefficients of every term, by name
     """
 
     names: list[str]
@@ -92,6 +94,7 @@ class Coefficients:
     is_normal: bool = True
     method: str = ""
     scale: np.ndarray | None = None
+    terms: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def covariance(self):
@@ -139,7 +142,7 @@ class Coefficients:
         """Every row of a hypothesis on its own: statsmodels' ContrastResults."""
         from .printed import NamedContrasts  # statsmodels takes long to import
 
-        L, c = read_hypothesis(spec, self.names)
+        L, c = read_hypothesis(spec, self.names, self.terms)
         names = self._in_words(L, c)
         effect = L @ self.estimates
         std_err = self.std_errors(L)
@@ -159,7 +162,7 @@ class Coefficients:
         """All rows of a hypothesis together: statsmodels' ContrastResults."""
         from .printed import JointContrasts  # statsmodels takes long to import
 
-        L, c = read_hypothesis(spec, self.names)
+        L, c = read_hypothesis(spec, self.names, self.terms)
         F, df_num, df_denom = self.joint(L, c)
         if np.isnan(F):
             raise ValueError(

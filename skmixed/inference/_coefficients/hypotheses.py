@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from ..._data.checks import nearest
 
 LONGEST = 80  # characters of a hypothesis that is quoted
 
@@ -18,13 +20,19 @@ class Hypothesis(NamedTuple):
     c: np.ndarray
 
 
-def read_hypothesis(spec: Any, names: Sequence[str]) -> Hypothesis:
+def read_hypothesis(
+    spec: Any, names: Sequence[str], terms: Mapping[str, np.ndarray] | None = None
+) -> Hypothesis:
     """A hypothesis from a string ("black = other"), a dict (name -> value), a matrix, or a pair
-    (matrix, values).
+    (matrix, values); or the name of a term, whose coefficients are all zero.
 
-    Strings are read as statsmodels reads them; names in them may be in backticks.
+    Strings are read as statsmodels reads them; names in them may be in backticks.  ``terms`` are
+    positions of coefficients by the names of terms.
     """
     from patsy import DesignInfo  # takes long to import
+
+    if (places := _term_named(spec, terms or {})) is not None:
+        return Hypothesis(np.eye(len(names))[places], np.zeros(len(places)))
 
     if not len(names):
         raise ValueError(
@@ -38,10 +46,10 @@ def read_hypothesis(spec: Any, names: Sequence[str]) -> Hypothesis:
         L = np.asarray(found.coefs, dtype=float)
         c = np.ravel(np.asarray(found.constants, dtype=float))
     except Exception as error:  # patsy raises several kinds, with messages of several lines
-        raise _no_hypothesis(spec, names) from error
+        raise _no_hypothesis(spec, names, terms or {}) from error
     is_finite = np.all(np.isfinite(L)) and np.all(np.isfinite(c))
     if L.shape != (len(c), len(names)) or not len(L) or not is_finite:
-        raise _no_hypothesis(spec, names)
+        raise _no_hypothesis(spec, names, terms or {})
     if not np.all(np.any(L, axis=1)):
         raise ValueError(
             "a row of the hypothesis names no coefficient.\n"
@@ -72,7 +80,26 @@ def _without_backticks(spec, names):
     return [words.get(f"`{name}`", name) for name in names], spec
 
 
-def _no_hypothesis(spec, names):
+def _term_named(spec, terms):
+    """Places of the coefficients of a term, whatever the order of its factors."""
+    if not isinstance(spec, str):
+        return None
+    if spec in terms:
+        return terms[spec]
+    factors = sorted(_squeezed(spec).split(":"))
+    return next((p for name, p in terms.items() if sorted(_squeezed(name).split(":")) == factors), None)
+
+
+def _squeezed(name):
+    return name.replace(" ", "").replace("`", "")
+
+
+def _no_hypothesis(spec, names, terms):
+    if isinstance(spec, str) and (meant := nearest(spec, terms)):
+        return ValueError(
+            f"{spec!r} is no linear hypothesis about the fixed effects, and no term of the model.\n"
+            f"Did you mean {meant!r}?"
+        )
     given = f"a {type(spec).__name__}"
     if isinstance(spec, str | dict | list) and len(repr(spec)) < LONGEST:
         given = repr(spec)

@@ -22,6 +22,7 @@ from .contrasts import Coefficients
 from .dof import Constant, KenwardRoger, Rule, Satterthwaite
 from .robust import CORRECTIONS, cluster_robust
 from .robust_scores import SCALES, robust_covariance
+from .terms import positions_of
 
 
 class Degrees(NamedTuple):
@@ -128,6 +129,7 @@ def _coefficients(model, rule, df, words, scale=None):
         is_normal=df == "normal",
         method=words,
         scale=scale,
+        terms=positions_of(model),
     )
 
 

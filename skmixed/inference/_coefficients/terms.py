@@ -1,0 +1,141 @@
+"""Terms of a model: the coefficients that belong together.
+
+A formula says which they are; without one every column is a term of its own, unless a mapping puts
+columns together: those of a variable that was made columns of zeros and ones, say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..._data.checks import nearest
+from ..._fit.model import FittedModel
+
+
+@dataclass(frozen=True, eq=False)
+class ModelTerm:
+    """Some coefficients of a model.
+
+    Attributes
+    ----------
+    name : as the formula or the mapping has it
+    columns : their positions among all fixed effects, those that were dropped among them
+    parts : sets of factors of a formula; several where terms were put together
+    """
+
+    name: str
+    columns: np.ndarray
+    parts: tuple[frozenset[str], ...]
+
+    def is_within(self, other: ModelTerm) -> bool:
+        """Whether another term is an interaction of this one with something."""
+        return any(own < more for own in self.parts for more in other.parts)
+
+
+def model_terms(model: FittedModel, terms: Mapping[str, Any] | None = None) -> list[ModelTerm]:
+    """The terms of a model but its intercept, in their order.
+
+    ``terms`` puts columns, or terms of the formula, together under new names.
+    """
+    found = _own_terms(model)
+    if terms is None:
+        return found
+    if not isinstance(terms, Mapping):
+        raise TypeError(
+            f"terms={terms!r:.60}: expected a dict.\n"
+            "Write terms={'race': ['race_2', 'race_3']}, a name and its columns."
+        )
+    return _together(model, found, terms)
+
+
+def relatives(term: ModelTerm, among: Sequence[ModelTerm]) -> list[ModelTerm]:
+    """The terms that contain a term."""
+    return [other for other in among if other is not term and term.is_within(other)]
+
+
+def positions_of(model: FittedModel) -> dict[str, np.ndarray]:
+    """Places of the coefficients of every term among those that were not dropped, by name."""
+    places = {int(k): place for place, k in enumerate(model.fit.units.independent)}
+    found = {t.name: [places[k] for k in t.columns if k in places] for t in _own_terms(model)}
+    return {name: np.array(own, dtype=int) for name, own in found.items() if own}
+
+
+def _own_terms(model):
+    formula = getattr(model.reader.door, "formula", None)
+    if formula is None:
+        first = int(model.reader.intercept)
+        columns = enumerate(model.names.fixed[first:], first)
+        return [ModelTerm(n, np.array([k]), (frozenset([n]),)) for k, n in columns]
+    shown = formula.aliases.shown
+    places = _candidates(formula)
+    found = []
+    for term in formula.fixed.terms:
+        if term.factors:
+            factors = [shown(name) for name in term.factors]
+            columns = np.array([places[k] for k in term.columns], dtype=int)
+            found.append(ModelTerm(":".join(factors), columns, (frozenset(factors),)))
+    return [term for term in found if len(term.columns)]
+
+
+def _candidates(formula):
+    """Place of every column of the fixed part among the fixed effects, the intercept first."""
+    intercepts = [k for term in formula.fixed.terms if not term.factors for k in term.columns]
+    others = [k for term in formula.fixed.terms for k in term.columns if k not in intercepts]
+    return {k: place for place, k in enumerate([*intercepts, *sorted(others)])}
+
+
+def _together(model, found, terms):
+    """The terms with some of them put together."""
+    known = {name: [k] for k, name in enumerate(model.names.fixed)}
+    known |= {term.name: term.columns.tolist() for term in found}
+    parts = {k: part for term in found for k in term.columns for part in term.parts}
+    taken: dict[int, str] = {}
+    made = []
+    for name, wanted in terms.items():
+        own = sorted({k for c in _listed(wanted) for k in known[_known(c, known)]})
+        if not own:
+            raise ValueError(f"terms: no columns for {name!r}.\nName at least one.")
+        if both := [taken[k] for k in own if k in taken]:
+            raise ValueError(
+                f"terms: {both[0]!r} and {name!r} share a column.\n"
+                "Put every column into one term only."
+            )
+        taken |= dict.fromkeys(own, str(name))
+        made.append(ModelTerm(str(name), np.array(own), _parts(name, own, terms, parts)))
+    for term in found:
+        rest = [k for k in term.columns if k not in taken]
+        if rest:
+            made.append(ModelTerm(term.name, np.array(rest), term.parts))
+    return sorted(made, key=lambda term: term.columns[0])
+
+
+def _parts(name, columns, terms, parts):
+    """Factors of a term: those of its columns; ``sex:race`` of a mapping is an interaction of the
+    terms of these names.
+    """
+    named = frozenset(str(name).split(":"))
+    if len(named) > 1 and named <= set(map(str, terms)):
+        return (named,)
+    own = {parts[k] for k in columns if k in parts}
+    is_plain = all(len(part) == 1 for part in own) and len(own) > 1
+    return (frozenset([str(name)]),) if is_plain else tuple(own)
+
+
+def _listed(wanted):
+    """Columns of a term; of a dict of levels and columns the columns."""
+    if isinstance(wanted, Mapping):
+        return [c for c in wanted.values() if c is not None]
+    return [wanted] if isinstance(wanted, str) else list(wanted)
+
+
+def _known(column, known):
+    name = str(column)
+    if name in known:
+        return name
+    meant = nearest(name, known)
+    advice = f"Did you mean {meant!r}?" if meant else f"They are {', '.join(known)}."
+    raise ValueError(f"terms: the model has no coefficient or term {name!r}.\n{advice}")

@@ -1,0 +1,1 @@
+"""Tests of terms of a model, and how far terms say the same."""

@@ -1,0 +1,134 @@
+"""Every term left out in turn, and the likelihood-ratio test of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from scipy import stats
+
+from ..._data.checks import check_choice
+from .._arguments import fitted_model
+from .._bootstrap.resampling import Resampler
+from .._coefficients.terms import model_terms, relatives
+from .._comparison.bootstrapped import LikelihoodRatio, bootstrapped_test
+from .._comparison.likelihood_ratio import likelihood_ratio, mixture_test
+from .smaller import without
+from .tables import TermTable, term_table
+
+METHODS = ("chi2", "bootstrap")
+NOTHING = np.zeros(0, dtype=int)
+
+
+def drop_one(
+    est: Any,
+    *,
+    method: Literal["chi2", "bootstrap"] = "chi2",
+    terms: Mapping[str, Any] | None = None,
+    n_samples: int = 999,
+    random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
+) -> TermTable:
+    """Likelihood-ratio tests of the terms of the fixed effects, each left out in turn.
+
+    The model and those without a term are fitted by maximum likelihood, whatever ``est`` was fitted
+    by: restricted likelihoods of models with different fixed effects cannot be compared.
+
+    Parameters
+    ----------
+    est : MixedLinearRegressor or MixedLogisticClassifier
+        Fitted, with its training rows.
+    method : {"chi2", "bootstrap"}, default="chi2"
+        "chi2" is for many groups; "bootstrap" draws responses from the model without the term, as
+        in :func:`likelihood_ratio_test`.
+    terms : dict, default=None
+        Columns that are one term, as in :func:`anova`.
+    n_samples : int, default=999
+        Of the bootstrap, for each term.
+    random_state : int, RandomState or None, default=None
+        Seed of the bootstrap.
+    n_jobs : int, default=None
+        Number of processes of the bootstrap, as in scikit-learn.
+
+    Returns
+    -------
+    DataFrame
+        By term ``statistic`` (twice the difference of the log-likelihoods), ``df``, ``p_value``,
+        ``loglik`` and ``aic`` without the term, and ``delta_aic``, what the AIC rises by when it is
+        left out.  Terms that others contain stay, as in R's drop1, and have no row.  A term that
+        other columns can stand for is NaN, and a column ``note`` says so.
+
+    Raises
+    ------
+    ValueError
+        For a method or a column that is not there.
+    AttributeError
+        Where the training rows are not kept.
+
+    References
+    ----------
+    Halekoh and Hojsgaard (2014), A Kenward-Roger approximation and parametric bootstrap methods for
+    tests in linear mixed models, J. Statistical Software 59.
+
+    Examples
+    --------
+    >>> from skmixed import MixedLinearRegressor
+    >>> from skmixed.datasets import make_mixed_regression
+    >>> from skmixed.inference import drop_one
+    >>> X, y = make_mixed_regression(random_state=0)
+    >>> data = X.assign(y=y, arm=["abc"[k % 3] for k in range(len(X))])
+    >>> model = MixedLinearRegressor.from_formula("y ~ arm + x0 + x1 + (1 | group)", data)
+    >>> drop_one(model)[["df", "p_value"]].round(2)
+          df  p_value
+    term
+    arm    2     0.97
+    x0     1     0.00
+    x1     1     0.00
+    """
+    check_choice("method", method, METHODS)
+    model = fitted_model(est)
+    search = {"tol": est.tol, "max_iter": est.max_iter}
+    every = model_terms(model, terms)
+    droppable = [term for term in every if not relatives(term, every)]
+    whole = without(model, NOTHING, **search)
+    rows = []
+    for term in droppable:
+        smaller = without(model, term.columns, **search)
+        row = _row(whole, smaller)
+        if method == "bootstrap" and row["df"]:
+            options = {"n_jobs": n_jobs, "random_state": random_state}
+            row["p_value"] = _drawn(row, whole, smaller, search, n_samples, options)
+        rows.append(row)
+    title = "Likelihood-ratio tests of the model without each term, by maximum likelihood."
+    notes = []
+    if method == "bootstrap":
+        notes.append(f"p-values by {n_samples:,} samples from the model without the term.")
+    if stay := [term.name for term in every if term not in droppable]:
+        notes.append(f"Contained in others, and so not left out: {', '.join(stay)}.")
+    columns = ["statistic", "df", "p_value", "loglik", "aic", "delta_aic", "note"]
+    table = {c: [row[c] for row in rows] for c in columns}
+    return term_table(table, [term.name for term in droppable], title, notes)
+
+
+def _row(whole, smaller):
+    df = whole.fit.rank - smaller.fit.rank
+    statistic = likelihood_ratio(whole.fit.loglik, smaller.fit.loglik) if df else np.nan
+    aic, other = (2.0 * (m.fit.n_parameters - m.fit.loglik) for m in (smaller, whole))
+    return {
+        "statistic": statistic,
+        "df": df,
+        "p_value": float(stats.chi2.sf(statistic, df)) if df else np.nan,
+        "loglik": smaller.fit.loglik,
+        "aic": aic,
+        "delta_aic": aic - other,
+        "note": "" if df else "other columns can stand for it",
+    }
+
+
+def _drawn(row, whole, smaller, search, n_samples, options):
+    """The p-value of a bootstrap."""
+    test = mixture_test(row["statistic"], np.ones(1), "", free=row["df"])
+    larger = LikelihoodRatio(Resampler(whole, **search), 0.0)
+    source = Resampler(smaller, **search)
+    return bootstrapped_test(test, source, larger, n_samples, **options).pvalue
