@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from .._report.tables import CoefficientTable
-from ..inference._coefficients.codings import coding_of
 from ..inference._coefficients.by_term import combined, terms_tested
+from ..inference._coefficients.codings import coding_of
 from ..inference._coefficients.pairwise import pairwise_tests
 from .estimates import Estimates
 
@@ -155,7 +155,7 @@ class CoefficientTests(Estimates):
     def wald_test_terms(
         self,
         skip_single: bool = False,
-        extra_constraints: list | None = None,
+        extra_constraints: list[Any] | None = None,
         combine_terms: list[str] | None = None,
         scalar: bool | None = None,
         *,

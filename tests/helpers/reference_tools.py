@@ -8,7 +8,6 @@ import re
 import warnings
 
 import numpy as np
-import pandas as pd
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from tests.helpers import reference_models
@@ -37,9 +36,7 @@ def entry_of(tool, name):
 
 
 PREPARE = {
-    "sleepstudy": lambda d: d.assign(
-        third=np.array(THIRDS)[np.digitize(d["Days"], [3, 7])]
-    ),
+    "sleepstudy": lambda d: d.assign(third=np.array(THIRDS)[np.digitize(d["Days"], [3, 7])]),
     "Arabidopsis": lambda d: d.assign(
         ly=np.log1p(d["total.fruits"]), popgen=d["popu"] + ":" + d["gen"].astype(str)
     ),
@@ -73,11 +70,6 @@ def fitted(tool, name):
         return MixedLogisticClassifier.from_formula(formula, rows_of(fit), n_quadrature=points)
 
 
-def plain_term(name):
-    """A term of the reference as the library calls it."""
-    return name.replace("^", " ** ")
-
-
 def term_of(table, name):
     """The row of a term, whatever the order of its factors."""
     wanted = sorted(re.sub(r"[\s`]|\*\*|\^", "", name).split(":"))
@@ -90,4 +82,3 @@ def term_of(table, name):
 
 
 missing = reference_models.MISSING
-__all__ = ["entry_ids", "entry_of", "fitted", "missing", "rows_of", "stored", "term_of", "pd"]

@@ -87,7 +87,9 @@ def _term_named(spec, terms):
     if spec in terms:
         return terms[spec]
     factors = sorted(_squeezed(spec).split(":"))
-    return next((p for name, p in terms.items() if sorted(_squeezed(name).split(":")) == factors), None)
+    return next(
+        (p for name, p in terms.items() if sorted(_squeezed(name).split(":")) == factors), None
+    )
 
 
 def _squeezed(name):

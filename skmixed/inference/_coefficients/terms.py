@@ -52,6 +52,12 @@ def model_terms(model: FittedModel, terms: Mapping[str, Any] | None = None) -> l
     return _together(model, found, terms)
 
 
+def are_dropped(model: FittedModel, terms: Sequence[ModelTerm]) -> list[ModelTerm]:
+    """Terms of which no coefficient was kept, because they depend on columns before."""
+    kept = set(model.fit.units.independent.tolist())
+    return [term for term in terms if not kept & set(term.columns.tolist())]
+
+
 def relatives(term: ModelTerm, among: Sequence[ModelTerm]) -> list[ModelTerm]:
     """The terms that contain a term."""
     return [other for other in among if other is not term and term.is_within(other)]

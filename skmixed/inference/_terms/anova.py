@@ -15,7 +15,7 @@ from .._coefficients.contrasts import Coefficients
 from .._coefficients.rules import generalised_coefficients, linear_coefficients
 from .._coefficients.terms import model_terms
 from .tables import TermTable, term_table
-from .types import HYPOTHESES, ColumnSpaces, TermHypothesis
+from .types import DROPPED, HYPOTHESES, ColumnSpaces, TermHypothesis
 
 DEGREES = ("satterthwaite", "kenward-roger", "residual", "chi2", "normal")
 READ = {True: linear_coefficients, False: generalised_coefficients}
@@ -95,7 +95,6 @@ def anova(
     >>> model = MixedLinearRegressor.from_formula("y ~ arm * x0 + x1 + (1 | group)", data)
     >>> anova(model)[["num_df", "p_value"]].round(2)
             num_df  p_value
-    term
     arm          2     0.97
     x0           1     0.00
     x1           1     0.00
@@ -107,7 +106,7 @@ def anova(
     every = model_terms(model, terms)
     spaces = ColumnSpaces(model, every, coefficients.covariance)
     found = dict(zip([t.name for t in spaces.terms], HYPOTHESES[type](spaces), strict=True))
-    dropped = TermHypothesis(np.zeros((0, 0)), "dropped: it depends on columns before it")
+    dropped = TermHypothesis(np.zeros((0, 0)), DROPPED)
     rows = [_test(coefficients, found.get(term.name, dropped)) for term in every]
     statistic = "chi2" if coefficients.is_normal else "F"
     columns = [statistic, "num_df", "den_df", "p_value", "note"]

@@ -11,11 +11,12 @@ from scipy import stats
 from ..._data.checks import check_choice
 from .._arguments import fitted_model
 from .._bootstrap.resampling import Resampler
-from .._coefficients.terms import model_terms, relatives
+from .._coefficients.terms import are_dropped, model_terms, relatives
 from .._comparison.bootstrapped import LikelihoodRatio, bootstrapped_test
 from .._comparison.likelihood_ratio import likelihood_ratio, mixture_test
 from .smaller import without
 from .tables import TermTable, term_table
+from .types import CONFOUNDED, DROPPED
 
 METHODS = ("chi2", "bootstrap")
 NOTHING = np.zeros(0, dtype=int)
@@ -81,7 +82,6 @@ def drop_one(
     >>> model = MixedLinearRegressor.from_formula("y ~ arm + x0 + x1 + (1 | group)", data)
     >>> drop_one(model)[["df", "p_value"]].round(2)
           df  p_value
-    term
     arm    2     0.97
     x0     1     0.00
     x1     1     0.00
@@ -90,12 +90,14 @@ def drop_one(
     model = fitted_model(est)
     search = {"tol": est.tol, "max_iter": est.max_iter}
     every = model_terms(model, terms)
+    absent = are_dropped(model, every)
+    nowhere = np.concatenate([NOTHING, *(term.columns for term in absent)])
     droppable = [term for term in every if not relatives(term, every)]
-    whole = without(model, NOTHING, **search)
+    whole = without(model, nowhere, **search)
     rows = []
     for term in droppable:
-        smaller = without(model, term.columns, **search)
-        row = _row(whole, smaller)
+        smaller = without(model, np.union1d(nowhere, term.columns), **search)
+        row = _row(whole, smaller, DROPPED if term in absent else CONFOUNDED)
         if method == "bootstrap" and row["df"]:
             options = {"n_jobs": n_jobs, "random_state": random_state}
             row["p_value"] = _drawn(row, whole, smaller, search, n_samples, options)
@@ -111,7 +113,7 @@ def drop_one(
     return term_table(table, [term.name for term in droppable], title, notes)
 
 
-def _row(whole, smaller):
+def _row(whole, smaller, note):
     df = whole.fit.rank - smaller.fit.rank
     statistic = likelihood_ratio(whole.fit.loglik, smaller.fit.loglik) if df else np.nan
     aic, other = (2.0 * (m.fit.n_parameters - m.fit.loglik) for m in (smaller, whole))
@@ -122,7 +124,7 @@ def _row(whole, smaller):
         "loglik": smaller.fit.loglik,
         "aic": aic,
         "delta_aic": aic - other,
-        "note": "" if df else "other columns can stand for it",
+        "note": "" if df else note,
     }
 
 

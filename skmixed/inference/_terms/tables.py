@@ -28,18 +28,29 @@ class TermTable(WholeTable):
     _metadata = ["title", "notes"]
 
     def __repr__(self):
-        printed = pd.DataFrame(self).to_string(formatters=_formatters(self), na_rep="")
-        return "\n".join([self.title, printed, *self.notes])
+        figures = self._figures()
+        printed = figures.to_string(formatters=_formatters(figures), na_rep="")
+        return "\n".join([self.title, printed, *self._below()])
+
+    def _figures(self):
+        """All but the notes on rows, which are printed below."""
+        return pd.DataFrame(self).drop(columns="note", errors="ignore")
+
+    def _below(self):
+        """Notes on rows, and on all of it."""
+        rows = self["note"].items() if "note" in self else ()
+        return [*(f"{name}: {note}." for name, note in rows if note), *self.notes]
 
     def _repr_html_(self):
-        table = pd.DataFrame(self).to_html(formatters=_formatters(self), na_rep="", border=0)
-        notes = "".join(f"<p>{escape(note, quote=False)}</p>" for note in self.notes)
+        figures = self._figures()
+        table = figures.to_html(formatters=_formatters(figures), na_rep="", border=0)
+        notes = "".join(f"<p>{escape(note, quote=False)}</p>" for note in self._below())
         return f"<p>{escape(self.title, quote=False)}</p>{table}{notes}"
 
 
 def term_table(columns: Any, names: Sequence[str], title: str, notes: Sequence[str]) -> TermTable:
     """A table by term; columns of empty notes are left out."""
-    out = TermTable(columns, index=pd.Index(names, name="term"))
+    out = TermTable(columns, index=list(names))
     if "note" in out and not out["note"].any():
         del out["note"]
     out.title = title

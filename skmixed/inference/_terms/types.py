@@ -19,9 +19,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..._fit.model import FittedModel
-from .._coefficients.terms import ModelTerm, relatives
+from .._coefficients.terms import ModelTerm, are_dropped, relatives
 from .recoding import differences, recoded, zero_sums
 
+DROPPED = "dropped: it depends on columns before it"
+CONFOUNDED = "not estimable: its columns depend on those of other terms"
 INDEPENDENT = 1e-7  # share of the largest singular value below which columns depend on others
 
 
@@ -46,10 +48,9 @@ class ColumnSpaces:
         self.model = model
         self.covariance = covariance
         self.kept = model.fit.units.independent
-        own = set(self.kept.tolist())
-        self.dropped = [t.name for t in terms if not own & set(t.columns.tolist())]
-        self.terms = [t for t in terms if t.name not in self.dropped]
-        absent = {k for t in terms if t.name in self.dropped for k in t.columns.tolist()}
+        dropped = are_dropped(model, terms)
+        self.terms = [t for t in terms if t not in dropped]
+        absent = {k for t in dropped for k in t.columns.tolist()}
         everything = np.arange(len(model.names.fixed))
         self.present = np.array([k for k in everything if k not in absent], dtype=int)
 
@@ -138,7 +139,9 @@ def sequential(spaces: ColumnSpaces) -> list[TermHypothesis]:
     rows = np.zeros(R.shape)
     rows[:, order] = R / np.diag(R)[:, None]
     ends = len(first) + np.cumsum([len(term) for term in own])
-    return [TermHypothesis(rows[end - len(term) : end]) for term, end in zip(own, ends, strict=True)]
+    return [
+        TermHypothesis(rows[end - len(term) : end]) for term, end in zip(own, ends, strict=True)
+    ]
 
 
 def marginal(spaces: ColumnSpaces) -> list[TermHypothesis]:
@@ -152,10 +155,10 @@ def _among_relatives(spaces, term):
     if more:
         inner = spaces.vanishing(np.union1d(spaces.others(term, *more), term.columns))
         L = _orthogonal_to(L, inner, spaces.covariance)
-    return _found(spaces, term, L)
+    return _tested(spaces, term, L)
 
 
-def _found(spaces, term, L):
+def _tested(spaces, term, L):
     if not len(L):
         return _confounded(spaces)
     return TermHypothesis(spaces.in_differences(L, term))
@@ -194,7 +197,7 @@ def _average(spaces, term):
     missing = [name for other in (term, *more) for name in spaces.names_of(other.columns)]
     if more and missing and len(L) < len(term.columns):
         return _empty_cell(spaces, missing)
-    return _found(spaces, term, L)
+    return _tested(spaces, term, L)
 
 
 def _empty_cell(spaces, missing):
@@ -206,7 +209,7 @@ def _empty_cell(spaces, missing):
 
 
 def _confounded(spaces):
-    return _nothing(spaces, "not estimable: its columns depend on those of other terms")
+    return _nothing(spaces, CONFOUNDED)
 
 
 def _nothing(spaces, note):
