@@ -193,9 +193,8 @@ def test_a_block_of_columns_is_a_term_by_a_mapping():
 def test_terms_of_a_formula_may_be_put_together():
     data = warpbreaks()
     data["speed"] = np.cos(np.arange(len(data)))
-    model = MixedLinearRegressor.from_formula(
-        "breaks ~ wool + speed + I(speed ** 2) + (1 | loom)", data
-    )
+    formula = "breaks ~ wool + speed + I(speed ** 2) + (1 | loom)"
+    model = quietly(MixedLinearRegressor.from_formula, formula, data)
     found = anova(model, terms={"speed": ["speed", "I(speed ** 2)"]}, df="kenward-roger")
     test = model.results_.wald_test(np.eye(4)[2:], df="kenward-roger")
     assert found.loc["speed", "F"] == pytest.approx(float(test.fvalue))
@@ -323,3 +322,11 @@ def test_leaving_out_terms_of_a_classifier():
     smaller = MixedLogisticClassifier(groups="group").fit(X.drop(columns="x0"), y)
     test = likelihood_ratio_test(smaller, model)
     assert drop_one(model).loc["x0", "statistic"] == pytest.approx(test.statistic, rel=1e-7)
+
+
+def test_penalised_estimates_are_no_matter_of_tests():
+    X, y = make_mixed_regression(n_groups=30, random_state=0)
+    model = MixedLinearRegressor(groups="group", alpha=1.0).fit(X, y)
+    for function in (anova, drop_one):
+        with pytest.raises(ValueError, match="alpha"):
+            function(model)

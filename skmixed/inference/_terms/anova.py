@@ -10,6 +10,7 @@ from scipy import stats
 
 from ..._data.checks import check_choice
 from ..._fit.model import FittedModel
+from ..._fit.penalties import refuse_penalised
 from .._arguments import fitted_model
 from .._coefficients.contrasts import Coefficients
 from .._coefficients.rules import generalised_coefficients, linear_coefficients
@@ -75,7 +76,8 @@ def anova(
     Raises
     ------
     ValueError
-        For a type, a rule or a column that is not there, and rules that the model has not.
+        For a type, a rule or a column that is not there, rules that the model has not, and
+        penalised estimates.
 
     References
     ----------
@@ -95,13 +97,14 @@ def anova(
     >>> model = MixedLinearRegressor.from_formula("y ~ arm * x0 + x1 + (1 | group)", data)
     >>> anova(model)[["num_df", "p_value"]].round(2)
             num_df  p_value
-    arm          2     0.97
+    arm          2     0.90
     x0           1     0.00
     x1           1     0.00
-    arm:x0       2     0.58
+    arm:x0       2     0.08
     """
     check_choice("type", type, HYPOTHESES)
     model = fitted_model(est)
+    refuse_penalised(model.fit, "tests of terms are", "Fit without penalties to test.")
     name, coefficients = _coefficients(model, df, cov, clusters)
     every = model_terms(model, terms)
     spaces = ColumnSpaces(model, every, coefficients.covariance)

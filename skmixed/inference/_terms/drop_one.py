@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from ..._data.checks import check_choice
+from ..._fit.penalties import refuse_penalised
 from .._arguments import fitted_model
 from .._bootstrap.resampling import Resampler
 from .._coefficients.terms import are_dropped, model_terms, relatives
@@ -63,7 +64,7 @@ def drop_one(
     Raises
     ------
     ValueError
-        For a method or a column that is not there.
+        For a method or a column that is not there, and penalised estimates.
     AttributeError
         Where the training rows are not kept.
 
@@ -81,13 +82,14 @@ def drop_one(
     >>> data = X.assign(y=y, arm=["abc"[k % 3] for k in range(len(X))])
     >>> model = MixedLinearRegressor.from_formula("y ~ arm + x0 + x1 + (1 | group)", data)
     >>> drop_one(model)[["df", "p_value"]].round(2)
-          df  p_value
-    arm    2     0.97
-    x0     1     0.00
-    x1     1     0.00
+         df  p_value
+    arm   2     0.89
+    x0    1     0.00
+    x1    1     0.00
     """
     check_choice("method", method, METHODS)
     model = fitted_model(est)
+    refuse_penalised(model.fit, "likelihood-ratio tests are", "Fit without penalties to test.")
     search = {"tol": est.tol, "max_iter": est.max_iter}
     every = model_terms(model, terms)
     absent = are_dropped(model, every)
