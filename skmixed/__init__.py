@@ -1,5 +1,6 @@
 """Mixed-effects models as scikit-learn estimators."""
 
+from ._version import __version__
 from .diagnostics import diagnose
 from .exceptions import (
     ConvergenceWarning,
@@ -10,12 +11,11 @@ from .exceptions import (
     SeparationWarning,
     SingularFitWarning,
     SkmixedWarning,
+    VersionWarning,
 )
 from .linear import MixedLinearRegressor
 from .logistic import MixedLogisticClassifier
 from .terms import RandomEffect
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ConvergenceWarning",
@@ -29,5 +29,7 @@ __all__ = [
     "SeparationWarning",
     "SingularFitWarning",
     "SkmixedWarning",
+    "VersionWarning",
+    "__version__",
     "diagnose",
 ]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ._version import Stamped
+
 DOCUMENTATION = "https://scikit-mixed.readthedocs.io/en/latest/"
 
 
-class Documented:
-    """Base of public estimators and transformers: their HTML links to their pages."""
+class Documented(Stamped):
+    """Base of public estimators and transformers: their HTML links to their pages, and what is
+    saved of them knows its version.
+    """
 
     _doc_link_module: ClassVar[str] = "skmixed"
     _doc_link_template: ClassVar[str] = (

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,11 +17,13 @@ from ._documented import Documented
 from ._fit.kinds import Kind
 from ._fit.model import FittedModel
 from ._fit.predictions import drawn_predictors
+from ._fixed_part import FixedPart
 from ._formula.complete import rows_of
 from ._formula.response import evaluate_response
 from ._formula.split import sides
 from ._reader import given_terms
 from ._report.problems import Problems
+from ._shown import ShowsVariances
 from .results import MixedResults
 
 PREDICTION_METHODS = (
@@ -35,7 +36,7 @@ PREDICTION_METHODS = (
 )
 
 
-class MixedModel(Documented, BaseEstimator):
+class MixedModel(Documented, FixedPart, ShowsVariances):
     """Base class of the estimators.
 
     A fitted one holds its :class:`~skmixed._fit.model.FittedModel` through ``results_`` and nothing

@@ -11,6 +11,7 @@ __all__ = [
     "SeparationWarning",
     "SingularFitWarning",
     "SkmixedWarning",
+    "VersionWarning",
 ]
 
 
@@ -46,3 +47,7 @@ class EstimabilityWarning(SkmixedWarning):
     """Rows, or an average of predictions, break a linear dependency among the columns of the fit,
     so that the data do not determine their predictions.
     """
+
+
+class VersionWarning(SkmixedWarning):
+    """A saved model is loaded by another version of the package than the one that saved it."""

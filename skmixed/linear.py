@@ -82,6 +82,8 @@ class MixedLinearRegressor(PredictsMeans):
     coef_ : ndarray of shape (n_fixed_effects,)
         Fixed effects of the columns of X that are not grouping factors, in their order; 0 where a
         column was dropped.
+    coef_names_ : ndarray of str of shape (n_fixed_effects,)
+        Their names, those of dropped columns too.
     intercept_ : float
     scale_ : float
         Residual variance.

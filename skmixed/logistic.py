@@ -104,6 +104,8 @@ class MixedLogisticClassifier(PredictsProbabilities):
     coef_ : ndarray of shape (n_fixed_effects,)
         Fixed effects on the log-odds of the columns of X that are not grouping factors, in their
         order; 0 where a column was dropped.
+    coef_names_ : ndarray of str of shape (n_fixed_effects,)
+        Their names, those of dropped columns too.
     intercept_ : float
     covariances_ : list of ndarray
         Covariance matrix (q x q) of every random-effects term.

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from ._fit.attached import attach_glmm, attach_linear
 from ._fit.predictions import predicted_events, predicted_means
 from ._model.families import Family
 from ._report.summary import exponentiated, print_report
@@ -64,6 +65,7 @@ class MixedResults(CoefficientTests, RandomEffectsResults, RowResults, ToolResul
     _predictions = staticmethod(predicted_means)
     _predicted = staticmethod(predict_means)
     _heading = staticmethod(linear_heading)
+    _attached = staticmethod(attach_linear)
 
     def summary(
         self,
@@ -126,6 +128,7 @@ class LogisticResults(MixedResults):
     _predictions = staticmethod(predicted_events)
     _predicted = staticmethod(predict_events)
     _heading = staticmethod(generalised_heading)
+    _attached = staticmethod(attach_glmm)
 
     @property
     def event(self) -> str:

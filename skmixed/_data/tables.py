@@ -163,7 +163,8 @@ def _advice(name, names):
     renamed = [n for n in names if str(n).endswith(f"__{name}")]
     if renamed:
         return (
-            f"ColumnTransformer renamed it to {renamed[0]!r}: use verbose_feature_names_out=False."
+            f"Did you mean {renamed[0]!r}?  ColumnTransformer renamed it; with "
+            "verbose_feature_names_out=False it keeps its name."
         )
     near = difflib.get_close_matches(str(name), [str(n) for n in names], n=1)
     return f"Did you mean {near[0]!r}?" if near else "Give the name of one of these columns."

@@ -286,7 +286,8 @@ def rows_missing() -> AttributeError:
     """The error for what needs the training rows, which a pickled model has not."""
     return AttributeError(
         "The training rows are not kept in a pickled model, and this needs them.\n"
-        "Ask for it, or for summary(), before pickling: what is known is kept.  Or fit again."
+        "Give them back by results_.attach(X, y), or ask for it before pickling: what is known is "
+        "kept."
     )
 
 

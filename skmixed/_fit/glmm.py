@@ -165,6 +165,19 @@ class GlmmFit(Estimated):
         vars(fit).update(known)
         return fit
 
+    def with_rows(self, design: RowDesign) -> Self:
+        """The same fit of the same rows, which a pickle has left behind."""
+        integration = integration_of(design, self.points)
+        objective = GlmmDeviance.of(design.blocks, self.family, integration)
+        space = self._search_space
+        with computing(max(plan.dense_order for plan in objective.plans)):
+            state = objective(space.assemble(self.optimum.point))
+        optimum = replace(self.optimum, evaluation=state)
+        fit = replace(self, design=design, objective=objective, optimum=optimum)
+        state.forget_rows()
+        vars(fit).update({name: vars(self)[name] for name in KNOWN if name in vars(self)})
+        return fit
+
     def unbounded(self) -> GlmmFit:
         """The same fit, known to be no optimum because the likelihood has none."""
         fit = replace(self, optimum=replace(self.optimum, stop=UNBOUNDED))

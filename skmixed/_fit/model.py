@@ -98,6 +98,7 @@ class FittedModel:
         predictor = self.predictor
         found = {
             "coef_": predictor.coefficients,
+            "coef_names_": np.array(self.names.fixed[self.names.intercept :], dtype=object),
             "intercept_": predictor.intercept,
             "covariances_": fit.covariances,
             "loglik_": float(fit.loglik),

@@ -147,11 +147,26 @@ def read_further(
     weighted: Callable[[np.ndarray, np.ndarray | None], Weighted] = as_they_are,
 ) -> tuple[Rows, np.ndarray, np.ndarray | None]:
     """Rows, responses and weights for a model that is fitted, without the rows of weight zero."""
+    training, rows = read_again(reader, X, y, groups, sample_weight, coded, weighted)
+    return rows, training.y, training.weights
+
+
+def read_again(
+    reader: Reader,
+    X: Any,
+    y: Any,
+    groups: Any,
+    sample_weight: Any,
+    coded: Callable[[np.ndarray], np.ndarray],
+    weighted: Callable[[np.ndarray, np.ndarray | None], Weighted] = as_they_are,
+) -> tuple[Training, Rows]:
+    """Rows for a model that is fitted, as if they had been passed to ``fit``."""
     weights, keep = weights_of(sample_weight, X)
     given = Given.now(X, groups, sample_weight).take(keep)
     rows = reader.read(given.X, given.groups)
     target = response_of(reader.owner, y, len(rows), keep)
-    return rows, *weighted(coded(target), weights)
+    target, weights = weighted(coded(target), weights)
+    return Training(reader, given, target, weights, keep, rows.offset), rows
 
 
 def response_of(owner: str, y: Any, n: int, keep: np.ndarray | None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Tables that print all of their columns."""
+"""Tables that print all of their columns, in as many digits as one reads."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 MOST_ROWS = 60  # that are printed
+#: columns whose figures span many powers of ten
+RELATIVE = dict.fromkeys(("p_value", "weight"), "{:.4g}".format)
 
 
 class WholeTable(pd.DataFrame):
@@ -19,7 +21,10 @@ class WholeTable(pd.DataFrame):
         return pd.DataFrame
 
     def __repr__(self):
-        return self._printed().to_string(max_rows=MOST_ROWS, line_width=None)
+        return self._printed().to_string(max_rows=MOST_ROWS, formatters=RELATIVE)
+
+    def _repr_html_(self):
+        return self._printed().to_html(max_rows=MOST_ROWS, notebook=True, formatters=RELATIVE)
 
     def _printed(self):
         """Columns that are printed."""
@@ -34,5 +39,7 @@ class CoefficientTable(WholeTable):
         is_normal = "df" in table and np.all(np.isinf(table["df"]))
         return table.drop(columns="df") if is_normal else table
 
-    def _repr_html_(self):
-        return self._printed()._repr_html_()
+
+def rounded_html(table: pd.DataFrame) -> str:
+    """A table with four digits for every number."""
+    return table.to_html(notebook=True, float_format="{:.4g}".format)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from html import escape
+from typing import Any
+
 
 def p_value(p: float) -> str:
     """As it is printed."""
@@ -16,3 +19,8 @@ def percent(share: float) -> str:
     if 99.5 < value < 100.0:
         return "more than 99 %"
     return f"{value:.0f} %"
+
+
+def html_of_text(printed: Any) -> str:
+    """What notebooks show of a result that is printed in lines: these."""
+    return f"<pre style='white-space:pre-wrap'>{escape(repr(printed))}</pre>"

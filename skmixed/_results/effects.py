@@ -11,36 +11,15 @@ from scipy import stats
 from .._data.checks import check_level
 from .._report.summary import VarianceRow
 from .._report.tables import WholeTable
-from ..inference._bootstrap.bootstrap import bootstrap_limits
 from ..inference._comparison.boundary import random_effects_test
 from ..inference._comparison.likelihood_ratio import LikelihoodRatioTest
-from ..inference._profile.profile import profile_limits
 from .estimates import Estimates
+from .limits import limited
 
 __all__ = ["RandomEffectsResults"]
 
 EFFECTS_LEVEL = 0.95  # of the limits of conditional modes
 EFFECT_COLUMNS = ["factor", "level", "effect", "estimate", "std_error", "ci_low", "ci_high"]
-
-
-Limits = tuple[np.ndarray, np.ndarray, np.ndarray]  # standard errors, low, high
-
-
-def _wald_limits(results: Any, level: float, **_: Any) -> Limits:
-    found = results._variances
-    return found.std_errors, *found.intervals(level)
-
-
-def _profile_limits(results: Any, level: float, **_: Any) -> Limits:
-    return results._variances.std_errors, *profile_limits(results.fitted.fit, level)
-
-
-def _bootstrap_limits(results: Any, level: float, **options: Any) -> Limits:
-    low, high, std_errors = bootstrap_limits(results.fitted, level, **options)
-    return std_errors, low, high
-
-
-LIMITS = {"wald": _wald_limits, "profile": _profile_limits, "bootstrap": _bootstrap_limits}
 
 
 class RandomEffectsResults(Estimates):
@@ -113,9 +92,9 @@ class RandomEffectsResults(Estimates):
         level : float, default=0.95
             Of the confidence limits.
         scale : {"variance", "sd"}, default="variance"
-            "sd" has standard deviations and correlations in the place of variances and covariances,
-            with Wald limits on the log scale and by Fisher's z.  Profile limits of correlations are
-            in :func:`skmixed.inference.profile`.
+            "sd" has standard deviations and correlations in the place of variances and covariances:
+            Wald limits on the log scale and by Fisher's z, profile limits that are the roots of
+            those of the variances, and correlations profiled, or drawn, themselves.
         n_samples, random_state, n_jobs
             Of the bootstrap, as in :func:`skmixed.inference.bootstrap`.
 
@@ -142,20 +121,10 @@ class RandomEffectsResults(Estimates):
         1  Residual    1.21
         """
         check_level(level)
-        _check_limits(method, scale)
-        if scale == "sd":
-            estimates, *limits = self._deviations(level)
-        else:
-            estimates = self._variances.estimates
-            options = {"n_samples": n_samples, "random_state": random_state, "n_jobs": n_jobs}
-            limits = list(LIMITS[method](self, level, **options))
-        rows = [row[1:] for row in self._variance_rows(estimates, *limits)]
+        options = {"n_samples": n_samples, "random_state": random_state, "n_jobs": n_jobs}
+        found = limited(self, method, scale, level, **options)
+        rows = [row[1:] for row in self._variance_rows(*found)]
         return WholeTable(rows, columns=VarianceRow._fields[1:])
-
-    def _deviations(self, level: float) -> tuple[np.ndarray, ...]:
-        """Standard deviations and correlations, their standard errors and limits."""
-        found = self._variances
-        return *found.deviations(), *found.deviation_intervals(level)
 
     def _variance_rows(
         self, estimates: np.ndarray, std_errors: np.ndarray, low: np.ndarray, high: np.ndarray
@@ -304,13 +273,3 @@ class RandomEffectsResults(Estimates):
             modes.ravel() + half,
         )
         return pd.DataFrame(dict(zip(EFFECT_COLUMNS, columns, strict=True)))
-
-
-def _check_limits(method: str, scale: str) -> None:
-    if method not in LIMITS:
-        raise ValueError(f"method={method!r} is not known.\nUse 'wald', 'profile' or 'bootstrap'.")
-    if scale not in ("variance", "sd") or (scale == "sd" and method != "wald"):
-        raise ValueError(
-            f"scale={scale!r} with method={method!r} is not known.\nUse scale='variance', or 'sd' "
-            "with method='wald' (skmixed.inference.profile has correlations)."
-        )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
+from .._fit.model import FittedModel
 from ..inference._influence.residuals import residuals_of
 from .estimates import Estimates
 
@@ -19,6 +20,52 @@ class RowResults(Estimates):
 
     #: predictions of a fitted model for new rows
     _predictions: ClassVar[Callable[..., Any]]
+
+    #: gives a fitted model its rows back
+    _attached: ClassVar[Callable[..., FittedModel]]
+
+    def attach(self, X: Any, y: Any, *, groups: Any = None, sample_weight: Any = None) -> Self:
+        """Give the rows of the fit back to a model that was saved without them.
+
+        A pickled model keeps estimates, not data.  With its rows it answers again what needs them:
+        fitted values and residuals, robust covariances, bootstrap, influence, and most tables of a
+        classifier.  The estimator of these results has them too.
+
+        Parameters
+        ----------
+        X : table or array of shape (n_rows, n_columns)
+            What was passed to ``fit``, in the same order; after ``from_formula(...,
+            missing="drop")`` without the rows that were left out.
+        y : array-like of shape (n_rows,) or (n_rows, 2)
+            The same responses; of a formula, its left side evaluated.
+        groups : array-like, default=None
+            Labels, where they were passed to ``fit`` as well.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weights, where they were passed to ``fit`` as well.
+
+        Returns
+        -------
+        MixedResults
+            These results.
+
+        Raises
+        ------
+        ValueError
+            For other rows, responses, groups or weights than those of the fit.
+
+        Examples
+        --------
+        >>> import pickle
+        >>> from skmixed import MixedLinearRegressor
+        >>> from skmixed.datasets import make_mixed_regression
+        >>> X, y = make_mixed_regression(random_state=0)
+        >>> model = MixedLinearRegressor(groups="group").fit(X, y)
+        >>> loaded = pickle.loads(pickle.dumps(model))
+        >>> loaded.results_.attach(X, y).resid.head(2).round(2).to_list()
+        [-1.09, -0.49]
+        """
+        self.fitted = self._attached(self.fitted, X, y, groups, sample_weight)
+        return self
 
     @property
     def n_missing(self) -> int:

@@ -40,6 +40,10 @@ class DesignBase:
     terms: tuple[Term, ...]
     independent: np.ndarray
 
+    def __getstate__(self):
+        """Without what follows from the rest."""
+        return {name: vars(self)[name] for name in self.__dataclass_fields__}
+
     @property
     def products(self) -> tuple[np.ndarray, float]:
         """Cross-products of the pool's columns, and the number of observations."""

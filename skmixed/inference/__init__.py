@@ -12,6 +12,7 @@ from ._comparison.compare import compare, likelihood_ratio_test
 from ._comparison.hausman import HausmanTest, hausman_test
 from ._comparison.likelihood_ratio import LikelihoodRatioTest
 from ._describe.conditional_aic import ConditionalAIC, conditional_aic
+from ._describe.odds import median_odds_ratio
 from ._describe.r_squared import RSquared, r_squared
 from ._describe.shares import design_effect, icc
 from ._describe.slopes import slope_distribution
@@ -46,6 +47,7 @@ __all__ = [
     "influence",
     "likelihood_ratio_test",
     "loo_predict",
+    "median_odds_ratio",
     "profile",
     "r_squared",
     "residuals",

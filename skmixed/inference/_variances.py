@@ -70,14 +70,10 @@ class VarianceEstimates:
         v = self.estimates / self.unit
         with np.errstate(invalid="ignore", divide="ignore"):
             J = np.diag(np.where(self.on_diagonal, 0.5 / np.sqrt(v), 0.0))
-            values = np.where(self.on_diagonal, np.sqrt(v), np.nan)
-            for e, (term, row, col) in enumerate(self.entries):
-                if row != col:
-                    pair = [self.entries.index((term, k, k)) for k in (row, col)]
-                    scale = np.sqrt(np.prod(v[pair]))
-                    values[e] = v[e] / scale
-                    J[e, e] = 1.0 / scale
-                    J[e, pair] = -0.5 * values[e] / v[pair]
+            values = as_deviations(self.entries, v)
+            for e, pair in _correlated(self.entries):
+                J[e, e] = 1.0 / np.sqrt(np.prod(v[pair]))
+                J[e, pair] = -0.5 * values[e] / v[pair]
             units = np.where(self.on_diagonal, np.sqrt(self.unit), 1.0)
             return units * values, units * _roots(_delta_variances(J, self.covariance))
 
@@ -91,6 +87,22 @@ class VarianceEstimates:
             spread = half / (1.0 - values**2)
             low = np.where(self.on_diagonal, values / width, np.tanh(z - spread))
             return low, np.where(self.on_diagonal, values * width, np.tanh(z + spread))
+
+
+def as_deviations(entries, variances):
+    """Standard deviations, and correlations; NaN where a variance is zero."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = np.sqrt(np.maximum(variances, 0.0))
+        for e, pair in _correlated(entries):
+            values[e] = variances[e] / np.sqrt(np.prod(variances[pair]))
+    return values
+
+
+def _correlated(entries):
+    """Places of covariances, each with those of its two variances."""
+    for e, (term, row, col) in enumerate(entries):
+        if row != col:
+            yield e, [entries.index((term, k, k)) for k in (row, col)]
 
 
 def _normal_quantile(level):

@@ -595,7 +595,7 @@ def test_pickle_is_small(kind, data):
     with pytest.raises(AttributeError, match="training rows are not kept"):
         _ = again.results_.fittedvalues
     if kind is MixedLogisticClassifier:  # whose standard errors go over the rows
-        with pytest.raises(AttributeError, match="Ask for it, or for summary"):
+        with pytest.raises(AttributeError, match=r"results_\.attach\(X, y\)"):
             again.summary()
 
 

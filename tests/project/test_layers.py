@@ -11,19 +11,19 @@ PACKAGE = Path(skmixed.__file__).parent
 
 #: rooms, lowest first: a room may import from those on lower rungs, and from those to its left on its own
 LADDER = [
-    ["_documented", "exceptions", "_algebra", "_data", "terms", "_formula"],
+    ["exceptions", "_algebra", "_data", "_version", "_documented", "terms", "_formula"],
     ["formula", "_model"],
     ["_sums", "_search", "_report"],
     ["_reader", "_likelihood"],
     ["_fit"],
     ["inference"],
     ["_results", "results"],
-    ["_estimator"],
+    ["_fixed_part", "_shown", "_estimator"],
     ["_regression", "_classification"],
     ["linear", "logistic"],
     ["meta"],
     ["diagnostics", "statsmodels"],
-    ["datasets"],
+    ["datasets", "persistence"],
     ["displays"],
     ["preprocessing", "model_selection", "metrics"],
 ]

@@ -21,10 +21,11 @@ from sklearn.utils.parallel import Parallel, delayed
 from ..._algebra.machine import computing
 from ..._data.checks import check_choice, check_level, check_n_samples, warn
 from ..._fit.model import FittedModel
+from ..._report.words import html_of_text
 from ...exceptions import ConvergenceWarning
 from .._arguments import fitted_model
 from .resampling import Drawn, Resampler
-from .statistics import AllParameters, OfEstimator, Statistic, VarianceEntries
+from .statistics import AllParameters, Deviations, OfEstimator, Statistic, VarianceEntries
 
 SAMPLES_PER_TASK = 25
 METHODS = ("percentile", "basic", "normal")
@@ -135,6 +136,8 @@ class BootstrapResult:
     n_failed: int
     n_unconverged: int
 
+    _repr_html_ = html_of_text
+
     def __repr__(self):
         return (
             f"{self.table().to_string(index=False, max_rows=40)}\n"
@@ -236,15 +239,17 @@ def bootstrap_limits(
     n_samples: int = 1000,
     n_jobs: int | None = None,
     random_state: Any = None,
+    scale: str = "variance",
     **options: Any,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Percentile limits and standard errors of the entries of
-    :class:`skmixed.inference._variances.VarianceEstimates`.
+    :class:`skmixed.inference._variances.VarianceEstimates`, or with ``scale="sd"`` of their
+    standard deviations and correlations.
 
     Returns (low, high, std_errors); ``options`` are ``tol`` and ``max_iter`` of the refits.
     """
     n_samples = check_n_samples(n_samples)
-    statistic = VarianceEntries(model.fit)
+    statistic = Deviations(model.fit) if scale == "sd" else VarianceEntries(model.fit)
     estimate = statistic(model.fit, Drawn(model.training.y))
     source = Resampler(model, **options)
     found = replicates(source, statistic, n_samples, n_jobs=n_jobs, random_state=random_state)

@@ -13,6 +13,7 @@ import pandas as pd
 from ..._fit.base import Fit
 from ..._fit.joint import entries_of, estimates_of
 from ..._fit.model import FittedModel
+from .._variances import as_deviations
 from .resampling import Drawn
 
 
@@ -35,6 +36,13 @@ class VarianceEntries:
 
     def __call__(self, fit, drawn):
         return estimates_of(fit, self.entries)
+
+
+class Deviations(VarianceEntries):
+    """The same as standard deviations and correlations."""
+
+    def __call__(self, fit, drawn):
+        return as_deviations(self.entries, super().__call__(fit, drawn))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from ..._data.checks import check_level
-from ..._report.words import p_value
+from ..._report.words import html_of_text, p_value
 from .dof import Rule
 from .hypotheses import in_words, read_hypothesis
 
@@ -37,6 +37,8 @@ class WaldTest(NamedTuple):
     statistic: float
     df: int
     pvalue: float
+
+    _repr_html_ = html_of_text
 
     def __repr__(self):
         return f"Wald test: chi2({self.df}) = {self.statistic:.4g}, {p_value(self.pvalue)}"

@@ -18,6 +18,7 @@ import pandas as pd
 from ..._data.checks import check_choice
 from ..._fit.model import FittedModel
 from ..._fit.penalties import refuse_penalised
+from ..._report.tables import WholeTable
 from .._arguments import fitted_model
 from .._bootstrap.resampling import Resampler
 from .bootstrapped import LikelihoodRatio, bootstrapped_test
@@ -204,7 +205,7 @@ def compare(
     table.index = pd.Index([name for name, _ in named], name="model")
     tests = [_test_or_nan(smaller, larger) for smaller, larger in pairwise(fitted)]
     table[["statistic", "df", "p_value"]] = np.array([(np.nan,) * 3, *tests], dtype=float)
-    return table
+    return WholeTable(table)
 
 
 def _criteria(fitted):

@@ -21,7 +21,7 @@ from ..._data.checks import check_choice
 from ..._fit.base import needs_residual
 from ..._fit.linear import LinearFit
 from ..._fit.penalties import refuse_penalised
-from ..._report.words import p_value
+from ..._report.words import html_of_text, p_value
 from .._arguments import fitted_model
 
 #: share of the sum of squares of a column, within levels, below which it does not vary there
@@ -57,6 +57,8 @@ class HausmanTest:
     pvalue: float
     null: str
     table: pd.DataFrame
+
+    _repr_html_ = html_of_text
 
     def __repr__(self):
         tested = f"chi2({self.df}) = {self.statistic:.4g}, {p_value(self.pvalue)}\n"

@@ -8,7 +8,7 @@ from textwrap import shorten
 import numpy as np
 from scipy import special, stats
 
-from ..._report.words import p_value
+from ..._report.words import html_of_text, p_value
 
 LR = "2 (l1 - l0)"  # as a statistic without a named distribution is printed
 LONGEST = 200  # characters of a model in words
@@ -56,6 +56,8 @@ class LikelihoodRatioTest:
     size: float | None = None
     n_samples: int = 0
     n_failed: int = 0
+
+    _repr_html_ = html_of_text
 
     def __repr__(self):
         roles = zip(("smaller: ", "larger:  "), self.models, strict=False)

@@ -20,6 +20,7 @@ from ..._fit.glmm import GlmmFit
 from ..._fit.linear import LinearFit
 from ..._fit.penalties import refuse_penalised
 from ..._likelihood.linear import working_variates
+from ..._report.words import html_of_text
 from .._arguments import fitted_model
 
 
@@ -41,6 +42,8 @@ class ConditionalAIC(NamedTuple):
     loglik: float
     df: float
     df_given: float
+
+    _repr_html_ = html_of_text
 
     def __repr__(self):
         return (

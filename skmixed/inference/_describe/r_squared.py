@@ -20,6 +20,7 @@ from scipy.special import expit
 
 from ..._data.checks import check_choice, check_level
 from ..._fit.model import FittedModel
+from ..._report.words import html_of_text
 from .._arguments import fitted_model
 from .shares import Shares, shares
 
@@ -56,6 +57,8 @@ class RSquared(_Parts):
 
     table: pd.DataFrame
     level: float
+
+    _repr_html_ = html_of_text
 
     def __repr__(self):
         limits = [
@@ -120,7 +123,7 @@ def r_squared(
     model = fitted_model(est)
     random = shares(model.fit)
     explained = _Explained.of(model)
-    s_r = model.fit.sigma2 * float(np.sum(random.variances))
+    s_r = float(model.fit.sigma2 * np.sum(random.variances))
     parts = _parts(explained.variance, s_r, _residual_variance(model, residual))
     errors = _std_errors(model, parts, explained.slope, random)
     half = stats.norm.ppf(0.5 + level / 2.0) * errors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..._algebra.machine import computing
 from ..._data.tables import unknown_column
 from ..._fit.base import Fit
 from ..._fit.model import FittedModel
+from ..._report.tables import rounded_html
 from .._arguments import fitted_model
 from .._variances import VarianceEstimates
 from .deletions import Deleted, positions, rows_of, without_levels, without_rows
@@ -143,12 +145,22 @@ class Influence:
         return pd.concat([*overall, self.dfbetas.add_prefix("dfbetas_")], axis=1)
 
     def __str__(self) -> str:
-        table = self.to_frame().sort_values("cooks_distance", ascending=False)
-        how = "refitted without each" if self.refit else "covariances kept"
-        head = f"Influence of {self.by}s on the estimates, {how}; the largest of {len(table)}:"
-        return f"{head}\n{table.head(SHOWN).to_string(float_format='{:.4g}'.format)}"
+        return f"{self._head}\n{self._largest.to_string(float_format='{:.4g}'.format)}"
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self._head)}</p>{rounded_html(self._largest)}"
+
+    @property
+    def _head(self):
+        how = "refitted without each" if self.refit else "covariances kept"
+        count = len(self.coefficients)
+        return f"Influence of {self.by}s on the estimates, {how}; the largest of {count}:"
+
+    @property
+    def _largest(self):
+        return self.to_frame().sort_values("cooks_distance", ascending=False).head(SHOWN)
 
 
 @dataclass(frozen=True, eq=False)

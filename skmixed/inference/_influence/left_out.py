@@ -12,6 +12,7 @@ from scipy.linalg import cho_factor, cho_solve
 from ..._algebra.machine import computing
 from ..._fit.base import needs_residual
 from ..._fit.model import FittedModel
+from ..._report.words import html_of_text
 from .._arguments import fitted_model
 from .deletions import WhitenedRows, positions, rows_of
 from .influence import ROW, factor_of, unit_names
@@ -55,6 +56,8 @@ class LeftOut:
     log_density_marginal: pd.Series
     rmse: float
     mae: float
+
+    _repr_html_ = html_of_text
 
     def __str__(self) -> str:
         unit = "Rows" if self.by == ROW else f"Levels of {self.by}"

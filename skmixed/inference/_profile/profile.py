@@ -26,9 +26,10 @@ from ..._data.tables import unknown_column
 from ..._fit.base import Fit
 from ..._fit.joint import entries_of
 from ..._fit.penalties import refuse_penalised
+from ..._report.tables import WholeTable
 from ...exceptions import ConvergenceWarning
 from .._arguments import fitted_model
-from .profilers import profiler_of
+from .profilers import Profiler, profiler_of
 
 NEGLIGIBLE_FALL = 1e-6  # of the deviance below that of the fit
 PROFILES = "limits by profile likelihood are"
@@ -118,25 +119,36 @@ def profile(
         ]
         rows += _variance_rows(profiler, model) if variances else []
     _warn_about(profiler)
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return WholeTable(rows, columns=COLUMNS)
 
 
-def profile_limits(fit: Fit, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+def profile_limits(
+    fit: Fit, level: float = 0.95, scale: str = "variance"
+) -> tuple[np.ndarray, np.ndarray]:
     """Profile-likelihood limits of variances and covariances, residual variance last: ``(low,
-    high)``.
+    high)``; with ``scale="sd"`` of standard deviations and correlations.
 
     In the order of :class:`skmixed.inference._variances.VarianceEstimates` and in the units of the
     data; NaN where nothing is identified.
     """
     refuse_penalised(fit, PROFILES, BOOTSTRAP)
     profiler = profiler_of(fit, level)
+    one = _deviation if scale == "sd" else Profiler.variance
     with computing(fit.dense_order):
-        found = [profiler.variance(*entry) for entry in entries_of(fit)]
+        found = [one(profiler, *entry) for entry in entries_of(fit)]
         if fit.family.has_residual:
-            found.append(profiler.residual())
+            limits = profiler.residual()
+            found.append(tuple(np.sqrt(limits)) if scale == "sd" else limits)
     _warn_about(profiler)
     low, high = np.array(found, dtype=float).reshape(-1, 2).T
     return low, high
+
+
+def _deviation(profiler, term, row, col):
+    """Limits of a standard deviation: roots of those of the variance; or of a correlation."""
+    if row != col:
+        return profiler.correlation(term, row, col)
+    return tuple(np.sqrt(profiler.variance(term, row, col)))
 
 
 def _selected(parameters, names):

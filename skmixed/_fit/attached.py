@@ -1,0 +1,101 @@
+"""The rows of a fit, given back to a model that was saved without them.
+
+That they are the same rows is seen from the fingerprint of the responses, and from a number that
+depends on everything else: for a linear model ``y'W(y - X beta - Z b) = nu sigma^2``, by the
+equations of the mixed model; for others the likelihood at the estimates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .._data.class_weights import weighted_classes
+from .._data.outcomes import read_outcomes
+from .._data.response import finite_response
+from .._sums.design import RowDesign
+from .model import FittedModel
+from .training import read_again, source_of
+
+SAME = 1e-6  # share by which numbers of the same rows may differ
+
+
+def attach_linear(model: FittedModel, X: Any, y: Any, groups: Any, weights: Any) -> FittedModel:
+    """A linear model with its rows."""
+    training, rows = read_again(model.reader, X, y, groups, weights, finite_response)
+    _check_fingerprint(model, training)
+    w = np.ones(len(rows)) if training.weights is None else training.weights
+    known = 0.0 if rows.offset is None else rows.offset
+    left = training.y - model.predictor(rows, model.reader.codes(rows))
+    fit = model.fit
+    total = float(w @ (training.y - known) ** 2)
+    _check_same(float((w * (training.y - known)) @ left), fit.sigma2 * fit.sums.nu, total)
+    return _with_rows(model, training)
+
+
+def attach_glmm(model: FittedModel, X: Any, y: Any, groups: Any, weights: Any) -> FittedModel:
+    """A model of outcomes with its rows, and with the likelihood as a function of them."""
+    outcomes = read_outcomes(y)
+    weights = outcomes.weights(X, weights)
+    coded: Callable = partial(outcomes.coded_as, classes=model.classes)
+    weighted = partial(weighted_classes, model.class_factors)
+    training, rows = read_again(model.reader, X, outcomes.y, groups, weights, coded, weighted)
+    _check_fingerprint(model, training)
+    codes = model.reader.codes(rows)
+    if any(np.any(code < 0) for code in codes):
+        raise _other_rows("there are levels of which it knows nothing")
+    reader = model.reader
+    design = RowDesign.of(
+        source_of(training, rows, codes),
+        reader.terms,
+        n_fixed=reader.n_fixed,
+        fit_intercept=reader.intercept,
+    )
+    _check_frame(model.fit.design.frame, design.frame)
+    fit = model.fit.with_rows(design)
+    _check_same(-0.5 * fit.state.value, model.fit.loglik, abs(model.fit.loglik))
+    return _with_rows(replace(model, fit=fit), training, model.fingerprint)
+
+
+def _with_rows(model, training, fingerprint=None):
+    found = replace(model, rows=training)
+    vars(found)["fingerprint"] = model.fingerprint if fingerprint is None else fingerprint
+    return found
+
+
+def _check_fingerprint(model, training):
+    n, *_ = known = model.fingerprint
+    found = training.fingerprint
+    if found[0] != n:
+        raise _other_rows(f"there are {found[0]}, and were {n} that count")
+    largest = np.max(np.abs(known[1:])) or 1.0
+    if not np.allclose(found[1:], known[1:], rtol=SAME, atol=SAME * 1e-6 * largest):
+        raise _other_rows("the responses, the weights or their order are not the same")
+
+
+def _check_frame(known, found):
+    """Whether columns have the means and the standard deviations that they had."""
+    for own, other in ((known.candidates, found.candidates), (known.varying, found.varying)):
+        same = np.allclose(own.scales, other.scales, rtol=SAME)
+        if not (same and np.allclose(own.shifts, other.shifts, atol=SAME * np.max(own.scales))):
+            raise _other_columns()
+
+
+def _check_same(found, expected, scale):
+    if not abs(found - expected) <= SAME * scale:
+        raise _other_columns()
+
+
+def _other_columns():
+    return _other_rows("the columns or the groups are not the same")
+
+
+def _other_rows(reason):
+    return ValueError(
+        f"X, y: these are not the rows of the fit: {reason}.\n"
+        "Pass what was passed to fit, in the same order, with the same groups and weights."
+    )
