@@ -7,16 +7,17 @@ from typing import Any, ClassVar, Literal, Self
 
 from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._data.checks import AnyCase
 from ._data.response import finite_response, response_name
 from ._fit.linear import fit_linear
 from ._fit.model import FittedModel, name_everything
 from ._fit.training import read_training, source_of
+from ._model.priors import PRIORS
 from ._reader import Spec
 from ._regression import PredictsMeans
-from ._report.crowding import refuse_boundless, warn_of_crowding
+from ._report.crowding import refuse_boundless, refuse_prior, warn_of_crowding
 from ._report.problems import linear_problems
 from ._results.coefficients import Covariance, Degrees
 from ._sums.design import Design
@@ -68,6 +69,12 @@ class MixedLinearRegressor(PredictsMeans):
         sd_j being the standard deviation of column j over the rows with their weights, so that
         units do not matter.  The intercept is free; the variances are estimated given the
         penalty.  Columns that depend on others are shrunk together and none is dropped.
+    covariance_prior : {"weak"} or None, default=None
+        "weak" keeps covariances off the boundary: every term's adds ``-log|T|`` to -2 log L, the
+        density ``|T|^(1/2)`` of Chung and others (2015), T being the covariance in units of
+        sigma^2.  No
+        variance is zero then and no correlation one, in whatever units, and with many levels next
+        to nothing changes.  A variance that effects share counts once.
     fit_intercept : bool, default=True
         Whether the fixed effects have an intercept.
     tol : float, default=1e-9
@@ -108,7 +115,9 @@ class MixedLinearRegressor(PredictsMeans):
     ----------
     Bates, Maechler, Bolker and Walker (2015), Fitting linear mixed-effects models using lme4, J.
     Stat. Software 67. Henderson (1975), Best linear unbiased estimation and prediction under a
-    selection model, Biometrics 31.
+    selection model, Biometrics 31. Chung, Gelman, Rabe-Hesketh, Liu and Dorie (2015), Weakly
+    informative prior for point estimation of covariance matrices in hierarchical models, J. Educ.
+    Behav. Stat. 40.
 
     Examples
     --------
@@ -131,6 +140,7 @@ class MixedLinearRegressor(PredictsMeans):
         "method": [AnyCase({"reml", "ml"})],
         "offset": [str, Integral, None],
         "alpha": [Interval(Real, 0, None, closed="left")],
+        "covariance_prior": [StrOptions(set(PRIORS) - {None}), None],
         "fit_intercept": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -147,6 +157,7 @@ class MixedLinearRegressor(PredictsMeans):
         method: Literal["reml", "ml"] = "reml",
         offset: str | int | None = None,
         alpha: float = 0.0,
+        covariance_prior: Literal["weak"] | None = None,
         fit_intercept: bool = True,
         tol: float = 1e-9,
         max_iter: int = 100,
@@ -159,6 +170,7 @@ class MixedLinearRegressor(PredictsMeans):
         self.method = method
         self.offset = offset
         self.alpha = alpha
+        self.covariance_prior = covariance_prior
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -216,17 +228,21 @@ class MixedLinearRegressor(PredictsMeans):
         reader = training.reader
         refuse_boundless(reader, codes)
         warn_of_crowding(reader, codes, training.n)
+        design = Design.of(
+            source_of(training, rows, codes),
+            reader.terms,
+            n_fixed=reader.n_fixed,
+            fit_intercept=reader.intercept,
+            alpha=float(self.alpha),
+        )
+        is_restricted = self.method.lower() == "reml"
+        refuse_prior(reader, design, self.covariance_prior, restricted=is_restricted)
         fit = fit_linear(
-            Design.of(
-                source_of(training, rows, codes),
-                reader.terms,
-                n_fixed=reader.n_fixed,
-                fit_intercept=reader.intercept,
-                alpha=float(self.alpha),
-            ),
-            reml=self.method.lower() == "reml",
+            design,
+            reml=is_restricted,
             tol=self.tol,
             max_iter=self.max_iter,
+            covariance_prior=self.covariance_prior,
             report=self._reporter(),
         )
         names = name_everything(training, codes, response_name(y))

@@ -21,8 +21,9 @@ from ._fit.separation import infinite_estimates
 from ._fit.training import Training, read_training, source_of
 from ._likelihood.quadrature import MAX_DIMENSION
 from ._model.families import BernoulliLogit, Family
+from ._model.priors import PRIORS
 from ._reader import Reader, Spec
-from ._report.crowding import refuse_boundless
+from ._report.crowding import refuse_boundless, refuse_prior
 from ._report.problems import generalised_problems
 from ._results.coefficients import Covariance, Degrees
 from ._sums.design import RowDesign
@@ -87,6 +88,11 @@ class MixedLogisticClassifier(PredictsProbabilities):
         do not matter.  The intercept is free; the covariances are estimated given the penalty.  A
         small one, such as 0.1, has finite estimates where columns separate the outcomes; columns
         that depend on others are shrunk together and none is dropped.
+    covariance_prior : {"weak"} or None, default=None
+        "weak" keeps covariances off the boundary: every term's adds ``-log|T|`` to -2 log L, the
+        density ``|T|^(1/2)`` of Chung and others (2015), T being the covariance.  No
+        variance is zero then and no correlation one, in whatever units, and with many levels next
+        to nothing changes.  A variance that effects share counts once.
     fit_intercept : bool, default=True
         Whether the fixed effects have an intercept.
     tol : float, default=1e-9
@@ -132,7 +138,9 @@ class MixedLogisticClassifier(PredictsProbabilities):
     ----------
     Breslow and Clayton (1993), Approximate inference in generalized linear mixed models, JASA 88.
     Pinheiro and Chao (2006), Efficient Laplacian and adaptive Gaussian quadrature algorithms for
-    multilevel generalized linear mixed models, J. Comput. Graph. Stat. 15.
+    multilevel generalized linear mixed models, J. Comput. Graph. Stat. 15. Chung, Gelman,
+    Rabe-Hesketh, Liu and Dorie (2015), Weakly informative prior for point estimation of covariance
+    matrices in hierarchical models, J. Educ. Behav. Stat. 40.
 
     Examples
     --------
@@ -161,6 +169,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         "offset": [str, Integral, None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "alpha": [Interval(Real, 0, None, closed="left")],
+        "covariance_prior": [StrOptions(set(PRIORS) - {None}), None],
         "fit_intercept": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -178,6 +187,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         offset: str | int | None = None,
         class_weight: dict[Any, float] | Literal["balanced"] | None = None,
         alpha: float = 0.0,
+        covariance_prior: Literal["weak"] | None = None,
         fit_intercept: bool = True,
         tol: float = 1e-9,
         max_iter: int = 100,
@@ -191,6 +201,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
         self.offset = offset
         self.class_weight = class_weight
         self.alpha = alpha
+        self.covariance_prior = covariance_prior
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -286,12 +297,14 @@ class MixedLogisticClassifier(PredictsProbabilities):
             fit_intercept=reader.intercept,
             alpha=float(self.alpha),
         )
+        refuse_prior(reader, design, self.covariance_prior, restricted=False)
         return fit_glmm(
             design,
             self.family,
             n_quadrature=self.n_quadrature if reader.terms else "auto",
             tol=self.tol,
             max_iter=self.max_iter,
+            covariance_prior=self.covariance_prior,
             report=self._reporter(),
         )
 

@@ -230,7 +230,7 @@ class Estimated:
 
     @property
     def is_penalised(self) -> bool:
-        return not self.design.ridge.is_none
+        return not self.design.ridge.is_none or self.covariance_model.prior is not None
 
     @property
     def df_resid(self) -> float:

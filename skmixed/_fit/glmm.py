@@ -20,6 +20,7 @@ from .._likelihood.pql import pql_start
 from .._likelihood.working import working_model, working_state
 from .._model.covariances import NO_EFFECTS, Covariances, Parameters
 from .._model.families import Family
+from .._model.priors import prior_of
 from .._search.boundary import NothingAttainable, search
 from .._search.identification import confounded_terms
 from .._search.minimize import UNBOUNDED, Optimum
@@ -52,6 +53,7 @@ def fit_glmm(
     n_quadrature: Points,
     tol: float,
     max_iter: int,
+    covariance_prior: str | None = None,
     report=None,
 ) -> GlmmFit:
     """Maximise the likelihood of a design."""
@@ -60,10 +62,11 @@ def fit_glmm(
     objective = GlmmDeviance.of(design.blocks, family, integration, design.ridge)
     with computing(max(plan.dense_order for plan in objective.plans)):
         absent = unidentified_factors(design, objective)
-        covariances = design.covariances(absent)
+        covariances = design.covariances(absent, covariance_prior)
         parameters = Parameters(
             covariances if design.terms else NO_EFFECTS, len(design.independent)
         )
+        objective = replace(objective, prior=prior_of(parameters.covariances))
         options = {"tol": tol, "max_iter": max_iter, "report": report}
         start = partial(_optimum, parameters=parameters, options=options)
         if n_quadrature == "auto":

@@ -18,6 +18,7 @@ from .._likelihood.linear import LinearState, ProfiledDeviance
 from .._likelihood.penalised import unpenalised
 from .._model.covariances import Covariances
 from .._model.families import Gaussian
+from .._model.priors import prior_of
 from .._search.boundary import NothingAttainable, search
 from .._search.identification import confounded_terms
 from .._search.minimize import DEGENERATE, Optimum, nothing_to_search
@@ -49,17 +50,27 @@ SCATTERED = 6  # further starts there
 EQUAL = 1e-9  # differences of level blocks, as shares of them, that are none
 
 
-def fit_linear(design: Design, *, reml: bool, tol: float, max_iter: int, report=None) -> LinearFit:
-    """Maximise the (restricted) likelihood of a design."""
+def fit_linear(
+    design: Design,
+    *,
+    reml: bool,
+    tol: float,
+    max_iter: int,
+    covariance_prior: str | None = None,
+    report=None,
+) -> LinearFit:
+    """Maximise the (restricted) likelihood of a design, with its ridge and a prior."""
     _check_degrees(design, reml)
     plan = Plan(design.cross)
     with computing(plan.dense_order):
         objective = ProfiledDeviance.of(plan, reml, design.ridge)
         plain = _without_effects(objective)
         absent = unidentified_factors(design, plain)
-        covariances = design.covariances(absent)
+        covariances = design.covariances(absent, covariance_prior)
+        objective = replace(objective, prior=prior_of(covariances))
         report = _in_units_of(report, Units(design).deviance(objective.nu, objective.reml))
-        options = {"bar": plain.value, "tol": tol, "max_iter": max_iter, "report": report}
+        bar = objective.prior.bar(plain.value)
+        options = {"bar": bar, "tol": tol, "max_iter": max_iter, "report": report}
         return _searched(design, objective, covariances, absent, **options)
 
 
@@ -180,7 +191,12 @@ class LinearFit(Estimated):
     @cached_property
     def objective(self):
         """The deviance as a function of the relative covariances."""
-        return ProfiledDeviance.of(Plan(self.design.cross), self.reml, self.design.ridge)
+        return self._objective_of(Plan(self.design.cross), self.design)
+
+    def _objective_of(self, plan, design):
+        """The same deviance of other sums."""
+        prior = prior_of(self.covariance_model)
+        return ProfiledDeviance.of(plan, self.reml, design.ridge, prior)
 
     @cached_property
     def state(self):
@@ -293,7 +309,7 @@ class LinearFit(Estimated):
         plan = self.objective.plan.with_sums(design.cross)
         floors = typical_floors(self.objective.plan)
         start = self.covariance_model.start(self.covariance_model.assemble(self.T), floors)
-        objective = ProfiledDeviance.of(plan, self.reml, design.ridge)
-        options["bar"] = _without_effects(objective).value
+        objective = self._objective_of(plan, design)
+        options["bar"] = objective.prior.bar(_without_effects(objective).value)
         model = self.covariance_model
         return _searched(design, objective, model, self.absent, start, floors, **options)

@@ -13,6 +13,7 @@ from .._algebra.packed import pack
 from .._algebra.plan import Plan
 from .._model.covariances import flat
 from .._model.families import Family
+from .._model.priors import FLAT, Prior
 from .._model.ridge import NO_RIDGE, Ridge
 from .._sums.blocks import RowBlock
 from .laplace import LaplacePart
@@ -40,7 +41,7 @@ class Integration(Protocol):
 @dataclass(frozen=True, eq=False)
 class GlmmDeviance:
     """``-2 log L`` of a generalised linear mixed model as a function of T (one matrix per factor)
-    and beta, with a penalty on beta.
+    and beta, with a penalty on beta and a prior of T.
     """
 
     blocks: Sequence[RowBlock]
@@ -48,6 +49,7 @@ class GlmmDeviance:
     integration: Integration
     plans: Sequence[Plan]
     ridge: Ridge = NO_RIDGE
+    prior: Prior = FLAT
 
     @classmethod
     def of(cls, blocks, family, integration, ridge: Ridge = NO_RIDGE) -> Self:
@@ -166,7 +168,8 @@ class GlmmState:
     @cached_property
     def value(self):
         """The deviance."""
-        return self.likelihood + self.objective.ridge.value(self.beta)
+        o = self.objective
+        return self.likelihood + o.ridge.value(self.beta) + o.prior.value(self.T)
 
     @property
     def noise(self):
@@ -177,7 +180,7 @@ class GlmmState:
     def gradient(self):
         """``dd / dT_f``, one symmetric matrix per factor."""
         each = zip(*(part.gradient for part in self.parts), strict=True)
-        return tuple(sum(parts) for parts in each)
+        return self.objective.prior.with_gradient([sum(parts) for parts in each], self.T)
 
     @cached_property
     def slope(self):
@@ -189,7 +192,9 @@ class GlmmState:
     @cached_property
     def hessian(self):
         """Second derivatives, or the average information of the working model."""
-        return self.objective.ridge.with_hessian(sum(part.hessian for part in self.parts))
+        o = self.objective
+        likelihood = sum(part.hessian for part in self.parts)
+        return o.prior.with_hessian(o.ridge.with_hessian(likelihood), self.T)
 
     @property
     def effects(self):

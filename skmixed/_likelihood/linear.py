@@ -37,6 +37,7 @@ from .._algebra.packed import (
 )
 from .._algebra.plan import Plan
 from .._algebra.posterior import Posterior
+from .._model.priors import FLAT, Prior
 from .._model.ridge import NO_RIDGE, Ridge
 from .._sums.crossprod import CrossProducts, condensed
 
@@ -163,6 +164,7 @@ class ProfiledDeviance:
     least_r2 : residual sum of squares that counts as zero
     scale : what sigma^2 is
     ridge : penalty on the fixed effects
+    prior : of the covariances
     """
 
     plan: Plan
@@ -174,10 +176,11 @@ class ProfiledDeviance:
     least_r2: float
     scale: Scale
     ridge: Ridge = NO_RIDGE
+    prior: Prior = FLAT
 
     @classmethod
-    def of(cls, plan: Plan, reml: bool, ridge: Ridge = NO_RIDGE) -> Self:
-        """The likelihood of the plan's cross-products, with a penalty."""
+    def of(cls, plan: Plan, reml: bool, ridge: Ridge = NO_RIDGE, prior: Prior = FLAT) -> Self:
+        """The likelihood of the plan's cross-products, with penalties."""
         cross = plan.cross
         gram = cross.fixed_gram()
         return cls(
@@ -190,10 +193,13 @@ class ProfiledDeviance:
             least_r2=ZERO_RESIDUAL * max(gram[-1, -1], ZERO_RESIDUAL * cross.n),
             scale=Profiled(),
             ridge=ridge,
+            prior=prior,
         )
 
     @classmethod
-    def working(cls, plan: Plan, cross: CrossProducts, ridge: Ridge = NO_RIDGE) -> Self:
+    def working(
+        cls, plan: Plan, cross: CrossProducts, ridge: Ridge = NO_RIDGE, prior: Prior = FLAT
+    ) -> Self:
         """The likelihood of working cross-products, sigma^2 being one."""
         return cls(
             plan=plan,
@@ -205,6 +211,7 @@ class ProfiledDeviance:
             least_r2=0.0,
             scale=Working(),
             ridge=ridge,
+            prior=prior,
         )
 
     def at_scale(self, sigma2: float) -> Self:
@@ -213,7 +220,7 @@ class ProfiledDeviance:
 
     def without_effects(self) -> Self:
         """The same fixed effects alone."""
-        return replace(self, U=())
+        return replace(self, U=(), prior=FLAT)
 
     def unrestricted(self) -> Self:
         """The full likelihood of the same sums."""
@@ -240,7 +247,7 @@ class ProfiledDeviance:
 
     def _of_plan(self, plan):
         """The same likelihood of other sums."""
-        return ProfiledDeviance.of(plan, bool(self.reml), self.ridge)
+        return ProfiledDeviance.of(plan, bool(self.reml), self.ridge, self.prior)
 
     def __call__(self, T):
         """The model at T (one matrix per factor): its deviance, and derivatives when asked for.
@@ -303,7 +310,8 @@ class LinearState:
         """The deviance."""
         o = self.objective
         criterion = o.scale.criterion(self.r2, o.nu)
-        return self.log_determinant + o.reml * self.fixed.log_determinant + criterion
+        likelihood = self.log_determinant + o.reml * self.fixed.log_determinant + criterion
+        return likelihood + o.prior.value(self.T)
 
     @property
     def sigma2(self):
@@ -342,9 +350,10 @@ class LinearState:
         """``D_f``, one symmetric q_f x q_f matrix per factor."""
         reml = self.objective.reml
         C = self.fixed.covariance
-        return tuple(
+        gradient = [
             part.N_sum - reml * part.along(C) - self.precision * part.gg_sum for part in self.parts
-        )
+        ]
+        return self.objective.prior.with_gradient(gradient, self.T)
 
     @property
     def slope(self):
@@ -380,6 +389,9 @@ class LinearState:
     @cached_property
     def hessian(self):
         """Second derivatives in packed coordinates."""
+        return self.objective.prior.with_hessian(self._of_likelihood(), self.T)
+
+    def _of_likelihood(self):
         outer = self.objective.scale.profiled(self.r2) * np.outer(self.tilt, self.tilt)
         if not self.exact:
             return self.precision * (self._quadratic() - outer)

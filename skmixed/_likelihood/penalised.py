@@ -16,7 +16,7 @@ def unpenalised(state: LinearState, plan: Plan) -> tuple[float, float]:
     objective = state.objective
     if not objective.reml:
         penalty = state.precision * objective.ridge.value(state.fixed.beta)
-        return state.value - penalty, objective.nu
+        return state.value - penalty - objective.prior.value(state.T), objective.nu
     free = ProfiledDeviance.of(plan, True).at_scale(1.0 / state.precision)
     free = free if objective.U else free.without_effects()
     return LinearState(free, state.T).value, free.nu

@@ -38,11 +38,11 @@ def working_deviance(objective: GlmmDeviance, eta) -> ProfiledDeviance:
     """The likelihood of these, with the plan of the rows where there is one."""
     cross = working_cross_products(objective, eta)
     if len(objective.blocks) > 1:
-        return ProfiledDeviance.working(Plan(cross), cross, objective.ridge)
+        return ProfiledDeviance.working(Plan(cross), cross, objective.ridge, objective.prior)
     blocks = [cross.level_blocks(f) for f in range(len(cross.sizes))]
     pair_values = {key: pair.values for key, pair in cross.pairs.items()}
     plan = objective.plans[0].reweighted(blocks, pair_values)
-    return ProfiledDeviance.working(plan, cross, objective.ridge)
+    return ProfiledDeviance.working(plan, cross, objective.ridge, objective.prior)
 
 
 def working_state(cross: CrossProducts, T, ridge: Ridge = NO_RIDGE) -> LinearState:

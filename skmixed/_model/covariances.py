@@ -37,11 +37,17 @@ class Covariances:
 
     A *point* is the list of the terms' matrices.  Derivatives are exchanged with the objective in
     packed form, the lower triangles of the factors' matrices one after the other.
+
+    Attributes
+    ----------
+    terms, sizes : with their places, and the number of effects of every factor
+    prior : name of what is said of them beforehand
     """
 
-    def __init__(self, terms: Iterable[PlacedTerm], sizes: Iterable[int]):
+    def __init__(self, terms: Iterable[PlacedTerm], sizes: Iterable[int], prior: str | None = None):
         self.terms = tuple(terms)
         self.sizes = tuple(sizes)
+        self.prior = prior
         self._starts = np.concatenate([[0], np.cumsum([packed_size(q) for q in self.sizes])])
 
     @property

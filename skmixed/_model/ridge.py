@@ -75,6 +75,10 @@ class Ridge:
         out[len(out) - p :, len(out) - p :] += 2.0 * self._curvature
         return out
 
+    def without(self, products: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        """Products of columns less those of their parts ``X_0 shift`` in the added rows."""
+        return products if self.is_none else products - shift.T @ self._curvature @ shift
+
     def taken(self, C: np.ndarray) -> float:
         """``tr(C X_0'X_0)``: by how much a ridge lowers the number of coefficients that the data
         decide, C being ``(X'V^-1X + X_0'X_0)^-1``.

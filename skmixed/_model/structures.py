@@ -35,6 +35,7 @@ from .coordinates import (
     SpectralCoordinates,
     Squares,
 )
+from .volumes import Volume, constant_volume, determinant, product_of_variances
 
 INTERIOR = 1e-9  # a pivot below this share of the largest is on the boundary
 ZERO = 1e-9  # share of the largest variance below which another counts as zero
@@ -91,6 +92,10 @@ class Structure(ABC):
     @abstractmethod
     def is_interior(self, T: np.ndarray) -> bool:
         """Whether no variance of T is zero and no correlation one."""
+
+    def volume(self, T: np.ndarray) -> Volume:
+        """Its logarithm and derivatives: what a weak prior keeps away from zero."""
+        return determinant(T)
 
     def starts(self, typical: np.ndarray) -> list[np.ndarray]:
         """Members from which searches may end in different optima.
@@ -354,6 +359,9 @@ class Spectral(LinearStructure):
         variances = self._variances(np.diag(lifted) + off_diagonal)
         return self._compose(np.clip(variances, least, LARGEST_LIFT * least))
 
+    def volume(self, T: np.ndarray) -> Volume:
+        return product_of_variances(self.projections, T)
+
     def starts(self, typical: np.ndarray) -> list[np.ndarray]:
         shared = np.count_nonzero(np.einsum("kii->ki", self.projections), axis=1) > 1
         if not np.any(shared):
@@ -440,6 +448,9 @@ class Absent(LinearStructure):
 
     def chart(self, T: np.ndarray) -> Chart:
         return Chart(self.basis, lambda D: np.zeros((0, 0)), lambda step: T, 0.0)
+
+    def volume(self, T: np.ndarray) -> Volume:
+        return constant_volume(T)
 
     def start(self, S: np.ndarray, floor: np.ndarray) -> np.ndarray:
         return np.zeros((self.size, self.size))

@@ -7,6 +7,7 @@ import numpy as np
 from .._data.checks import warn
 from ..exceptions import SingularFitWarning
 
+EMPTY = 1e-12  # mean square of an effect's standardised column that is nothing
 MOST = 50  # parameters of a covariance that a search finds soon, however few the rows
 
 
@@ -30,6 +31,38 @@ def refuse_boundless(reader, codes) -> None:
                 "covariances to tell them by.\n"
                 "Drop columns from the term, or use covariance='diagonal'."
             )
+
+
+def refuse_prior(reader, design, prior, *, restricted) -> None:
+    """Refuse a prior of covariances where none is best.
+
+    The likelihood of J levels falls like the density rises to the power J, J - 1 where restricted;
+    of an effect whose column is empty it says nothing.
+    """
+    if prior is None:
+        return
+    least = 3 if restricted else 2
+    sizes = np.diag(design.products[0]) / design.products[1]
+    for f, (factor, columns) in enumerate(zip(reader.factors, design.frame.effects, strict=True)):
+        if len(columns) and factor.n_levels < least:
+            raise ValueError(_too_few_levels(prior, factor.name, factor.n_levels, restricted))
+        for name, column in zip(reader.effect_names(f), columns, strict=True):
+            if sizes[column] < EMPTY:
+                raise ValueError(
+                    f"covariance_prior={prior!r}: nothing tells the effect of {name!r} in "
+                    f"{factor.name}, a column that does not vary.\n"
+                    "Drop it from the random effects, or use covariance_prior=None."
+                )
+
+
+def _too_few_levels(prior, name, levels, restricted):
+    least = 3 if restricted else 2
+    advice = " or method='ml'" if restricted and levels == least - 1 else ""
+    return (
+        f"covariance_prior={prior!r}: {name} has {levels} level{'s' * (levels > 1)}, with "
+        "which no variance is best: the larger the better.\n"
+        f"Use covariance_prior=None{advice}, or a factor with {least} levels or more."
+    )
 
 
 def warn_of_crowding(reader, codes, n) -> None:

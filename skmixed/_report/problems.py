@@ -119,7 +119,8 @@ def _separations(names, infinite):
         yield (
             f"X: {', '.join(map(repr, columns))} {predict} the outcome perfectly in some rows "
             "(separation); no finite estimate is best.\n"
-            f"Drop the {the}, merge categories, or read {its} as very large.",
+            f"Drop the {the}, merge categories, set alpha=0.1 for a small ridge, or read {its} as "
+            "very large.",
             SeparationWarning,
         )
     reasons = dict.fromkeys(infinite.homogeneous, "each of its levels has one outcome only")

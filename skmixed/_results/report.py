@@ -10,9 +10,9 @@ import numpy as np
 from .._fit.base import Fit
 from .._fit.glmm import GlmmFit
 from .._fit.model import FittedModel
-from .._fit.penalties import notes_on_penalties, penalties
 from .._report.summary import JointLine, Report, exponentiated
 from ..inference._coefficients.contrasts import Coefficients
+from ..inference._penalised import notes_on_penalties, penalties
 
 
 class Heading(NamedTuple):

@@ -66,8 +66,8 @@ class DesignBase:
         """The penalty on the fixed effects."""
         return self.frame.ridge(self.independent)
 
-    def covariances(self, absent=()) -> Covariances:
-        """Structures of the terms and their places in the factors.
+    def covariances(self, absent=(), prior: str | None = None) -> Covariances:
+        """Structures of the terms and their places in the factors, and the name of their prior.
 
         Terms of ``absent`` factors get none.
         """
@@ -77,7 +77,7 @@ class DesignBase:
             structure = Absent(term.size) if term.factor in absent else term.structure
             placed.append(PlacedTerm(structure, term.factor, used[term.factor]))
             used[term.factor] += term.size
-        return Covariances(placed, used)
+        return Covariances(placed, used, prior)
 
     def factor_basis(self, f):
         """R of a factor: effects in the user's units are R times those in the pool's."""

@@ -248,7 +248,6 @@ def test_what_has_no_meaning_is_refused_in_words(rows, response, outcome):
         lambda: likelihood_ratio_test(plain, linear),
         lambda: compare([plain, linear]),
         lambda: hausman_test(linear),
-        lambda: conditional_aic(linear),
     ]
     for call in refused:
         with pytest.raises(ValueError, match=r"penalised \(alpha=3\)\.\n"):
@@ -271,6 +270,44 @@ def test_what_has_meaning_is_answered(rows, response, outcome):
         assert model.results_.df_resid > len(X) - 6
     left = loo_predict(MixedLinearRegressor("g", alpha=ALPHA).fit(X, response))
     assert left.errors.notna().all()
+
+
+def test_the_conditional_aic_counts_how_fitted_values_follow_responses(rows, response):
+    X, _, _, _ = rows
+    X, y = X.iloc[:24].drop(columns="h"), response[:24]
+    model = MixedLinearRegressor("g", alpha=ALPHA, covariance_prior="weak", tol=1e-13).fit(X, y)
+    step, total = 1e-3, 0.0
+    for i, up in enumerate(step * np.eye(24)):
+        ends = [clone(model).fit(X, y + move).predict(X)[i] for move in (up, -up)]
+        total += (ends[0] - ends[1]) / (2.0 * step)
+    found = conditional_aic(model)
+    assert found.df == pytest.approx(total, rel=1e-5)
+    left = y - model.predict(X)
+    density = -0.5 * (24 * np.log(2.0 * np.pi * model.scale_) + left @ left / model.scale_)
+    assert found.loglik == pytest.approx(density)
+
+
+@pytest.mark.parametrize("kind", [MixedLinearRegressor, MixedLogisticClassifier])
+def test_further_rows_change_effects_only(kind, rows, response, outcome):
+    X, _, _, _ = rows
+    y = response if kind is MixedLinearRegressor else outcome
+    known = X["g"] != 3
+    options = {"alpha": ALPHA, "covariance_prior": "weak", "n_quadrature": 1}
+    if kind is MixedLinearRegressor:
+        del options["n_quadrature"]
+    model = kind("g", **options).fit(X[known], y[known])
+    coef = model.coef_.copy()
+    model.update_groups(X[~known], y[~known])
+    np.testing.assert_array_equal(model.coef_, coef)
+    b = model.random_effects_.set_index("level").loc[3, "estimate"]
+    eta = X.drop(columns="g")[~known].to_numpy() @ coef + model.intercept_
+    T = model.covariances_[0].item()
+    if kind is MixedLinearRegressor:
+        expected = np.sum(y[~known] - eta) / (len(eta) + model.scale_ / T)
+        assert b == pytest.approx(expected, rel=1e-8)
+    else:
+        score = np.sum(y[~known] - 1.0 / (1.0 + np.exp(-eta - b)))
+        assert score == pytest.approx(b / T, rel=1e-6)
 
 
 def test_deletion_of_a_level_is_a_refit_with_the_penalty(rows, response):

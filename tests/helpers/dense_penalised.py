@@ -68,3 +68,8 @@ def symmetric(entries, sizes):
 def roots(Ts):
     """Lower triangles in one vector."""
     return np.concatenate([np.linalg.cholesky(T)[np.tril_indices(len(T))] for T in Ts])
+
+
+def weak_prior(Ts):
+    """-2 log of the density |T|^(1/2) of every T: what "weak" adds to -2 log L."""
+    return -sum(np.linalg.slogdet(T)[1] for T in Ts)

@@ -86,7 +86,7 @@ KINDS = (
         coefficients.separation,
         "A column, or a combination of some, decides the outcome in some rows: no finite "
         "coefficient is best.",
-        "Drop the column, merge categories, or read its coefficient as very large.",
+        "Drop the column, merge categories, or set alpha=0.1 for a small ridge.",
         EVERYTHING,
     ),
     Kind(

@@ -16,7 +16,7 @@ import numpy as np
 from ..._data.checks import check_choice
 from ..._fit.linear import LinearFit
 from ..._fit.model import FittedModel
-from ..._fit.penalties import refuse_penalised
+from .._penalised import refuse_penalised, refuse_ridge
 from .clusters import Clusters, find_clusters
 from .contrasts import Coefficients
 from .dof import Constant, KenwardRoger, Rule, Satterthwaite
@@ -90,11 +90,11 @@ def generalised_coefficients(model: FittedModel, df: str, cov: str, clusters: An
 
 def _check_penalised(fit, df, cov):
     if cov != "model":
-        refuse_penalised(fit, f"cov={cov!r} are errors", "Use cov='model', or bootstrap.")
-    if df in ("satterthwaite", "kenward-roger"):
-        refuse_penalised(
-            fit, f"df={df!r} are degrees of freedom", "Use df='normal', or 'residual'."
-        )
+        refuse = refuse_ridge if fit.family.has_residual else refuse_penalised
+        refuse(fit, f"cov={cov!r} are errors", "Use cov='model', or bootstrap.")
+    elif df in ("satterthwaite", "kenward-roger"):
+        words = f"df={df!r} are degrees of freedom"
+        refuse_penalised(fit, words, "Use df='normal', or 'residual'.")
 
 
 def _check_generalised(df, cov):

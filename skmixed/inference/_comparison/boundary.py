@@ -15,8 +15,8 @@ import numpy as np
 
 from ..._data.checks import check_choice
 from ..._fit.base import Fit
-from ..._fit.penalties import refuse_penalised
 from ..._model.covariances import Covariances
+from .._penalised import refuse_penalised
 from .cones import mixture_weights
 from .exact import exact_test
 from .information import information_without_effects

@@ -17,10 +17,10 @@ import pandas as pd
 
 from ..._data.checks import check_choice
 from ..._fit.model import FittedModel
-from ..._fit.penalties import refuse_penalised
 from ..._report.tables import WholeTable
 from .._arguments import fitted_model
 from .._bootstrap.resampling import Resampler
+from .._penalised import refuse_penalised
 from .bootstrapped import LikelihoodRatio, bootstrapped_test
 from .cones import mixture_weights
 from .likelihood_ratio import LikelihoodRatioTest, likelihood_ratio, mixture_test, named

@@ -20,9 +20,9 @@ from ..._algebra.packed import packed_index
 from ..._data.checks import check_choice
 from ..._fit.base import needs_residual
 from ..._fit.linear import LinearFit
-from ..._fit.penalties import refuse_penalised
 from ..._report.words import html_of_text, p_value
 from .._arguments import fitted_model
+from .._penalised import refuse_ridge
 
 #: share of the sum of squares of a column, within levels, below which it does not vary there
 CONSTANT_WITHIN = 1e-10
@@ -151,7 +151,7 @@ def _in_words(df):
 
 def _check(fit, scale):
     check_choice("scale", scale, ("random", "own"))
-    refuse_penalised(fit, "the Hausman test is", "Fit without penalties to test.")
+    refuse_ridge(fit, "the Hausman test is", "Fit without penalties to test.")
     needs_residual(fit, "the Hausman test is for", "Fit a MixedLinearRegressor.")
     if fit.state.degenerate:
         raise ValueError(

@@ -18,7 +18,6 @@ from ..._algebra.packed import lower_triangle, pack
 from ..._fit.base import Fit
 from ..._fit.glmm import GlmmFit
 from ..._fit.linear import LinearFit
-from ..._fit.penalties import refuse_penalised
 from ..._likelihood.linear import working_variates
 from ..._report.words import html_of_text
 from .._arguments import fitted_model
@@ -114,15 +113,12 @@ def conditional_aic(est: Any) -> ConditionalAIC:
         raise ValueError(
             "conditional_aic: no residual variance is left.\nDrop columns or random effects."
         )
-    refuse_penalised(
-        fit, "conditional_aic is", "Compare predictions by cross-validation: loo_predict, or KFold."
-    )
     return (_of_linear if fit.family.has_residual else _of_generalised)(fit)
 
 
 def _of_linear(fit: LinearFit) -> ConditionalAIC:
     with computing():
-        given = _hat_trace(fit.state, fit.rank)
+        given = _hat_trace(fit.state, fit.effective_rank)
         df = given + _moving_covariances(fit)
     loglik = _conditional_loglik(fit)
     return ConditionalAIC(-2.0 * loglik + 2.0 * (df + 1.0), loglik, df, given)
@@ -130,7 +126,8 @@ def _of_linear(fit: LinearFit) -> ConditionalAIC:
 
 def _of_generalised(fit: GlmmFit) -> ConditionalAIC:
     loglik = float(sum(np.sum(part.point.loglik) for part in fit.state.parts))
-    df = _hat_trace(fit.linear, fit.rank) if fit.design.terms else float(fit.rank)
+    rank = fit.effective_rank
+    df = _hat_trace(fit.linear, rank) if fit.design.terms else float(rank)
     return ConditionalAIC(-2.0 * loglik + 2.0 * df, loglik, df, df)
 
 
@@ -140,7 +137,7 @@ def _tau(state):
 
 
 def _hat_trace(state, rank):
-    """``p + sum_a tau_a tr(P V_a)``: the trace of ``I - W^-1 P``."""
+    """``p + sum_a tau_a tr(P V_a)``: the trace of ``I - W^-1 P``; p is effective with a ridge."""
     if not state.parts:
         return float(rank)
     C = state.fixed.covariance
@@ -154,7 +151,8 @@ def _conditional_loglik(fit):
     """
     state = fit.state
     explained = _tau(state) @ state.tilt if state.parts else 0.0
-    share = (state.fixed.r2 - explained) / state.sigma2
+    penalty = state.objective.ridge.value(state.fixed.beta)
+    share = (state.fixed.r2 - explained - penalty) / state.sigma2
     return float(-0.5 * (fit.n * np.log(2.0 * np.pi * fit.sigma2) + share))
 
 
@@ -178,7 +176,8 @@ def residual_products(state):
     """``y'P V_a P W^-1 P V_b P y`` and ``y'P W^-1 P V_a P y`` for all packed directions.
 
     With the working variates ``f_a = V_a P y`` and ``W^-1 = V - sum_f Z_f T_f Z_f'`` they are
-    ``f_a'P f_b - sum_l u_la'T u_lb`` and ``s_a - sum_l g_l'T u_la`` where ``u_a = Z'P f_a``.
+    ``f_a'P f_b - sum_l u_la'T u_lb`` and ``s_a - sum_l g_l'T u_la`` where ``u_a = Z'P f_a``.  The
+    rows of a ridge, in which ``P f_a`` is ``-X_0 C X'V^-1 f_a``, do not count.
     """
     H = working_variates(state.scores)
     T = state.elimination.T
@@ -187,8 +186,9 @@ def residual_products(state):
     _, F, explained = state.elimination.solve(AH)
     quadratic = sum(inner_products(h, ah) for h, ah in zip(H, AH, strict=True)) - explained
     shift = state.fixed.covariance @ along_x
-    squares = quadratic - along_x.T @ shift
-    tilt = state.tilt.copy()
+    ridge = state.objective.ridge
+    squares = ridge.without(quadratic - along_x.T @ shift, shift)
+    tilt = state.tilt + ridge.with_slope(np.zeros(len(shift)), state.fixed.beta) @ shift / -2.0
     for f, (own, t) in enumerate(zip(F, T, strict=True)):
         u = own - np.einsum("qpm,pk->qkm", state.F[f][:, :-1], shift)
         tu = np.einsum("rc,ckm->rkm", t, u)

@@ -43,6 +43,11 @@ def _some(source, keep):
     )
 
 
+def _options(fit):
+    prior = fit.covariance_model.prior
+    return {"tol": TOLERANCE, "max_iter": MAX_ITER, "covariance_prior": prior}
+
+
 def _design_of(kind, fit, source, reader):
     return kind.of(
         source,
@@ -55,12 +60,12 @@ def _design_of(kind, fit, source, reader):
 
 def _linear(fit: LinearFit, source: InMemory, reader: Reader) -> LinearFit:
     design = _design_of(Design, fit, source, reader)
-    return fit_linear(design, reml=fit.reml, tol=TOLERANCE, max_iter=MAX_ITER)
+    return fit_linear(design, reml=fit.reml, **_options(fit))
 
 
 def _generalised(fit: GlmmFit, source: InMemory, reader: Reader) -> GlmmFit:
     design = _design_of(RowDesign, fit, source, reader)
-    return fit_glmm(design, fit.family, n_quadrature=fit.points, tol=TOLERANCE, max_iter=MAX_ITER)
+    return fit_glmm(design, fit.family, n_quadrature=fit.points, **_options(fit))
 
 
 #: by whether there is a residual variance

@@ -25,10 +25,10 @@ from ..._data.checks import warn
 from ..._data.tables import unknown_column
 from ..._fit.base import Fit
 from ..._fit.joint import entries_of
-from ..._fit.penalties import refuse_penalised
 from ..._report.tables import WholeTable
 from ...exceptions import ConvergenceWarning
 from .._arguments import fitted_model
+from .._penalised import refuse_penalised
 from .profilers import Profiler, profiler_of
 
 NEGLIGIBLE_FALL = 1e-6  # of the deviance below that of the fit

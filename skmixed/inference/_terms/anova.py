@@ -10,11 +10,11 @@ from scipy import stats
 
 from ..._data.checks import check_choice
 from ..._fit.model import FittedModel
-from ..._fit.penalties import refuse_penalised
 from .._arguments import fitted_model
 from .._coefficients.contrasts import Coefficients
 from .._coefficients.rules import generalised_coefficients, linear_coefficients
 from .._coefficients.terms import model_terms
+from .._penalised import refuse_penalised
 from .tables import TermTable, term_table
 from .types import DROPPED, HYPOTHESES, ColumnSpaces, TermHypothesis
 

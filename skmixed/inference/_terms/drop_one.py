@@ -9,12 +9,12 @@ import numpy as np
 from scipy import stats
 
 from ..._data.checks import check_choice
-from ..._fit.penalties import refuse_penalised
 from .._arguments import fitted_model
 from .._bootstrap.resampling import Resampler
 from .._coefficients.terms import are_dropped, model_terms, relatives
 from .._comparison.bootstrapped import LikelihoodRatio, bootstrapped_test
 from .._comparison.likelihood_ratio import likelihood_ratio, mixture_test
+from .._penalised import refuse_penalised
 from .smaller import without
 from .tables import TermTable, term_table
 from .types import CONFOUNDED, DROPPED
