@@ -13,6 +13,7 @@ from .._fit.model import FittedModel
 from .._report.summary import JointLine, Report, exponentiated
 from ..inference._coefficients.contrasts import Coefficients
 from ..inference._penalised import notes_on_penalties, penalties
+from ..inference._terms.collinearity import notable_collinearity
 
 
 class Heading(NamedTuple):
@@ -144,6 +145,8 @@ def _notes(results: Any, plain: str) -> list[str]:
             "A variance is zero, a correlation one, or the likelihood flat: no standard errors "
             "there."
         )
+    if collinear := notable_collinearity(results.fitted):
+        lines.append(collinear)
     if dropped := results.fitted.dropped:
         lines.append(f"Dropped because they depend on other columns: {', '.join(dropped)}.")
     if left_out := results.n_missing:

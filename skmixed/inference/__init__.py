@@ -21,23 +21,31 @@ from ._influence.left_out import LeftOut, loo_predict
 from ._influence.residuals import residuals
 from ._margins.margins import Margins, average_effects, average_predictions
 from ._profile.profile import profile
+from ._several.pool import Pooled, PooledTest, pool
+from ._several.report import ModelReport, report
 from ._terms.anova import anova
+from ._terms.collinearity import Collinearity, collinearity
 from ._terms.drop_one import drop_one
 
 __all__ = [
     "BootstrapResult",
+    "Collinearity",
     "ConditionalAIC",
     "HausmanTest",
     "Influence",
     "LeftOut",
     "LikelihoodRatioTest",
     "Margins",
+    "ModelReport",
+    "Pooled",
+    "PooledTest",
     "RSquared",
     "WaldTest",
     "anova",
     "average_effects",
     "average_predictions",
     "bootstrap",
+    "collinearity",
     "compare",
     "conditional_aic",
     "design_effect",
@@ -48,8 +56,10 @@ __all__ = [
     "likelihood_ratio_test",
     "loo_predict",
     "median_odds_ratio",
+    "pool",
     "profile",
     "r_squared",
+    "report",
     "residuals",
     "slope_distribution",
 ]

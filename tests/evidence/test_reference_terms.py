@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skmixed.inference import anova
+from skmixed.inference import anova, collinearity
 from tests.helpers import reference_tools as shared
 from tests.helpers.comparisons import Difference, Tolerance, log_p, relative
 
@@ -19,6 +19,9 @@ TOLERANCES = {
     "num_df": Tolerance(0, ""),
     "den_df": Tolerance(1e-3, "relative"),
     "p": Tolerance(1e-3, "relative on log p (1e-6 absolute near 1)"),
+    "GVIF": Tolerance(1e-5, "relative"),
+    "condition indices": Tolerance(1e-5, "relative"),
+    "variance proportions": Tolerance(1e-4, "absolute"),
 }
 
 
@@ -68,6 +71,22 @@ def compare_logistic(entry, est):
         yield from against_chi2(est, type, stored, f"car, type {type}", "chi2, logistic")
 
 
+def compare_collinearity(name):
+    entry = shared.entry_of("collinearity", name)
+    found = collinearity(shared.fitted("collinearity", entry["fit"]))
+    for k, term in enumerate(entry["terms"]):
+        row = shared.term_of(found, term)
+        for ours, theirs in (("gvif", "gvif"), ("gvif_power", "gvif_power"), ("df", "df")):
+            yield Difference("GVIF", relative(row[ours], entry[theirs][k]), term)
+    each = sorted(entry["vif_per_column"].values())
+    yield Difference("GVIF", relative(np.sort(found.vif), each), "by column")
+    theirs = entry["condition_indices_unit_columns"]
+    yield Difference("condition indices", relative(found.condition_indices, theirs), "indices")
+    shares = np.array(entry["variance_proportions_by_index"])
+    off = np.max(np.abs(np.sort(found.variance_proportions, axis=1) - np.sort(shares, axis=1)))
+    yield Difference("variance proportions", off, "of a row")
+
+
 def differences(name):
     entry = shared.entry_of("anova", name)
     est = shared.fitted("anova", entry["fit"])
@@ -83,10 +102,17 @@ def test_every_stored_table_by_term(name):
     assert not bad
 
 
+@pytest.mark.parametrize("name", shared.entry_ids("collinearity"))
+def test_every_stored_collinearity(name):
+    assert not [d for d in compare_collinearity(name) if not d.size <= TOLERANCES[d.quantity].limit]
+
+
 if __name__ == "__main__":
     worst = {}
-    for name in shared.entry_ids("anova"):
-        for d in differences(name):
+    parts = [(name, differences(name)) for name in shared.entry_ids("anova")]
+    parts += [(name, compare_collinearity(name)) for name in shared.entry_ids("collinearity")]
+    for name, found in parts:
+        for d in found:
             if not d.size <= worst.get(d.quantity, (-1.0,))[0]:
                 worst[d.quantity] = (d.size, name, d.what)
             if not d.size <= TOLERANCES[d.quantity].limit:

@@ -26,6 +26,7 @@ from ..._algebra.layout import is_nested
 from ..._algebra.packed import direction_traces, lower_triangle
 from ..._data.checks import check_level
 from ..._fit.base import Fit
+from ..._fit.model import FittedModel
 from .._arguments import fitted_model
 from .share_limits import UNKNOWN, exact_limits, is_certain, is_clear, logit_limits, profile_limits
 
@@ -82,6 +83,11 @@ def icc(est: Any, level: float = 0.95) -> pd.DataFrame:
     ]
     low, high = np.array(limits).reshape(-1, 2).T
     return table.assign(ci_low=low, ci_high=high)
+
+
+def correlations(model: FittedModel) -> pd.DataFrame:
+    """:func:`icc` without limits."""
+    return _correlations(model, shares(model.fit))
 
 
 def _correlations(model, found):

@@ -1,0 +1,1 @@
+"""Several models together: pooled, or side by side."""
