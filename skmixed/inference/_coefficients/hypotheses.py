@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 
 from ..._data.checks import nearest
 
+NO_TERMS: Mapping[str, np.ndarray] = MappingProxyType({})
 LONGEST = 80  # characters of a hypothesis that is quoted
 
 
@@ -21,7 +23,7 @@ class Hypothesis(NamedTuple):
 
 
 def read_hypothesis(
-    spec: Any, names: Sequence[str], terms: Mapping[str, np.ndarray] | None = None
+    spec: Any, names: Sequence[str], terms: Mapping[str, np.ndarray] = NO_TERMS
 ) -> Hypothesis:
     """A hypothesis from a string ("black = other"), a dict (name -> value), a matrix, or a pair
     (matrix, values); or the name of a term, whose coefficients are all zero.
@@ -29,32 +31,37 @@ def read_hypothesis(
     Strings are read as statsmodels reads them; names in them may be in backticks.  ``terms`` are
     positions of coefficients by the names of terms.
     """
-    from patsy import DesignInfo  # takes long to import
-
-    if (places := _term_named(spec, terms or {})) is not None:
-        return Hypothesis(np.eye(len(names))[places], np.zeros(len(places)))
-
     if not len(names):
         raise ValueError(
             "the model has no fixed effects, so there is nothing to test.\n"
             "random_effects_test tests the variances."
         )
-    readable = _by_name(spec, names) if isinstance(spec, pd.DataFrame | pd.Series) else spec
+    if (places := _term_named(spec, terms)) is not None:
+        return Hypothesis(np.eye(len(names))[places], np.zeros(len(places)))
+    if isinstance(spec, pd.DataFrame | pd.Series):
+        spec = _by_name(spec, names)
     try:
-        called, readable = _without_backticks(readable, names)
-        found = DesignInfo(called).linear_constraint(readable)
-        L = np.asarray(found.coefs, dtype=float)
-        c = np.ravel(np.asarray(found.constants, dtype=float))
+        found = _read(spec, names)
     except Exception as error:  # patsy raises several kinds, with messages of several lines
-        raise _no_hypothesis(spec, names, terms or {}) from error
-    is_finite = np.all(np.isfinite(L)) and np.all(np.isfinite(c))
-    if L.shape != (len(c), len(names)) or not len(L) or not is_finite:
-        raise _no_hypothesis(spec, names, terms or {})
-    if not np.all(np.any(L, axis=1)):
+        raise _no_hypothesis(spec, names, terms) from error
+    if not np.all(np.any(found.L, axis=1)):
         raise ValueError(
             "a row of the hypothesis names no coefficient.\n"
             "Give every row a number that is not zero."
         )
+    return found
+
+
+def _read(spec, names):
+    """As statsmodels reads it, if it is a hypothesis about coefficients of these names."""
+    from patsy import DesignInfo  # takes long to import
+
+    called, readable = _without_backticks(spec, names)
+    found = DesignInfo(called).linear_constraint(readable)
+    L, c = np.asarray(found.coefs, dtype=float), np.ravel(np.asarray(found.constants, dtype=float))
+    is_finite = np.all(np.isfinite(L)) and np.all(np.isfinite(c))
+    if L.shape != (len(c), len(names)) or not len(L) or not is_finite:
+        raise ValueError("other rows or columns than there are, or no numbers")
     return Hypothesis(L, c)
 
 
@@ -97,7 +104,8 @@ def _squeezed(name):
 
 
 def _no_hypothesis(spec, names, terms):
-    if isinstance(spec, str) and (meant := nearest(spec, terms)):
+    is_name = isinstance(spec, str) and "=" not in spec
+    if is_name and (meant := nearest(spec, terms)):
         return ValueError(
             f"{spec!r} is no linear hypothesis about the fixed effects, and no term of the model.\n"
             f"Did you mean {meant!r}?"

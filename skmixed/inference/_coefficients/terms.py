@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -98,37 +99,47 @@ def _together(model, found, terms):
     """The terms with some of them put together."""
     known = {name: [k] for k, name in enumerate(model.names.fixed)}
     known |= {term.name: term.columns.tolist() for term in found}
+    own = {str(name): _columns(name, wanted, known) for name, wanted in terms.items()}
+    _refuse_shared(own)
     parts = {k: part for term in found for k in term.columns for part in term.parts}
-    taken: dict[int, str] = {}
-    made = []
-    for name, wanted in terms.items():
-        own = sorted({k for c in _listed(wanted) for k in known[_known(c, known)]})
-        if not own:
-            raise ValueError(f"terms: no columns for {name!r}.\nName at least one.")
-        if both := [taken[k] for k in own if k in taken]:
+    made = [ModelTerm(name, np.array(c), _parts(name, c, own, parts)) for name, c in own.items()]
+    made += _rest(found, np.concatenate(list(own.values()))) if own else found
+    return sorted(made, key=lambda term: term.columns[0])
+
+
+def _rest(found, taken):
+    """What is left of terms without some columns."""
+    rest = [ModelTerm(t.name, np.setdiff1d(t.columns, taken), t.parts) for t in found]
+    return [term for term in rest if len(term.columns)]
+
+
+def _columns(name, wanted, known):
+    """Positions of the columns that are put together under a name."""
+    found = sorted({k for c in _listed(wanted) for k in known[_known(c, known)]})
+    if not found:
+        raise ValueError(f"terms: no columns for {name!r}.\nName at least one.")
+    return found
+
+
+def _refuse_shared(own):
+    for first, second in combinations(own, 2):
+        if set(own[first]) & set(own[second]):
             raise ValueError(
-                f"terms: {both[0]!r} and {name!r} share a column.\n"
+                f"terms: {first!r} and {second!r} share a column.\n"
                 "Put every column into one term only."
             )
-        taken |= dict.fromkeys(own, str(name))
-        made.append(ModelTerm(str(name), np.array(own), _parts(name, own, terms, parts)))
-    for term in found:
-        rest = [k for k in term.columns if k not in taken]
-        if rest:
-            made.append(ModelTerm(term.name, np.array(rest), term.parts))
-    return sorted(made, key=lambda term: term.columns[0])
 
 
 def _parts(name, columns, terms, parts):
     """Factors of a term: those of its columns; ``sex:race`` of a mapping is an interaction of the
     terms of these names.
     """
-    named = frozenset(str(name).split(":"))
-    if len(named) > 1 and named <= set(map(str, terms)):
+    named = frozenset(name.split(":"))
+    if len(named) > 1 and named <= set(terms):
         return (named,)
     own = {parts[k] for k in columns if k in parts}
     is_plain = all(len(part) == 1 for part in own) and len(own) > 1
-    return (frozenset([str(name)]),) if is_plain else tuple(own)
+    return (frozenset([name]),) if is_plain else tuple(own)
 
 
 def _listed(wanted):

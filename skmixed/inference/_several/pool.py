@@ -188,7 +188,7 @@ def pool(
     ...     drawn = np.where(missing, rng.permutation(X["x1"]), X["x1"])
     ...     fits.append(MixedLinearRegressor(groups="group").fit(X.assign(x1=drawn), y))
     >>> pool(fits)["fmi"].round(1).to_dict()
-    {'Intercept': 0.0, 'x0': 0.0, 'x1': 0.2}
+    {'Intercept': 0.0, 'x0': 0.2, 'x1': 0.5}
     """
     check_level(level)
     fitted = _same_model(models)

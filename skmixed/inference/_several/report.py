@@ -77,7 +77,7 @@ class ModelReport:
         >>> X, y = make_mixed_regression(random_state=0)
         >>> model = MixedLinearRegressor(groups="group").fit(X, y)
         >>> print(report({"a": model}).to_text().splitlines()[4])
-        Intercept               0.029 (0.119)
+        Intercept               0.033 (0.118)
         """
         return FORMATS["text"](self._grid)
 
@@ -96,7 +96,7 @@ class ModelReport:
         >>> X, y = make_mixed_regression(random_state=0)
         >>> model = MixedLinearRegressor(groups="group").fit(X, y)
         >>> print(report({"a": model}).to_markdown().splitlines()[3])
-        | Intercept | 0.029 (0.119) |
+        | Intercept | 0.033 (0.118) |
         """
         return FORMATS["markdown"](self._grid)
 

@@ -104,9 +104,9 @@ def collinearity(est: Any, *, terms: Mapping[str, Any] | None = None) -> Colline
     >>> near = X.assign(x2=X["x0"] + 0.1 * X["x1"] ** 2)
     >>> collinearity(MixedLinearRegressor(groups="group").fit(near, y)).round(1)
         df  gvif  gvif_power
-    x0   1  44.7         6.7
+    x0   1  55.2         7.4
     x1   1   1.0         1.0
-    x2   1  44.7         6.7
+    x2   1  55.2         7.4
     """
     model = fitted_model(est)
     refuse_penalised(model.fit, "variance inflation is", "Fit without penalties to see it.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from ..._data.checks import check_choice
@@ -17,10 +19,10 @@ from .._comparison.likelihood_ratio import likelihood_ratio, mixture_test
 from .._penalised import refuse_penalised
 from .smaller import without
 from .tables import TermTable, term_table
-from .types import CONFOUNDED, DROPPED
+from .types import CONFOUNDED, DROPPED, NOTHING
 
 METHODS = ("chi2", "bootstrap")
-NOTHING = np.zeros(0, dtype=int)
+TITLE = "Likelihood-ratio tests of the model without each term, by maximum likelihood."
 
 
 def drop_one(
@@ -92,27 +94,28 @@ def drop_one(
     refuse_penalised(model.fit, "likelihood-ratio tests are", "Fit without penalties to test.")
     search = {"tol": est.tol, "max_iter": est.max_iter}
     every = model_terms(model, terms)
-    absent = are_dropped(model, every)
-    nowhere = np.concatenate([NOTHING, *(term.columns for term in absent)])
     droppable = [term for term in every if not relatives(term, every)]
+    options = {"n_jobs": n_jobs, "random_state": random_state}
+    draws = _Draws(n_samples, options) if method == "bootstrap" else None
+    rows = _rows(model, droppable, are_dropped(model, every), search, draws)
+    notes = [] if draws is None else [draws.words]
+    if stay := [term.name for term in every if term not in droppable]:
+        notes.append(f"Contained in others, and so not left out: {', '.join(stay)}.")
+    return term_table(pd.DataFrame(rows), [term.name for term in droppable], TITLE, notes)
+
+
+def _rows(model, droppable, absent, search, draws):
+    """A row for every term that may be left out; those that were dropped are out already."""
+    nowhere = np.concatenate([NOTHING, *(term.columns for term in absent)])
     whole = without(model, nowhere, **search)
     rows = []
     for term in droppable:
         smaller = without(model, np.union1d(nowhere, term.columns), **search)
         row = _row(whole, smaller, DROPPED if term in absent else CONFOUNDED)
-        if method == "bootstrap" and row["df"]:
-            options = {"n_jobs": n_jobs, "random_state": random_state}
-            row["p_value"] = _drawn(row, whole, smaller, search, n_samples, options)
+        if draws is not None and row["df"]:
+            row["p_value"] = draws.p_value(row, whole, smaller, search)
         rows.append(row)
-    title = "Likelihood-ratio tests of the model without each term, by maximum likelihood."
-    notes = []
-    if method == "bootstrap":
-        notes.append(f"p-values by {n_samples:,} samples from the model without the term.")
-    if stay := [term.name for term in every if term not in droppable]:
-        notes.append(f"Contained in others, and so not left out: {', '.join(stay)}.")
-    columns = ["statistic", "df", "p_value", "loglik", "aic", "delta_aic", "note"]
-    table = {c: [row[c] for row in rows] for c in columns}
-    return term_table(table, [term.name for term in droppable], title, notes)
+    return rows
 
 
 def _row(whole, smaller, note):
@@ -130,9 +133,21 @@ def _row(whole, smaller, note):
     }
 
 
-def _drawn(row, whole, smaller, search, n_samples, options):
-    """The p-value of a bootstrap."""
-    test = mixture_test(row["statistic"], np.ones(1), "", free=row["df"])
-    larger = LikelihoodRatio(Resampler(whole, **search), 0.0)
-    source = Resampler(smaller, **search)
-    return bootstrapped_test(test, source, larger, n_samples, **options).pvalue
+@dataclass(frozen=True)
+class _Draws:
+    """A bootstrap."""
+
+    n_samples: int
+    options: dict[str, Any]
+
+    @property
+    def words(self):
+        """What was done."""
+        return f"p-values by {self.n_samples:,} samples from the model without the term."
+
+    def p_value(self, row, whole, smaller, search):
+        """Of a row."""
+        test = mixture_test(row["statistic"], np.ones(1), "", free=row["df"])
+        larger = LikelihoodRatio(Resampler(whole, **search), 0.0)
+        source = Resampler(smaller, **search)
+        return bootstrapped_test(test, source, larger, self.n_samples, **self.options).pvalue

@@ -8,7 +8,7 @@ old ones cell by cell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -126,15 +126,16 @@ class _Coding:
 
     def cells(self, own: Placed, levels: dict[str, int], coding: Any) -> Any:
         """Every column: which numbers it multiplies, its value in every cell, its position."""
-        factors = own.product.factors
-        several = [f for f in factors if self.width(f) != 1]
-        ordered = [*several, *(f for f in factors if self.width(f) == 1)]
-        places = product(*(range(self.width(f)) for f in reversed(ordered)))
-        for column, place in zip(own.columns, places, strict=True):
-            at = dict(zip(ordered, reversed(place), strict=True))
-            values = {f[0]: coding(f)[:, k] for f, k in at.items() if coding(f) is not None}
-            key = tuple(sorted((f[0], k) for f, k in at.items() if coding(f) is None))
+        for column, place in zip(own.columns, self.places(own.product), strict=True):
+            values = {f[0]: coding(f)[:, k] for f, k in place if coding(f) is not None}
+            key = tuple(sorted((f[0], k) for f, k in place if coding(f) is None))
             cells = np.full(1, float(own.product.scale))
             for name, count in levels.items():
                 cells = np.kron(cells, values.get(name, np.ones(count)))
             yield key, cells, column
+
+    def places(self, own: Product) -> Iterator[list[tuple[tuple[str, bool], int]]]:
+        """Of every column, which column of each factor it has: those of several vary fastest."""
+        ordered = sorted(own.factors, key=lambda factor: self.width(factor) == 1)
+        for place in product(*(range(self.width(f)) for f in reversed(ordered))):
+            yield list(zip(ordered, reversed(place), strict=True))

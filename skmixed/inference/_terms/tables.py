@@ -50,7 +50,8 @@ class TermTable(WholeTable):
 
 def term_table(columns: Any, names: Sequence[str], title: str, notes: Sequence[str]) -> TermTable:
     """A table by term; columns of empty notes are left out."""
-    out = TermTable(columns, index=list(names))
+    out = TermTable(columns)
+    out.index = pd.Index(list(names))
     if "note" in out and not out["note"].any():
         del out["note"]
     out.title = title

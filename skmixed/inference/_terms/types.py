@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from .recoding import differences, recoded, zero_sums
 
 DROPPED = "dropped: it depends on columns before it"
 CONFOUNDED = "not estimable: its columns depend on those of other terms"
+NOTHING = np.zeros(0, dtype=int)
 INDEPENDENT = 1e-7  # share of the largest singular value below which columns depend on others
 
 
@@ -131,17 +133,14 @@ def _left_null(C):
 def sequential(spaces: ColumnSpaces) -> list[TermHypothesis]:
     """Type I."""
     W = spaces.model.fit.units.root_of_columns
-    places = {int(k): place for place, k in enumerate(spaces.kept)}
-    own = [[places[k] for k in t.columns if k in places] for t in spaces.terms]
-    first = sorted(set(range(len(places))) - {k for term in own for k in term})
-    order = np.array([*first, *(k for term in own for k in term)], dtype=int)
+    own = [np.flatnonzero(np.isin(spaces.kept, term.columns)) for term in spaces.terms]
+    first = np.setdiff1d(np.arange(len(W)), np.concatenate([NOTHING, *own]))
+    order = np.concatenate([first, *own])
     R = np.linalg.qr(W[:, order], mode="r")
     rows = np.zeros(R.shape)
     rows[:, order] = R / np.diag(R)[:, None]
-    ends = len(first) + np.cumsum([len(term) for term in own])
-    return [
-        TermHypothesis(rows[end - len(term) : end]) for term, end in zip(own, ends, strict=True)
-    ]
+    ends = np.cumsum([len(columns) for columns in (first, *own)])
+    return [TermHypothesis(rows[start:end]) for start, end in pairwise(ends)]
 
 
 def marginal(spaces: ColumnSpaces) -> list[TermHypothesis]:
