@@ -14,7 +14,7 @@ from .._arguments import fitted_model
 from .._coefficients.contrasts import Coefficients
 from .._coefficients.rules import generalised_coefficients, linear_coefficients
 from .._coefficients.terms import model_terms
-from .._penalised import refuse_penalised
+from .._penalised import refuse_ridge
 from .tables import TermTable, term_table
 from .types import DROPPED, HYPOTHESES, ColumnSpaces, TermHypothesis
 
@@ -104,7 +104,7 @@ def anova(
     """
     check_choice("type", type, HYPOTHESES)
     model = fitted_model(est)
-    refuse_penalised(model.fit, "tests of terms are", "Fit without penalties to test.")
+    refuse_ridge(model.fit, "tests of terms are", "Fit without penalties to test.")
     name, coefficients = _coefficients(model, df, cov, clusters)
     every = model_terms(model, terms)
     spaces = ColumnSpaces(model, every, coefficients.covariance)

@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 
 from ..._fit.model import FittedModel
-from ..._fit.penalties import refuse_penalised
 from ..._report.tables import WholeTable
 from .._arguments import fitted_model
 from .._coefficients.terms import ModelTerm, model_terms
+from .._penalised import refuse_ridge
 
 HIGH = 10.0  # variance inflation of one column from which a summary has a line about it
 LARGEST = 500  # coefficients up to which a summary looks
@@ -109,7 +109,7 @@ def collinearity(est: Any, *, terms: Mapping[str, Any] | None = None) -> Colline
     x2   1  55.2         7.4
     """
     model = fitted_model(est)
-    refuse_penalised(model.fit, "variance inflation is", "Fit without penalties to see it.")
+    refuse_ridge(model.fit, "variance inflation is", "Fit without penalties to see it.")
     every = model_terms(model, terms)
     R, names = _correlations(model)
     own = _positions(model, every)
