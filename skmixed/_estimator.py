@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -173,14 +172,6 @@ class MixedModel(Documented, FixedPart, ShowsVariances):
         """What predicts: the fitted model, or what further rows have made of its effects."""
         found = self._found.fitted
         return vars(self).get("_with_further", found)
-
-    def _reporter(self) -> Callable[[float, float, float], None] | None:
-        """What prints the progress of a search."""
-        if not self.verbose:
-            return None
-        return lambda value, decrease, radius: print(
-            f"deviance {value:.8g}   predicted decrease {decrease:.3g}   radius {radius:.3g}"
-        )
 
     @property
     def random_effects_(self) -> pd.DataFrame:

@@ -21,13 +21,14 @@ from ._report.crowding import refuse_boundless, refuse_prior, warn_of_crowding
 from ._report.problems import linear_problems
 from ._results.coefficients import Covariance, Degrees
 from ._sums.design import Design
+from ._watched import Watched
 from .results import MixedResults
 from .terms import RandomEffect
 
 __all__ = ["MixedLinearRegressor"]
 
 
-class MixedLinearRegressor(PredictsMeans):
+class MixedLinearRegressor(Watched, PredictsMeans):
     """Linear mixed-effects model, fitted by restricted or full maximum likelihood.
 
     For the rows of one level of every grouping factor
@@ -82,7 +83,8 @@ class MixedLinearRegressor(PredictsMeans):
     max_iter : int, default=100
         Largest number of Newton iterations.
     verbose : int, default=0
-        1 prints the deviance of every iteration.
+        1 logs the deviance of every iteration to the logger "skmixed", or prints it where logging
+        is not set up.
 
     Attributes
     ----------
@@ -237,14 +239,15 @@ class MixedLinearRegressor(PredictsMeans):
         )
         is_restricted = self.method.lower() == "reml"
         refuse_prior(reader, design, self.covariance_prior, restricted=is_restricted)
-        fit = fit_linear(
-            design,
-            reml=is_restricted,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            covariance_prior=self.covariance_prior,
-            report=self._reporter(),
-        )
+        with self._watching(X, y) as report:
+            fit = fit_linear(
+                design,
+                reml=is_restricted,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                covariance_prior=self.covariance_prior,
+                report=report,
+            )
         names = name_everything(training, codes, response_name(y))
         model = FittedModel(fit, reader, names, training)
         self._store(model, linear_problems(model))

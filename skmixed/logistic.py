@@ -27,6 +27,7 @@ from ._report.crowding import refuse_boundless, refuse_prior
 from ._report.problems import generalised_problems
 from ._results.coefficients import Covariance, Degrees
 from ._sums.design import RowDesign
+from ._watched import Reporter, Watched
 from .results import LogisticResults
 from .terms import RandomEffect
 
@@ -35,7 +36,7 @@ __all__ = ["MixedLogisticClassifier"]
 LARGEST_OFFSET = 1e8  # beside which a difference of log-odds loses its digits
 
 
-class MixedLogisticClassifier(PredictsProbabilities):
+class MixedLogisticClassifier(Watched, PredictsProbabilities):
     """Logistic regression with random effects, fitted by maximum likelihood.
 
     For the rows of one level of every grouping factor
@@ -100,7 +101,8 @@ class MixedLogisticClassifier(PredictsProbabilities):
     max_iter : int, default=100
         Largest number of Newton iterations.
     verbose : int, default=0
-        1 prints the deviance of every iteration.
+        1 logs the deviance of every iteration to the logger "skmixed", or prints it where logging
+        is not set up.
 
     Attributes
     ----------
@@ -276,7 +278,8 @@ class MixedLogisticClassifier(PredictsProbabilities):
         _check_offset(training.offset)
         _check_quadrature(reader, self.n_quadrature)
         refuse_boundless(reader, codes)
-        fit = self._fit_of(training, rows, codes)
+        with self._watching(X, y) as report:
+            fit = self._fit_of(training, rows, codes, report)
         infinite = infinite_estimates(fit, rows.X[:, : reader.n_fixed], training.y, codes)
         fit = fit.unbounded() if any(infinite) else fit
         event = str(outcomes.labels[1])
@@ -287,7 +290,13 @@ class MixedLogisticClassifier(PredictsProbabilities):
         self._store(model, generalised_problems(model, infinite))
         return self
 
-    def _fit_of(self, training: Training, rows: Rows, codes: list[np.ndarray]) -> GlmmFit:
+    def _fit_of(
+        self,
+        training: Training,
+        rows: Rows,
+        codes: list[np.ndarray],
+        report: Reporter | None,
+    ) -> GlmmFit:
         """The fit of what was read."""
         reader = training.reader
         design = RowDesign.of(
@@ -305,7 +314,7 @@ class MixedLogisticClassifier(PredictsProbabilities):
             tol=self.tol,
             max_iter=self.max_iter,
             covariance_prior=self.covariance_prior,
-            report=self._reporter(),
+            report=report,
         )
 
     def summary(

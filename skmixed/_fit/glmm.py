@@ -26,6 +26,7 @@ from .._search.identification import confounded_terms
 from .._search.minimize import UNBOUNDED, Optimum
 from .._search.start import typical_floors
 from .._sums.design import RowDesign
+from .._sums.source import Source
 from .base import Criterion, Estimated, rows_missing
 from .information import glmm_information
 from .points import Enough, Points, Shortfall, enough, integration_of, shortfall
@@ -168,10 +169,11 @@ class GlmmFit(Estimated):
         vars(fit).update(known)
         return fit
 
-    def with_rows(self, design: RowDesign) -> Self:
+    def with_rows(self, source: Source) -> Self:
         """The same fit of the same rows, which a pickle has left behind."""
+        design = replace(self.design, blocks=self.design.blocks_of(source))
         integration = integration_of(design, self.points)
-        objective = GlmmDeviance.of(design.blocks, self.family, integration)
+        objective = GlmmDeviance.of(design.blocks, self.family, integration, design.ridge)
         space = self._search_space
         with computing(max(plan.dense_order for plan in objective.plans)):
             state = objective(space.assemble(self.optimum.point))

@@ -46,6 +46,7 @@ DEGENERATE = Stop(
     "degenerate", "All outcomes are predicted perfectly: drop columns or random effects"
 )
 OUT_OF_REACH = Stop("start out of reach", STUCK.advice)
+ASKED = Stop("a callback asked to stop", "Fit without that callback for an optimum")
 UNBOUNDED = Stop("the likelihood has no maximum", STUCK.advice)
 
 
@@ -206,8 +207,8 @@ class _Search:
         for _ in range(MAX_SHRINKS):
             step = trust_region_step(*local, self.radius)
             predicted = self._predicted(step)
-            if self.report is not None:
-                self.report(self.current.value, predicted, self.radius)
+            if self.report and self.report(self.current.value, predicted, self.radius):
+                return ASKED
             if predicted < self._negligible:
                 return self._last(chart, step, predicted)
             if self._try(chart.move(step), predicted, float(np.linalg.norm(step))):

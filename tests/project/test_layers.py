@@ -18,7 +18,7 @@ LADDER = [
     ["_fit"],
     ["inference"],
     ["_results", "results"],
-    ["_fixed_part", "_shown", "_estimator"],
+    ["_fixed_part", "_shown", "_watched", "_estimator"],
     ["_regression", "_classification"],
     ["linear", "logistic"],
     ["meta"],

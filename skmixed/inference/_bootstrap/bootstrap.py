@@ -5,7 +5,6 @@ Every sample has a seed of its own, so results do not depend on how the work is 
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from ..._algebra.machine import computing
 from ..._data.checks import check_choice, check_level, check_n_samples, warn
 from ..._fit.model import FittedModel
+from ..._report.progress import Progress
 from ..._report.words import html_of_text
 from ...exceptions import ConvergenceWarning
 from .._arguments import fitted_model
@@ -62,7 +62,7 @@ def bootstrap(
     random_state : int, RandomState or None, default=None
         Seed of the draws.
     progress : bool, default=False
-        Print the number of samples so far to stderr.
+        Show the number of samples so far on stderr, by tqdm where it is installed.
     level : float, default=0.95
         Confidence level of the limits.
 
@@ -302,21 +302,15 @@ def replicates(
     seeds = np.random.SeedSequence(_entropy(random_state)).spawn(n_samples)
     tasks = [seeds[lo : lo + SAMPLES_PER_TASK] for lo in range(0, n_samples, SAMPLES_PER_TASK)]
     at_once = 4 * effective_n_jobs(n_jobs)
-    found = []
-    with Parallel(n_jobs=n_jobs) as parallel:
+    found: list = []
+    bar = {"what": "bootstrap", "unit": "sample", "wanted": progress}
+    with Parallel(n_jobs=n_jobs) as parallel, Progress(n_samples, **bar) as counted:
         for lo in range(0, len(tasks), at_once):
             batch = tasks[lo : lo + at_once]
             parts = parallel(delayed(_run)(source, statistic, task) for task in batch)
             found += [value for part in parts for value in part]
-            if progress:
-                _show(f"\rbootstrap: {len(found)} of {n_samples} samples")
-    if progress:
-        _show("\n")
+            counted.advance(sum(map(len, parts)))
     return _collected(found)
-
-
-def _show(text):
-    print(text, end="", file=sys.stderr, flush=True)
 
 
 def _collected(found):
