@@ -11,6 +11,7 @@ from ._coefficients.contrasts import WaldTest
 from ._comparison.compare import compare, likelihood_ratio_test
 from ._comparison.hausman import HausmanTest, hausman_test
 from ._comparison.likelihood_ratio import LikelihoodRatioTest
+from ._contrasts.table import Margins
 from ._describe.conditional_aic import ConditionalAIC, conditional_aic
 from ._describe.odds import median_odds_ratio
 from ._describe.r_squared import RSquared, r_squared
@@ -19,7 +20,8 @@ from ._describe.slopes import slope_distribution
 from ._influence.influence import Influence, influence
 from ._influence.left_out import LeftOut, loo_predict
 from ._influence.residuals import residuals
-from ._margins.margins import Margins, average_effects, average_predictions
+from ._margins.margins import average_effects, average_predictions
+from ._means.means import marginal_means
 from ._profile.profile import profile
 from ._several.pool import Pooled, PooledTest, pool
 from ._several.report import ModelReport, report
@@ -55,6 +57,7 @@ __all__ = [
     "influence",
     "likelihood_ratio_test",
     "loo_predict",
+    "marginal_means",
     "median_odds_ratio",
     "pool",
     "profile",

@@ -108,7 +108,10 @@ class Coefficients:
     def std_errors(self, L):
         """Standard errors of the rows of ``L b``; NaN where the variance is nothing but
         rounding."""
-        rows = L @ self.transform
+        return self.row_errors(L @ self.transform)
+
+    def row_errors(self, rows):
+        """The same of rows in the units of the rule."""
         with np.errstate(over="ignore", invalid="ignore"):
             variances = np.maximum(_forms(rows, self.rule.covariance), 0.0)
             if self.scale is not None:

@@ -26,6 +26,12 @@ def robust_covariance(
     fit: GlmmFit, training: Training, clusters: Clusters, kind: str
 ) -> np.ndarray:
     """Covariance of beta in the frame's units."""
+    joint = robust_joint(fit, training, clusters, kind)
+    return joint[len(joint) - fit.rank :, len(joint) - fit.rank :]
+
+
+def robust_joint(fit: GlmmFit, training: Training, clusters: Clusters, kind: str) -> np.ndarray:
+    """Covariance of the covariance parameters and beta."""
     information = fit.information
     if information is None:
         raise ValueError(
@@ -36,8 +42,7 @@ def robust_covariance(
     along = cluster_scores(fit, codes, clusters)
     scores = -0.5 * along @ parameter_directions(fit, information.parameters).T
     inverse = information.covariance
-    joint = inverse @ (scores.T @ scores) @ inverse * SCALES[kind](clusters.n)
-    return joint[len(joint) - fit.rank :, len(joint) - fit.rank :]
+    return inverse @ (scores.T @ scores) @ inverse * SCALES[kind](clusters.n)
 
 
 def cluster_scores(fit: GlmmFit, codes, clusters: Clusters) -> np.ndarray:

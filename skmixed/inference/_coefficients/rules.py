@@ -54,9 +54,9 @@ COVARIANCES = ("model", *CORRECTIONS)
 
 def linear_coefficients(model: FittedModel, df: str, cov: str, clusters: Any) -> Coefficients:
     """Fixed effects of a linear model."""
-    _check(df, cov, clusters)
+    check_rule(df, cov, clusters)
     fit = model.fit
-    _check_penalised(fit, df, cov)
+    check_penalised(fit, df, cov)
     if cov == "model" or not fit.rank:  # no coefficients have no degrees of freedom
         found = DEGREES_OF_FREEDOM[df if fit.rank else "normal"]
         return _coefficients(model, found.rule(fit), df, DEGREES_OF_FREEDOM[df].words)
@@ -67,28 +67,29 @@ def linear_coefficients(model: FittedModel, df: str, cov: str, clusters: Any) ->
         )
     found = find_clusters(model.training, clusters, model.names.factors)
     robust = cluster_robust(fit, model.training.source(), found, cov)
-    rule = robust if df == "satterthwaite" else Constant(robust.covariance, _constant_df(fit, df))
-    return _coefficients(model, rule, df, _robust_words(cov, found, df), model_covariance(fit))
+    rule = robust if df == "satterthwaite" else Constant(robust.covariance, constant_df(fit, df))
+    return _coefficients(model, rule, df, robust_words(cov, found, df), model_covariance(fit))
 
 
 def generalised_coefficients(model: FittedModel, df: str, cov: str, clusters: Any) -> Coefficients:
     """Fixed effects of a generalised linear model."""
-    _check(df, cov, clusters)
-    _check_generalised(df, cov)
+    check_rule(df, cov, clusters)
+    check_generalised(df, cov)
     fit = model.fit
-    _check_penalised(fit, df, cov)
+    check_penalised(fit, df, cov)
     covariance = fit.beta_covariance
     words = DEGREES_OF_FREEDOM[df].words
     scale = None
     if cov in SCALES and fit.rank:
         found = find_clusters(model.training, clusters, model.names.factors)
         scale = covariance
-        words = _robust_words(cov, found, df)
+        words = robust_words(cov, found, df)
         covariance = robust_covariance(fit, model.training, found, cov)
-    return _coefficients(model, Constant(covariance, _constant_df(fit, df)), df, words, scale)
+    return _coefficients(model, Constant(covariance, constant_df(fit, df)), df, words, scale)
 
 
-def _check_penalised(fit, df, cov):
+def check_penalised(fit: Any, df: str, cov: str) -> None:
+    """Whether a penalised model has such rules."""
     if cov != "model":
         refuse = refuse_ridge if fit.family.has_residual else refuse_penalised
         refuse(fit, f"cov={cov!r} are errors", "Use cov='model', or bootstrap.")
@@ -97,7 +98,8 @@ def _check_penalised(fit, df, cov):
         refuse_penalised(fit, words, "Use df='normal', or 'residual'.")
 
 
-def _check_generalised(df, cov):
+def check_generalised(df: str, cov: str) -> None:
+    """Whether a generalised linear model has such rules."""
     if df in ("satterthwaite", "kenward-roger"):
         raise ValueError(
             f"df={df!r} is a method for linear models: the logistic model has no residual variance "
@@ -111,7 +113,8 @@ def _check_generalised(df, cov):
         )
 
 
-def _robust_words(cov: str, clusters: Clusters, df: str) -> str:
+def robust_words(cov: str, clusters: Clusters, df: str) -> str:
+    """How robust standard errors were found."""
     errors = f"Standard errors: cluster-robust {cov}, {clusters.n} clusters of {clusters.name}."
     more = DEGREES_OF_FREEDOM[df].words
     if df == "satterthwaite":
@@ -143,11 +146,13 @@ def residual_df(fit) -> float:
     return max(fit.df_resid, 1.0)
 
 
-def _constant_df(fit, df):
+def constant_df(fit: Any, df: str) -> float:
+    """Degrees of freedom that are the same for all contrasts."""
     return np.inf if df == "normal" else residual_df(fit)
 
 
-def _check(df, cov, clusters):
+def check_rule(df: str, cov: str, clusters: Any) -> None:
+    """Whether there are such rules."""
     check_choice("df", df, DEGREES_OF_FREEDOM)
     check_choice("cov", cov, COVARIANCES)
     if clusters is not None and cov == "model":

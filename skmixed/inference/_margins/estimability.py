@@ -1,4 +1,4 @@
-"""Averages that the data determine, and those that they do not.
+"""A warning for averages that the data do not determine.
 
 With the dependencies ``S N = 0`` of the fit (:mod:`skmixed._sums.dependencies`), an average of a
 linear model, whose standardised columns are s, is determined if and only if ``s'N = 0``, though
@@ -10,24 +10,19 @@ from __future__ import annotations
 import numpy as np
 
 from ..._data.checks import warn
-from ..._fit.model import FittedModel
-from ..._fit.predictions import broken_dependencies
-from ..._fit.uncertainty import Estimates
 from ...exceptions import EstimabilityWarning
+from .._contrasts.quantities import Quantities
 
 
-def determined_by(model: FittedModel, estimates: Estimates) -> np.ndarray:
-    """Which averages the data determine; those that they do not are warned of."""
-    determined = ~np.isnan(estimates.values)
-    reasons = ""
-    if estimates.standard.shape[1]:
-        broken = model.fit.units.dependencies.broken_in(estimates.standard)
-        determined = ~np.any(broken, axis=1)
-        reasons = ": " + "; ".join(broken_dependencies(model, np.any(broken, axis=0))) + " at fit"
-    if count := int(np.sum(~determined)):
-        warn(
-            f"{count} of {len(determined)} averages are not estimable and NaN{reasons}.\n"
-            "They ask for combinations of columns that no row of the fit has.",
-            EstimabilityWarning,
-        )
-    return determined
+def warn_of_undetermined(quantities: Quantities, what: str) -> None:
+    """Which of them the data do not determine, and why."""
+    count = int(np.sum(~quantities.determined))
+    if not count:
+        return
+    reasons = "; ".join(dict.fromkeys(reason for reason in quantities.reasons if reason))
+    warn(
+        f"{count} of {len(quantities)} {what} are not estimable and NaN"
+        f"{reasons and f': {reasons}'}.\n"
+        "They ask for combinations of columns that no row of the fit has.",
+        EstimabilityWarning,
+    )

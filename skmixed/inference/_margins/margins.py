@@ -14,66 +14,25 @@ Standard errors are the delta method's (:mod:`skmixed._fit.uncertainty`).
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from ..._data.checks import check_level
 from ..._fit.kinds import Kind
 from ..._fit.uncertainty import stacked
-from ..._report.tables import WholeTable
 from .._arguments import fitted_model
-from .estimability import determined_by
+from .._contrasts.columns import alone, tested_columns
+from .._contrasts.errors import errors_of
+from .._contrasts.quantities import Quantities, dependency_words, logit
+from .._contrasts.table import Content, Margins, table_of
+from .estimability import warn_of_undetermined
 from .sample import compared, read_sample
 
-
-class Margins(WholeTable):
-    """A table of averages that knows their covariance matrix.
-
-    Made by :func:`average_predictions` and :func:`average_effects`, which say what its columns
-    are: ``estimate, std_error, ci_low, ci_high`` and what each row is about.  Slices and copies of
-    it are plain DataFrames.
-
-    Parameters
-    ----------
-    data, index, columns, dtype, copy
-        As of a DataFrame.
-
-    Examples
-    --------
-    >>> from skmixed import MixedLinearRegressor
-    >>> from skmixed.datasets import make_mixed_regression
-    >>> from skmixed.inference import average_effects
-    >>> X, y = make_mixed_regression(random_state=0)
-    >>> average_effects(MixedLinearRegressor(groups="group").fit(X, y))["term"].to_list()
-    ['x0', 'x1']
-    """
-
-    _metadata = ["_covariance"]
-
-    def cov_params(self) -> pd.DataFrame:
-        """Covariance matrix of the estimates, row by row of the table.
-
-        ``L @ table.estimate`` has covariance ``L @ table.cov_params() @ L.T``.
-
-        Returns
-        -------
-        DataFrame
-
-        Examples
-        --------
-        >>> from skmixed import MixedLinearRegressor
-        >>> from skmixed.datasets import make_mixed_regression
-        >>> from skmixed.inference import average_predictions
-        >>> X, y = make_mixed_regression(random_state=0)
-        >>> model = MixedLinearRegressor(groups="group").fit(X, y)
-        >>> average_predictions(model, at={"x0": [0, 1]}).cov_params().shape
-        (2, 2)
-        """
-        return pd.DataFrame(self._covariance, self.index, self.index)
+Degrees = Literal["normal", "residual", "satterthwaite", "kenward-roger"]
+Covariance = Literal["model", "CR0", "CR1", "CR2", "CR3"]
 
 
 def average_predictions(
@@ -86,6 +45,9 @@ def average_predictions(
     by: Hashable | list | None = None,
     kind: Kind = "marginal",
     level: float = 0.95,
+    df: Degrees = "normal",
+    cov: Covariance = "model",
+    clusters: Any = None,
 ) -> Margins:
     """Average predictions: means of a linear model, probabilities of the second class of a logistic
     one.
@@ -115,15 +77,19 @@ def average_predictions(
         them to zero: a typical level; "conditional" takes the estimated effects of known levels and
         integrates over those of new ones. For a linear model the first two are the same.
     level : float, default=0.95
-        Of the confidence limits, which are normal.
+        Of the confidence limits.
+    df, cov, clusters
+        Degrees of freedom and covariance of the fixed effects, as in ``results_.coef_table``.  With
+        ``kind="conditional"`` and known levels df is "normal" or "residual", cov the model's.
 
     Returns
     -------
     Margins
         A DataFrame: the columns of ``at`` and ``by``, then ``estimate, std_error, ci_low,
-        ci_high``. ``cov_params()`` is the covariance matrix of the estimates.  Averages that the
-        data do not determine, because they break a linear dependency among the columns of the fit
-        (a cell that no row has), are NaN, and a column ``note`` says so.
+        ci_high``, and ``df`` where it is not normal. ``cov_params()`` is the covariance matrix of
+        the estimates, ``pairs()`` and ``contrasts()`` compare them.  Averages that the data do not
+        determine, because they break a linear dependency among the columns of the fit (a cell that
+        no row has), are NaN, and a column ``note`` says why.
 
     Raises
     ------
@@ -162,7 +128,8 @@ def average_predictions(
     model = fitted_model(est)
     sample, settings = read_sample(model, X, groups, sample_weight, at, by, kind)
     found = [(setting, sample.average(setting)) for setting in settings]
-    return _answer(sample, found, level, tested=False)
+    left_out = {"z", "t", "p_value"}
+    return _answer(sample, found, (), level, (df, cov, clusters), left_out)
 
 
 def average_effects(
@@ -176,6 +143,9 @@ def average_effects(
     by: Hashable | list | None = None,
     kind: Kind = "marginal",
     level: float = 0.95,
+    df: Degrees = "normal",
+    cov: Covariance = "model",
+    clusters: Any = None,
 ) -> Margins:
     """Average marginal effects: slopes for numbers, contrasts with the first level for categories.
 
@@ -207,15 +177,19 @@ def average_effects(
     kind : {"marginal", "population", "conditional"}, default="marginal"
         As in :func:`average_predictions`.
     level : float, default=0.95
-        Of the confidence limits, which are normal.
+        Of the confidence limits.
+    df, cov, clusters
+        Degrees of freedom and covariance of the fixed effects, as in ``results_.coef_table``.  With
+        ``kind="conditional"`` and known levels df is "normal" or "residual", cov the model's.
 
     Returns
     -------
     Margins
         A DataFrame: ``term, contrast``, the columns of ``at`` and ``by``, then ``estimate,
-        std_error, z, p_value, ci_low, ci_high``.  ``contrast`` is "dy/dx", or the two values that
-        are compared.  ``cov_params()`` is the covariance matrix of the estimates.  What the data do
-        not determine is NaN, as in :func:`average_predictions`.
+        std_error, z, p_value, ci_low, ci_high``, with ``df, t`` in the place of z where df is not
+        normal.  ``contrast`` is "dy/dx", or the two values that are compared.  ``cov_params()`` is
+        the covariance matrix of the estimates, ``pairs()`` and ``contrasts()`` compare those of a
+        term.  What the data do not determine is NaN, as in :func:`average_predictions`.
 
     Raises
     ------
@@ -252,32 +226,36 @@ def average_effects(
         for setting in settings
         for contrast, estimates in sample.effects(name, values, setting)
     ]
-    return _answer(sample, found, level, tested=True)
+    has_cells = bool(settings[0]) or len(sample.cells.columns) > 0
+    within = ("term", "contrast") if has_cells else ("term",)
+    return _answer(sample, found, within, level, (df, cov, clusters), set())
 
 
-def _answer(sample, found, level, *, tested):
+def _answer(sample, found, by, level, options, left_out):
     """Identifying columns, estimates, standard errors, tests and limits; NaN for what the data do
     not determine.
     """
     identified, parts = zip(*found, strict=True)
     estimates = stacked(parts)
-    determined = determined_by(sample.model, estimates)
-    values = np.where(determined, estimates.values, np.nan)
-    covariance = sample.uncertainty.covariances(estimates)
-    covariance[~determined] = covariance[:, ~determined] = np.nan
-    std_errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    columns = {"estimate": values, "std_error": std_errors}
-    if tested:
-        z = values / np.where(std_errors > 0, std_errors, np.nan)
-        columns |= {"z": z, "p_value": 2.0 * stats.norm.sf(np.abs(z))}
-    half = stats.norm.ppf(0.5 + check_level(level) / 2.0) * std_errors
-    columns |= {"ci_low": values - half, "ci_high": values + half}
-    if not np.all(determined):
-        columns["note"] = np.where(determined, "", "not estimable")
-    which = _identifying(identified, sample.cells)
-    out = Margins(pd.concat([*which, pd.DataFrame(columns)], axis=1))
-    out._covariance = covariance
-    return out
+    model = sample.model
+    errors = errors_of(model, *options, has_levels=estimates.effects.nnz > 0)
+    is_averaged_probability = model.fit.family.is_curved and not by
+    quantities = Quantities(
+        model,
+        estimates,
+        errors,
+        log_odds=logit if is_averaged_probability else None,
+        reasons=tuple(dependency_words(model, estimates)),
+    )
+    warn_of_undetermined(quantities, "averages")
+    which = pd.concat(_identifying(identified, sample.cells), axis=1)
+    notes = (errors.words,) if errors.words else ()
+    content = Content(which, quantities, by, check_level(level), notes)
+    columns = tested_columns(quantities, level, "none", alone(len(quantities)))
+    if options[0] == "normal":
+        columns = {"z" if name == "t" else name: v for name, v in columns.items() if name != "df"}
+    kept = {name: v for name, v in columns.items() if name not in left_out}
+    return table_of(content, kept)
 
 
 def _identifying(identified, cells):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -77,21 +77,21 @@ class Sample:
     def _slope(self, name, setting):
         """The levels stay where the column is a grouping factor too."""
         x = np.asarray(self.table.changed(setting).column(name), dtype=np.float64)
-        steps = _steps(x, np.asarray(self.column(name), dtype=np.float64))
+        steps = steps_of(x, np.asarray(self.column(name), dtype=np.float64))
         _, codes = self._read(setting)
         moved = [
             self._predicted(self._read(setting | {name: x + k * steps})[0], codes) for k in range(3)
         ]
         weights = self.weights.multiply(0.5 / steps).tocsr()
-        return self.uncertainty.combined(weights, *moved, combination=_rise)
+        return self.uncertainty.combined(weights, *moved, combination=rise)
 
 
-def _rise(here, near, far):
+def rise(here: Any, near: Any, far: Any) -> Any:
     """``2h dm/dx``: differences first, so that it is zero where nothing moves."""
     return 4.0 * (near - here) - (far - here)
 
 
-def _steps(x, column):
+def steps_of(x: np.ndarray, column: np.ndarray) -> np.ndarray:
     """Steps of the derivative, towards the middle of the column.
 
     X moves by powers of two without rounding.
@@ -109,7 +109,7 @@ def read_sample(
 ) -> tuple[Sample, list[dict]]:
     """The sample, and the settings of ``at``."""
     if X is None:
-        X, groups, sample_weight = _training(model, groups, sample_weight)
+        X, groups, sample_weight = training_rows(model, groups, sample_weight)
     table = plain_table(X)
     settings = _settings(table, at)
     by = _by_values(model, table, groups, listed(by))
@@ -119,13 +119,13 @@ def read_sample(
             "Average at given values of it, or within its values."
         )
     fitted = table if model.rows is None else plain_table(model.rows.given.X)
-    cells, weights = _cells(by, _row_weights(sample_weight, len(table)))
+    cells, weights = _cells(by, row_weights(sample_weight, len(table)))
     uncertainty = model.fit.uncertainty
     return Sample(model, kind, table, groups, fitted, cells, weights, uncertainty), settings
 
 
-def _training(model, groups, sample_weight):
-    """What was passed to ``fit``."""
+def training_rows(model: FittedModel, groups: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """What was passed to ``fit``: X, groups and weights."""
     if groups is not None:
         raise ValueError(
             "groups was passed without X.\nPass both, or neither for the rows of the fit."
@@ -148,7 +148,8 @@ def _settings(table, at):
     return [dict(zip(at, values, strict=True)) for values in product(*at.values())]
 
 
-def _row_weights(sample_weight, n):
+def row_weights(sample_weight: Any, n: int) -> np.ndarray:
+    """Weights of rows in averages."""
     weights = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     are_weights = np.all(np.isfinite(weights) & (weights >= 0)) and np.any(weights)
     if weights.shape != (n,) or not are_weights:
@@ -207,7 +208,7 @@ def compared(sample: Sample, variables: Any) -> dict:
             "variables: no columns are named.\nName at least one, or leave variables out for all."
         )
     categorical = grouping | door.categorical
-    return {name: _values(sample.column(name), name, name in categorical) for name in names}
+    return {name: values_of(sample.column(name), name, name in categorical) for name in names}
 
 
 def _given_values(variables, table):
@@ -219,7 +220,7 @@ def _given_values(variables, table):
     return given
 
 
-def _values(column, name, categorical):
+def values_of(column: Any, name: Hashable, categorical: bool) -> list | None:
     """Values whose contrasts describe a column, None for numbers."""
     column = labels_of(column)
     if isinstance(column, pd.Categorical):

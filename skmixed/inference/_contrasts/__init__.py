@@ -1,0 +1,1 @@
+"""Contrasts of what follows from a fit: errors, adjustments, tables."""
