@@ -17,7 +17,7 @@ from tests.helpers.kinds import BOTH, NAMES, answer
 from tests.helpers.rows import response
 
 few = settings(
-    max_examples=20,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     database=None,

