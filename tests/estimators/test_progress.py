@@ -10,6 +10,7 @@ from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed._report import progress
 from skmixed.datasets import make_mixed_regression
 from skmixed.exceptions import ConvergenceWarning
+from skmixed.inference import influence, likelihood_ratio_test
 
 BOTH = [MixedLinearRegressor, MixedLogisticClassifier]
 
@@ -38,6 +39,19 @@ def test_a_counter_stands_in_for_tqdm(capsys):
     counter.update(20)
     counter.close()
     assert capsys.readouterr().err.endswith("\rbootstrap: 30 of 30 samples\n")
+
+
+def test_work_is_counted_where_it_is_wanted(capsys):
+    X, y = data(MixedLinearRegressor)
+    model = MixedLinearRegressor(groups="group").fit(X, y)
+    influence(model, by="group", refit=True)
+    assert not capsys.readouterr().err
+    influence(model, by="group", refit=True, progress=True)
+    assert "20/20" in (found := capsys.readouterr().err) or "20 of 20 refits" in found
+    larger = MixedLinearRegressor(random_effects="(1 + x0 | group)").fit(X, y)
+    options = {"n_samples": 4, "random_state": 0, "progress": True}
+    likelihood_ratio_test(model, larger, method="bootstrap", **options)
+    assert "4/4" in (found := capsys.readouterr().err) or "4 of 4 samples" in found
 
 
 class Watcher:

@@ -44,6 +44,7 @@ def likelihood_ratio_test(
     n_samples: int = 999,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
+    progress: bool = False,
 ) -> LikelihoodRatioTest:
     """Likelihood-ratio test between two nested models fitted to the same rows.
 
@@ -72,6 +73,8 @@ def likelihood_ratio_test(
         Seed of the bootstrap.
     n_jobs : int, default=None
         Number of processes of the bootstrap, as in scikit-learn; the samples do not depend on it.
+    progress : bool, default=False
+        Show the number of samples so far, as :func:`bootstrap`.
 
     Returns
     -------
@@ -132,7 +135,7 @@ def likelihood_ratio_test(
         Resampler(model, tol=est.tol, max_iter=est.max_iter)
         for model, est in ((null, null_est), (alternative, est))
     )
-    options = {"n_jobs": n_jobs, "random_state": random_state}
+    options = {"n_jobs": n_jobs, "random_state": random_state, "progress": progress}
     return bootstrapped_test(test, source, LikelihoodRatio(other, pair.shift), n_samples, **options)
 
 

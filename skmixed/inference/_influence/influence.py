@@ -14,6 +14,7 @@ from ..._algebra.machine import computing
 from ..._data.tables import unknown_column
 from ..._fit.base import Fit
 from ..._fit.model import FittedModel
+from ..._report.progress import Progress
 from ..._report.tables import rounded_html
 from .._arguments import fitted_model
 from .._variances import VarianceEstimates
@@ -178,7 +179,9 @@ def _mean_squares(d, covariances):
     return np.sum(d * solved[..., 0], axis=1) / d.shape[1]
 
 
-def influence(est: Any, by: str | None = None, refit: bool = False) -> Influence:
+def influence(
+    est: Any, by: str | None = None, refit: bool = False, *, progress: bool = False
+) -> Influence:
     """What each level of a grouping factor, or each row, does to the estimates.
 
     Without a refit the relative covariances of the random effects are kept, and everything follows
@@ -195,6 +198,8 @@ def influence(est: Any, by: str | None = None, refit: bool = False) -> Influence
         Name of a grouping factor; None or "row" for single rows.
     refit : bool, default=False
         Whether to fit the model again without each unit.
+    progress : bool, default=False
+        Count the refits on stderr, by tqdm where it is installed.
 
     Returns
     -------
@@ -227,9 +232,8 @@ def influence(est: Any, by: str | None = None, refit: bool = False) -> Influence
     model = fitted_model(est)
     f = factor_of(model, by)
     label = ROW if f is None else model.names.factors[f]
-    make = _refitted if refit else _closed
     with computing(model.fit.dense_order):
-        return make(model, f, label)
+        return _refitted(model, f, label, progress) if refit else _closed(model, f, label)
 
 
 def factor_of(model: FittedModel, by: str | None) -> int | None:
@@ -318,14 +322,18 @@ def _influence(found: Found, units: pd.Index, by: str, full: Full, *, refit: boo
     )
 
 
-def _refitted(model: FittedModel, f: int | None, label: str) -> Influence:
+def _refitted(model: FittedModel, f: int | None, label: str, progress: bool) -> Influence:
     """With everything estimated anew."""
     full = _full(model)
     entries = VarianceEstimates.of(model.fit).entries
     _, codes = model.training.read()
     rows = np.arange(len(model.training.y))
     units = positions(rows if f is None else codes[f])
-    fits = [_estimates(fit, model.fit, entries) for fit in refits(model, units)]
+    fits = []
+    with Progress(len(units), "influence", "refit", progress) as counted:
+        for fit in refits(model, units):
+            fits.append(_estimates(fit, model.fit, entries))
+            counted.advance()
     found = Found(*map(np.array, zip(*fits, strict=True)))
     return _influence(found, unit_names(model, f), label, full, refit=True)
 
