@@ -74,7 +74,7 @@ def likelihood_ratio_test(
     n_jobs : int, default=None
         Number of processes of the bootstrap, as in scikit-learn; the samples do not depend on it.
     progress : bool, default=False
-        Show the number of samples so far, as :func:`bootstrap`.
+        Show the number of samples so far, as :func:`skmixed.inference.bootstrap` does.
 
     Returns
     -------
