@@ -1,5 +1,6 @@
 """Mixed-effects models as scikit-learn estimators."""
 
+from ._show_versions import show_versions
 from ._version import __version__
 from .diagnostics import diagnose
 from .exceptions import (
@@ -32,4 +33,5 @@ __all__ = [
     "VersionWarning",
     "__version__",
     "diagnose",
+    "show_versions",
 ]

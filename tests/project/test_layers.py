@@ -11,7 +11,16 @@ PACKAGE = Path(skmixed.__file__).parent
 
 #: rooms, lowest first: a room may import from those on lower rungs, and from those to its left on its own
 LADDER = [
-    ["exceptions", "_algebra", "_data", "_version", "_documented", "terms", "_formula"],
+    [
+        "exceptions",
+        "_algebra",
+        "_data",
+        "_version",
+        "_show_versions",
+        "_documented",
+        "terms",
+        "_formula",
+    ],
     ["formula", "_model"],
     ["_sums", "_search", "_report"],
     ["_reader", "_likelihood"],
