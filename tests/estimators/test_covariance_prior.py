@@ -139,6 +139,7 @@ def test_units_do_not_matter(kind, terms, rows, response, outcome):
     np.testing.assert_allclose(other.loglik_, own.loglik_, atol=0.0, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_models_that_say_the_same_have_the_same_prior():
     """Effects of the kinds within groups with one variance, and effects of the combinations."""
     X, y = make_mixed_regression(n_groups=12, rows_per_group=8, random_state=1)
@@ -180,6 +181,7 @@ def test_too_few_levels_are_refused_in_words():
         model.set_params(covariance_prior="strong").fit(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [MixedLinearRegressor, MixedLogisticClassifier])
 def test_after_the_fit(kind, rows, response, outcome):
     X, _, _, _ = rows

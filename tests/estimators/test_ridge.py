@@ -272,6 +272,7 @@ def test_what_has_meaning_is_answered(rows, response, outcome):
     assert left.errors.notna().all()
 
 
+@pytest.mark.slow
 def test_the_conditional_aic_counts_how_fitted_values_follow_responses(rows, response):
     X, _, _, _ = rows
     X, y = X.iloc[:24].drop(columns="h"), response[:24]
