@@ -62,8 +62,11 @@ def test_a_term_of_pooled_models():
     one = found.wald_test("x1")
     row = found.loc["x1"]
     assert pytest.approx(row["t"] ** 2) == one.F
-    t, r = 4, row["riv"]
-    assert one.den_df == pytest.approx(t * (1 + 1) * (1 + 1 / r) ** 2 / 2)
+    assert one.den_df == pytest.approx(row["df"])  # four draws beyond one: Rubin's of one row
+    few, many = (
+        pool(imputed(), df=df).wald_test("arm").den_df for df in ("satterthwaite", "normal")
+    )
+    assert few < test.den_df < many
     assert found.cov_params().loc["x1", "x1"] == pytest.approx(row["std_err"] ** 2)
     assert repr(test).startswith("F(2, ")
 
@@ -84,7 +87,8 @@ def test_nothing_missing_changes_nothing():
     assert found["std_err"].to_numpy() == pytest.approx(table["std_err"].to_numpy())
     nu = table["df"].to_numpy()
     assert found["df"].to_numpy() == pytest.approx((nu + 1) / (nu + 3) * nu)
-    assert np.isinf(found.wald_test("arm").den_df)
+    assert found.wald_test("arm").den_df == pytest.approx(found["df"].iloc[0])
+    assert np.isinf(pool([est, est], df="normal").wald_test("arm").den_df)
 
 
 def test_other_models_are_not_pooled():

@@ -15,7 +15,6 @@ from ..._report.tables import WholeTable
 from .._arguments import fitted_model
 from .._coefficients.hypotheses import read_hypothesis
 from .._coefficients.rules import generalised_coefficients, linear_coefficients
-from .._coefficients.terms import positions_of
 from .._variances import VarianceEstimates
 from .rubin import Rubin
 
@@ -55,7 +54,7 @@ class Pooled(WholeTable):
         ``factor, effect, effect2, estimate`` of the variance components: means over the data sets.
     """
 
-    _metadata = ["n_imputations", "variances", "_rubin", "_terms"]
+    _metadata = ["n_imputations", "variances", "_rubin", "_complete"]
 
     def __repr__(self):
         variances = self.variances.to_string(index=False, float_format=_number)
@@ -103,7 +102,8 @@ class Pooled(WholeTable):
         Returns
         -------
         PooledTest
-            ``F, num_df, den_df, pvalue``.  The degrees of freedom are for large samples.
+            ``F, num_df, den_df, pvalue``.  Li, Raghunathan and Rubin's degrees of freedom are for
+            large samples; those of the complete data reduce them as in Barnard and Rubin's.
 
         Raises
         ------
@@ -122,8 +122,10 @@ class Pooled(WholeTable):
         >>> pool(fits).wald_test("x0 = 1, x1 = 2").num_df
         2
         """
-        L, c = read_hypothesis(spec, list(self.index), self._terms)
-        return PooledTest(*self._rubin.joint(L, c))
+        first, _ = self._complete[0]
+        L, c = read_hypothesis(spec, first.names, first.terms)
+        complete = [found.joint(L[:, np.argsort(order)], c)[2] for found, order in self._complete]
+        return PooledTest(*self._rubin.joint(L, c, float(np.mean(complete))))
 
 
 def pool(
@@ -205,7 +207,7 @@ def pool(
     out.n_imputations = len(fitted)
     out.variances = _variances(fitted)
     out._rubin = rubin
-    out._terms = positions_of(fitted[0])
+    out._complete = ordered
     return out
 
 

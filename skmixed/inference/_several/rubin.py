@@ -74,12 +74,8 @@ class Rubin:
     @property
     def df(self) -> np.ndarray:
         """Barnard and Rubin's degrees of freedom."""
-        share, complete = self.share, self.complete
         with np.errstate(divide="ignore", invalid="ignore"):
-            old = (self.m - 1.0) / share**2
-            observed = (1.0 - 2.0 / (complete + 3.0)) * complete * (1.0 - share)
-            observed = np.where(np.isinf(complete), np.inf, observed)
-            return 1.0 / (1.0 / old + 1.0 / observed)
+            return _with_complete((self.m - 1.0) / self.share**2, self.complete, self.share)
 
     @property
     def missing_information(self) -> np.ndarray:
@@ -87,21 +83,37 @@ class Rubin:
         r = self.increase
         return (r + 2.0 / (self.df + 3.0)) / (1.0 + r)
 
-    def joint(self, L: np.ndarray, c: np.ndarray) -> tuple[float, int, float, float]:
+    def joint(
+        self, L: np.ndarray, c: np.ndarray, complete: float
+    ) -> tuple[float, int, float, float]:
         """F, its degrees of freedom and p of ``L b = c`` (Li, Raghunathan and Rubin 1991).
 
-        The increase of the variance is taken to be the same in all directions.
+        The increase of the variance is taken to be the same in all directions.  Their degrees of
+        freedom are for large samples; ``complete`` are those if nothing were missing, which count
+        as in Barnard and Rubin's.
         """
         k = len(L)
         U = L @ self.within @ L.T
         d = L @ self.mean - c
         r = float(np.trace(np.linalg.solve(U, L @ self.between @ L.T)) / k)
         F = float(d @ np.linalg.solve(U, d) / k / (1.0 + r))
-        df = _joint_df(k, k * (self.m - 1.0), r)
+        large = _large_sample_df(k, k * (self.m - 1.0), r)
+        df = float(_with_complete(large, complete, r / (1.0 + r)))
         return F, k, df, float(stats.f.sf(F, k, df))
 
 
-def _joint_df(k, t, r):
+def _with_complete(large, complete, share):
+    """Degrees of freedom by those for large samples, those of the complete data, and the share of
+    the variance that is due to what is missing.
+    """
+    large, complete = np.asarray(large, dtype=float), np.asarray(complete, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        observed = (1.0 - 2.0 / (complete + 3.0)) * complete * (1.0 - share)
+        observed = np.where(np.isinf(complete), np.inf, observed)
+        return 1.0 / (1.0 / large + 1.0 / observed)
+
+
+def _large_sample_df(k, t, r):
     if r <= 0.0:
         return np.inf
     if t > 4.0:
