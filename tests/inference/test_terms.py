@@ -330,3 +330,21 @@ def test_penalised_estimates_are_no_matter_of_tests():
     for function in (anova, drop_one):
         with pytest.raises(ValueError, match="alpha"):
             function(model)
+
+
+def test_a_model_without_terms_has_an_empty_table():
+    model = MixedLinearRegressor.from_formula("breaks ~ 1 + (1 | loom)", warpbreaks())
+    assert list(anova(model)) == ["F", "num_df", "den_df", "p_value"]
+    assert list(drop_one(model))[:3] == ["statistic", "df", "p_value"]
+    assert len(anova(model)) == len(drop_one(model)) == 0
+
+
+def test_interactions_of_curves_do_not_depend_on_the_coding():
+    X, y = make_mixed_regression(n_groups=30, random_state=0)
+    data = X.assign(y=y, arm=["abc"[k % 3] for k in range(len(X))])
+    tables = [
+        anova(MixedLinearRegressor.from_formula(f"y ~ {arm} * bs(x0, 4) + (1 | group)", data))
+        for arm in ("arm", "C(arm, contr.helmert)", "C(arm, contr.treatment('c'))")
+    ]
+    for other in tables[1:]:
+        assert np.sort(other["F"]) == pytest.approx(np.sort(tables[0]["F"]), rel=1e-6)

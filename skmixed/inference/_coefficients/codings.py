@@ -7,6 +7,7 @@ import numpy as np
 from ..._data.checks import nearest
 from ..._fit.model import FittedModel
 from .pairwise import Coding
+from .terms import positions_of
 
 
 def coding_of(model: FittedModel, term_name: str) -> Coding:
@@ -23,8 +24,7 @@ def coding_of(model: FittedModel, term_name: str) -> Coding:
             f"term_name={term_name!r} is no categorical variable of the formula.\n{advice}"
         )
     factor = categories[term_name]
-    names = model.coefficient_names
-    positions = np.array([k for k, name in enumerate(names) if _is_level(name, term_name)])
+    positions = positions_of(model).get(term_name, np.zeros(0, dtype=int))
     for matrix in (factor.reduced, factor.full):
         if matrix.shape[1] == len(positions):
             return Coding(list(factor.categories), matrix, positions)
@@ -39,11 +39,6 @@ def _categories(model):
     formula = getattr(model.reader.door, "formula", None)
     if formula is None:
         return {}
-    factors = getattr(formula.parts[0], "factors", {}).items()
+    factors = getattr(formula.fixed, "factors", {}).items()
     shown = formula.aliases.shown
     return {shown(name): factor for name, factor in factors if hasattr(factor, "reduced")}
-
-
-def _is_level(name, term):
-    """Whether a coefficient is that of a level: ``term[T.b]``, and no interaction."""
-    return name.startswith(f"{term}[") and name.endswith("]") and "]:" not in name

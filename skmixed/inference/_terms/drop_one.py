@@ -22,6 +22,7 @@ from .tables import TermTable, term_table
 from .types import CONFOUNDED, DROPPED, NOTHING
 
 METHODS = ("chi2", "bootstrap")
+COLUMNS = ["statistic", "df", "p_value", "loglik", "aic", "delta_aic", "note"]
 TITLE = "Likelihood-ratio tests of the model without each term, by maximum likelihood."
 
 
@@ -101,7 +102,9 @@ def drop_one(
     notes = [] if draws is None else [draws.words]
     if stay := [term.name for term in every if term not in droppable]:
         notes.append(f"Contained in others, and so not left out: {', '.join(stay)}.")
-    return term_table(pd.DataFrame(rows), [term.name for term in droppable], TITLE, notes)
+    return term_table(
+        pd.DataFrame(rows, columns=COLUMNS), [term.name for term in droppable], TITLE, notes
+    )
 
 
 def _rows(model, droppable, absent, search, draws):
