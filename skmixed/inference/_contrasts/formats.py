@@ -23,11 +23,11 @@ def formatters(table: pd.DataFrame) -> dict[str, Callable[[float], str]]:
 
 
 def _decimals(errors):
-    """Three digits of a typical standard error."""
+    """Three digits of the least standard error."""
     errors = errors[np.isfinite(errors) & (errors > 0)]
     if not len(errors):
         return 4
-    return int(np.clip(2 - np.floor(np.log10(np.median(errors))), 0, MOST_DECIMALS))
+    return int(np.clip(2 - np.floor(np.log10(np.min(errors))), 0, MOST_DECIMALS))
 
 
 def _fixed(decimals, value):

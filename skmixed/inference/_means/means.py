@@ -25,7 +25,7 @@ from .._margins.tables import known_columns
 from .data import Data
 from .predictions import Averager
 from .variables import grid_of
-from .weights import WEIGHTS, cell_counts
+from .weights import WEIGHTS
 from .words import empty_cells, notes_of
 
 Degrees = Literal["normal", "residual", "satterthwaite", "kenward-roger"]
@@ -178,7 +178,7 @@ def marginal_means(
     averager = Averager.of(grid, shares, kind)
     on_link = scale == "link" or not model.fit.family.is_curved
     quantities = _quantities(averager, slopes, on_link, df, cov, clusters)
-    reasons = empty_cells(grid, shares, cell_counts(grid), quantities)
+    reasons = empty_cells(grid, shares, averager.broken(averager.read()[0]), quantities)
     quantities = _without(quantities, ~np.any(shares, axis=1), reasons)
     warn_of_undetermined(quantities, "means" if slopes is None else "slopes")
     notes = notes_of(grid, weights, quantities, slopes, kind, on_link)

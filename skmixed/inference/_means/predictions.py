@@ -75,6 +75,13 @@ class Averager:
         """Variables whose levels the grid has."""
         return {c for f in self.grid.factors for c in f.columns} | set(self.grid.fixed)
 
+    def broken(self, rows: Rows) -> np.ndarray:
+        """Which rows break a dependency of the fit, (means, combinations)."""
+        shape = self.grid.n_means, self.grid.n_averaged
+        if self.model.dependencies is None:
+            return np.zeros(shape, dtype=bool)
+        return np.any(self.model.dependencies.broken_by(rows.X), axis=1).reshape(shape)
+
     def link(self, rows: Rows, codes: list[np.ndarray]) -> Estimates:
         """Averaged linear predictors."""
         found = linear_predictors(self.model, rows, codes, self.kind)

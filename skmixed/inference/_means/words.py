@@ -12,6 +12,7 @@ from .grid import Grid
 from .weights import WEIGHTS
 
 MOST_NAMED = 5  # columns, or cells
+MOST_LOOKED_AT = 50  # combinations
 EFFECTS = {
     "marginal": "integrated over the random effects",
     "population": "at random effects of zero",
@@ -70,29 +71,45 @@ def _number(value):
 
 
 def empty_cells(
-    grid: Grid, shares: np.ndarray, counts: np.ndarray, quantities: Quantities
+    grid: Grid, shares: np.ndarray, broken: np.ndarray, quantities: Quantities
 ) -> list[str]:
     """Per mean why the data do not determine it: combinations that no row has, or else the
     dependencies that it breaks.
+
+    ``broken`` says which rows of the grid break one, (means, combinations).
     """
     by_columns = dependency_words(quantities.model, quantities.estimates)
     reasons = []
     for k, determined in enumerate(quantities.determined):
+        lost = np.flatnonzero((shares[k] > 0) & broken[k])
         if not np.any(shares[k]):
-            reasons.append(f"no row has {_cell(grid, k, None)}")
-            continue
-        empty = np.flatnonzero((shares[k] > 0) & (counts[k] == 0)) if not determined else []
-        named = [_cell(grid, k, j) for j in empty[:MOST_NAMED]]
-        more = [f"{len(empty) - MOST_NAMED} more"] if len(empty) > MOST_NAMED else []
-        cells = f"no row has {'; '.join([*named, *more])}" if named else by_columns[k]
-        reasons.append("" if determined else cells)
+            lost = np.arange(grid.n_averaged)
+        elif determined:
+            lost = lost[:0]
+        cells = dict.fromkeys(_cell(grid, k, j) for j in lost[:MOST_LOOKED_AT])
+        named = [cell for cell in cells if cell][:MOST_NAMED]
+        rest = "" if determined else by_columns[k]
+        reasons.append(f"no row has {'; '.join(named)}" if named else rest)
     return reasons
 
 
 def _cell(grid, mean, combination):
-    """The levels of the factors with frequencies at a place of the grid."""
-    found = list(zip(grid.shown, grid.places(grid.shown, grid.n_means)[:, mean], strict=True))
-    if combination is not None:
-        places = grid.places(grid.averaged, grid.n_averaged)[:, combination]
-        found += list(zip(grid.averaged, places, strict=True))
-    return ", ".join(f"{f.name} = {f.levels[place]}" for f, place in found if f.is_counted)
+    """The levels of a place of the grid that no row has together, as few as possible; nothing where
+    there are such rows.
+    """
+    own = zip(grid.shown, grid.places(grid.shown, grid.n_means)[:, mean], strict=True)
+    places = grid.places(grid.averaged, grid.n_averaged)[:, combination]
+    found = [*own, *zip(grid.averaged, places, strict=True)]
+    counted = [(factor, place) for factor, place in found if factor.is_counted]
+    if not counted or _has_rows(counted):
+        return ""
+    for pair in reversed(counted):
+        fewer = [other for other in counted if other is not pair]
+        if fewer and not _has_rows(fewer):
+            counted = fewer
+    return ", ".join(f"{f.name} = {_number(f.levels[place])}" for f, place in counted)
+
+
+def _has_rows(counted):
+    """Whether a row has all of some levels."""
+    return bool(np.any(np.all([f.codes == place for f, place in counted], axis=0)))
