@@ -10,6 +10,7 @@ from skmixed.inference import marginal_means
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::skmixed.SingularFitWarning")
 def test_pairs_and_means_with_twelve_groups():
     """Six pairs of four treatments in twelve groups, a fifth of the rows lost.
 
