@@ -13,6 +13,8 @@ LATEX = str.maketrans(
     | {"<": "$<$", ">": "$>$", "|": "$|$", "²": "$^2$"}
 )
 
+TITLE = "text-align: left; border-top: 1px solid; padding-top: 0.4em"  # of a part in HTML
+
 
 class Part(NamedTuple):
     """Rows under a title; the first cell of a row is its name."""
@@ -74,14 +76,12 @@ def as_html(grid: Grid) -> str:
     def printed(row, tag):
         first, *cells = (escape(cell, quote=False) for cell in row)
         rest = "".join(f'<{tag} style="text-align: right">{cell}</{tag}>' for cell in cells)
-        return f'<tr><th style="text-align: left">{first}</th>{rest}</tr>'
+        return f'<tr><{tag} style="text-align: left">{first}</{tag}>{rest}</tr>'
 
     found = ["<table>", f"<thead>{printed(grid.heading, 'th')}</thead>"]
     for part in grid.parts:
-        title = escape(part.title, quote=False)
-        span = len(grid.heading)
-        found.append(f'<tbody><tr><th colspan="{span}" style="text-align: left">{title}</th></tr>')
-        found += [printed(row, "td") for row in part.rows]
+        title = f'<th colspan="{len(grid.heading)}" style="{TITLE}">{escape(part.title)}</th>'
+        found += [f"<tbody><tr>{title}</tr>", *(printed(row, "td") for row in part.rows)]
         found.append("</tbody>")
     notes = [f"<p>{escape(note, quote=False)}</p>" for note in grid.notes]
     return "\n".join([*found, "</table>", *notes])

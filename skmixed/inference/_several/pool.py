@@ -59,11 +59,11 @@ class Pooled(WholeTable):
     def __repr__(self):
         variances = self.variances.to_string(index=False, float_format=_number)
         heading = f"Pooled from {self.n_imputations} data sets by Rubin's rules"
-        table = pd.DataFrame(self).to_string(float_format=_number)
+        table = pd.DataFrame(self).to_string(float_format=_number, formatters=FORMATTERS)
         return f"{heading}\n{table}\n\nVariance components (means)\n{variances}"
 
     def _repr_html_(self):
-        table = pd.DataFrame(self).to_html(float_format=_number, border=0)
+        table = pd.DataFrame(self).to_html(float_format=_number, formatters=FORMATTERS, border=0)
         variances = self.variances.to_html(index=False, float_format=_number, border=0)
         return (
             f"<p>Pooled from {self.n_imputations} data sets by Rubin's rules</p>{table}"
@@ -226,6 +226,13 @@ def _columns(rubin: Rubin, level: float) -> dict[str, np.ndarray]:
         "riv": rubin.increase,
         "fmi": rubin.missing_information,
     }
+
+
+def _probability(value):
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
+
+
+FORMATTERS = {"p_value": _probability}
 
 
 def _number(value):
