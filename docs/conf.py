@@ -10,6 +10,8 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
 os.environ["MATPLOTLIBRC"] = str(HERE / "_site" / "matplotlibrc")
 os.environ.pop("MPLBACKEND", None)
+for library in ("OPENBLAS", "MKL", "OMP"):  # as many pages as processors run at a time
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 import skmixed  # noqa: E402
 from skmixed._documented import DOCUMENTATION  # noqa: E402
@@ -45,7 +47,7 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 180
+nb_execution_timeout = 600
 nb_merge_streams = True
 nb_render_markdown_format = "myst"
 
