@@ -14,7 +14,7 @@ for library in ("OPENBLAS", "MKL", "OMP"):  # as many pages as processors run at
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 import skmixed  # noqa: E402
-from skmixed._documented import DOCUMENTATION  # noqa: E402
+from skmixed._about.documented import DOCUMENTATION  # noqa: E402
 
 project = "scikit-mixed"
 author = "The scikit-mixed developers"

@@ -1,7 +1,7 @@
 """Mixed-effects models as scikit-learn estimators."""
 
-from ._show_versions import show_versions
-from ._version import __version__
+from ._about.show_versions import show_versions
+from ._about.version import __version__
 from .diagnostics import diagnose
 from .exceptions import (
     ConvergenceWarning,

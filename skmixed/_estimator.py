@@ -11,18 +11,18 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from ._about.documented import Documented
 from ._data.checks import check_parameters, warn
-from ._documented import Documented
 from ._fit.kinds import Kind
 from ._fit.model import FittedModel
 from ._fit.predictions import drawn_predictors
-from ._fixed_part import FixedPart
 from ._formula.complete import rows_of
 from ._formula.response import evaluate_response
 from ._formula.split import sides
+from ._parts.fixed_part import FixedPart
+from ._parts.shown import ShowsVariances
 from ._reader import given_terms
 from ._report.problems import Problems
-from ._shown import ShowsVariances
 from .results import MixedResults
 
 PREDICTION_METHODS = (

@@ -15,13 +15,13 @@ from ._fit.linear import fit_linear
 from ._fit.model import FittedModel, name_everything
 from ._fit.training import read_training, source_of
 from ._model.priors import PRIORS
+from ._parts.watched import Watched
 from ._reader import Spec
 from ._regression import PredictsMeans
 from ._report.crowding import refuse_boundless, refuse_prior, warn_of_crowding
 from ._report.problems import linear_problems
 from ._results.coefficients import Covariance, Degrees
 from ._sums.design import Design
-from ._watched import Watched
 from .results import MixedResults
 from .terms import RandomEffect
 

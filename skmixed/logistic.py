@@ -22,12 +22,12 @@ from ._fit.training import Training, read_training, source_of
 from ._likelihood.quadrature import MAX_DIMENSION
 from ._model.families import BernoulliLogit, Family
 from ._model.priors import PRIORS
+from ._parts.watched import Reporter, Watched
 from ._reader import Reader, Spec
 from ._report.crowding import refuse_boundless, refuse_prior
 from ._report.problems import generalised_problems
 from ._results.coefficients import Covariance, Degrees
 from ._sums.design import RowDesign
-from ._watched import Reporter, Watched
 from .results import LogisticResults
 from .terms import RandomEffect
 

@@ -14,8 +14,8 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from .._about.documented import Documented
 from .._data.checks import check_length
-from .._documented import Documented
 from ._categories import codes_among, encoded, looked_up, warn_if_other_kind
 from ._tables import chosen, opened
 from ._targets import Target, read_target

@@ -15,9 +15,9 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from .._about.documented import Documented
 from .._data.grouping import combined, complete_labels, named
 from .._data.tables import Array, Table
-from .._documented import Documented
 from ._tables import opened
 
 __all__ = ["WithinBetween"]

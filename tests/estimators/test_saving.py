@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier, __version__, show_versions
-from skmixed._version import STAMP
+from skmixed._about.version import STAMP
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
 from skmixed.exceptions import RankDeficiencyWarning, VersionWarning
 from skmixed.inference import average_effects, bootstrap, influence, median_odds_ratio, r_squared

@@ -9,7 +9,7 @@ import pytest
 from sklearn.base import BaseEstimator
 
 import skmixed
-from skmixed._documented import DOCUMENTATION
+from skmixed._about.documented import DOCUMENTATION
 
 DOCS = Path(__file__).parents[2] / "docs"
 GENERATED = {"_build", "auto_examples", "reference"}

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from ._fit.model import FittedModel
-from ._results.by_level import coefficients_by_level
+from .._fit.model import FittedModel
+from .._results.by_level import coefficients_by_level
 
 
 class FixedPart(BaseEstimator):

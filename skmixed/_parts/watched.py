@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ._report.progress import say_iteration
+from .._report.progress import say_iteration
 
 try:
     from sklearn.callback import CallbackSupportMixin as CallbackSupport

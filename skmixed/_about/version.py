@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._data.checks import warn
-from .exceptions import VersionWarning
+from .._data.checks import warn
+from ..exceptions import VersionWarning
 
 __version__ = "0.1.0"
 STAMP = "_skmixed_version"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ._version import Stamped
+from .version import Stamped
 
 DOCUMENTATION = "https://scikit-mixed.readthedocs.io/en/latest/"
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ._report.names import Names
+from .._report.names import Names
 
 HEADERS = ("factor", "effect", "variance", "sd or correlation")
 STYLE = (

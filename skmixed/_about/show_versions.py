@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from threadpoolctl import threadpool_info
 
-from ._version import __version__
+from .version import __version__
 
 PACKAGES = (
     "numpy",

@@ -1,0 +1,1 @@
+"""What the package says of itself: version, documentation, surroundings."""
