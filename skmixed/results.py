@@ -8,8 +8,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from ._fit.attached import attach_glmm, attach_linear
 from ._fit.predictions import predicted_events, predicted_means
+from ._fit.updates.attached import attach_glmm, attach_linear
 from ._model.families import Family
 from ._report.summary import exponentiated, print_report
 from ._report.tables import WholeTable

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from .._data.class_weights import weighted_classes
-from .._data.outcomes import read_outcomes
-from .._data.response import finite_response
-from .model import FittedModel
-from .training import read_again, source_of
+from ..._data.class_weights import weighted_classes
+from ..._data.outcomes import read_outcomes
+from ..._data.response import finite_response
+from ..model import FittedModel
+from ..training import read_again, source_of
 
 SAME = 1e-6  # share by which numbers of the same rows may differ
 
