@@ -58,7 +58,7 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
 def first_line(error: Exception) -> str:
     """What an error says, without a point at the end."""
     lines = str(error).splitlines() or [type(error).__name__]
-    return lines[0].rstrip(". ")
+    return lines[0].rstrip(".! ")
 
 
 def check_length(name: str, values: Any, n: int) -> None:
@@ -73,10 +73,10 @@ def check_length(name: str, values: Any, n: int) -> None:
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The name that was meant: one that begins like this, or is much like it."""
-    names = list(names)
-    begun = [n for n in names if name and n.lower().startswith(name.lower())]
+    names = {n.lower(): n for n in reversed(list(names))}
+    begun = [n for n in reversed(names) if name and n.startswith(name.lower())]
     close = difflib.get_close_matches(name.lower(), names, n=1)
-    return (begun or close or [None])[0]
+    return names.get((begun or close or [""])[0])
 
 
 def check_parameters(owner: str, given: Iterable[str], known: Iterable[str]) -> None:

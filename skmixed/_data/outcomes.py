@@ -221,8 +221,8 @@ def _check_two(labels: np.ndarray, kind: str) -> None:
     if len(labels) < 2:
         raise ValueError(
             f"y: samples of 2 classes are needed, but the data contains only one class: "
-            f"{labels[0]!r}.\nA constant response has no probabilities to estimate (rows of "
-            "weight zero do not count)."
+            f"{labels.tolist()[0]!r}.\n"
+            "A constant response has no probabilities to estimate (weights of zero do not count)."
         )
 
 

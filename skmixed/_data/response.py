@@ -59,7 +59,8 @@ def finite_response(y: np.ndarray) -> np.ndarray:
         y = np.asarray(y, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"y: the response must be numbers, got {str(y[0])!r}.\nConvert it before fitting."
+            f"y: the response must be numbers, got {str(y[0])!r}.\n"
+            "Convert it before fitting; labels of two classes are for MixedLogisticClassifier."
         ) from error
     if not np.all(np.isfinite(y)):
         raise ValueError(

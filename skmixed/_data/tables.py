@@ -166,8 +166,11 @@ def _advice(name, names):
             f"Did you mean {renamed[0]!r}?  ColumnTransformer renamed it; with "
             "verbose_feature_names_out=False it keeps its name."
         )
-    near = difflib.get_close_matches(str(name), [str(n) for n in names], n=1)
-    return f"Did you mean {near[0]!r}?" if near else "Give the name of one of these columns."
+    lowered = {str(n).lower(): str(n) for n in names}
+    near = difflib.get_close_matches(str(name).lower(), lowered, n=1)
+    return (
+        f"Did you mean {lowered[near[0]]!r}?" if near else "Give the name of one of these columns."
+    )
 
 
 def name_at(role: str, wanted: Any, names: Sequence[Hashable]) -> Hashable:

@@ -62,6 +62,11 @@ class FittedModel:
             raise rows_missing()
         return self.rows
 
+    @property
+    def has_estimator(self) -> bool:
+        """Whether the fixed part is another estimator, whose parameters and errors nobody knows."""
+        return getattr(self.reader.door, "part", None) is not None
+
     @cached_property
     def fingerprint(self) -> tuple:
         """What tells the rows and responses of one fit from those of another."""

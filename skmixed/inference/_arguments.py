@@ -19,3 +19,12 @@ def fitted_model(est: Any, role: str = "est") -> FittedModel:
         )
     check_is_fitted(est, "results_")
     return est.results_.fitted
+
+
+def refuse_estimator(model: FittedModel, what: str, instead: str) -> None:
+    """Refuse what takes the fixed effects of a mixed model for all of its fixed part."""
+    if model.has_estimator:
+        raise ValueError(
+            f"{what}: the fixed part of this model is another estimator, taken for known.\n"
+            f"{instead}"
+        )

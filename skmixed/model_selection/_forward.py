@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .._data.checks import check_n_samples
 from .._data.columns import is_missing
 from .._data.factors import encode
 from .._data.grouping import as_table, combined, named
-from ._groups import GroupedSplitter, Split, check_n_splits, parted
+from ._groups import GroupedSplitter, Split, check_n_splits, check_whole, parted
 
 __all__ = ["ForwardSplit"]
 
@@ -65,7 +64,7 @@ class ForwardSplit(GroupedSplitter):
         self.test_size = test_size
 
     def _splits(self, X: Any, labels: dict[str, Any]) -> Iterator[Split]:
-        size = check_n_samples(self.test_size)
+        size = check_whole("test_size", self.test_size, 1)
         codes = combined(labels)[1]
         back, length = _counted_back(codes, self._times(X, len(codes)))
         for k in range(self.n_splits):

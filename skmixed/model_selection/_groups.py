@@ -112,11 +112,16 @@ class GroupedSplitter(BaseCrossValidator):
 
 def check_n_splits(n_splits: Any, least: int = 2) -> int:
     """A whole number of splits."""
-    if not isinstance(n_splits, int | np.integer) or isinstance(n_splits, bool):
-        raise TypeError(f"n_splits={n_splits!r} is not a whole number.\nGive a number, such as 5.")
-    if n_splits < least:
-        raise ValueError(f"n_splits={n_splits!r} is too few.\nUse at least {least}.")
-    return int(n_splits)
+    return check_whole("n_splits", n_splits, least)
+
+
+def check_whole(name: str, value: Any, least: int) -> int:
+    """A whole number that is not too small."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise TypeError(f"{name}={value!r} is not a whole number.\nGive a number, such as 5.")
+    if value < least:
+        raise ValueError(f"{name}={value!r} is too few.\nUse at least {least}.")
+    return int(value)
 
 
 def parted(train: Any, test: Any, k: int, advice: str) -> Split:

@@ -70,7 +70,7 @@ def to_long(
     """
     check_choice("missing", missing, ("keep", "drop"))
     tables.check_in_memory(df)
-    frame = nw.from_native(df, eager_only=True)
+    frame = _frame(df)
     stubs = _listed(columns)
     found = {stub: _occasions(stub, frame.columns, sep, suffix) for stub in stubs}
     taken = {name for names in found.values() for name in names.values()}
@@ -83,6 +83,16 @@ def to_long(
     if missing == "drop":
         long = long.filter(~nw.all_horizontal(*[nw.col(stub).is_null() for stub in stubs]))
     return _without_index(long.sort(*ids, time).to_native())
+
+
+def _frame(df: Any) -> nw.DataFrame[Any]:
+    try:
+        return nw.from_native(df, eager_only=True)
+    except TypeError as error:
+        raise TypeError(
+            f"df: expected a table with named columns, got {type(df).__name__}.\n"
+            "Make a pandas or polars DataFrame of it."
+        ) from error
 
 
 def _listed(names: str | list[str]) -> list[str]:

@@ -145,6 +145,8 @@ def describe_panel(
     varies within groups: age (2), sex (1)
     """
     table = as_table(df)
+    if not len(table):
+        raise ValueError("df has no rows.\nPass a table with at least one.")
     keys = named("groups", groups, table)
     labels = complete_labels({str(key): table.labels(key) for key in keys}, len(table))
     factor, codes = combined(labels)

@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_array
 
 from .._data.checks import first_line
-from .._data.columns import kind_of
+from .._data.columns import is_missing, kind_of
 from .._data.response import one_column
 from .._data.sizes import check_sizes
 from ._one_way import OneWay, one_way_linear
@@ -42,6 +42,10 @@ def read_target(owner: str, y: Any, kind: str) -> Target:
             "Pass the response of every row."
         )
     values = one_column(y, warn=True)
+    if missing := int(np.sum(is_missing(values))):
+        raise ValueError(
+            f"Input y contains NaN or infinity in {missing} rows.\nDrop these rows before fitting."
+        )
     if kind == "auto":
         kind = "binary" if _has_two_values(values) else "continuous"
     return READERS[kind](values)
@@ -69,7 +73,13 @@ def _numbers(values):
 
 
 def _labels(values):
-    check_classification_targets(values)
+    try:
+        check_classification_targets(values)
+    except ValueError as error:
+        raise ValueError(
+            f"Unknown label type: y holds {kind_of(values)}, and target_type='binary' is about two "
+            "labels.\nUse target_type='continuous' for numbers."
+        ) from error
     classes, y = np.unique(values, return_inverse=True)
     if len(classes) > 2:
         raise ValueError(

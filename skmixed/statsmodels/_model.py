@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any, Self
 
 import numpy as np
 
-from .._data.checks import warn
+from .._data.checks import nearest, warn
 from ..exceptions import SkmixedWarning
 from ._distribution import Distribution
 from ._estimates import estimates_of
@@ -313,6 +314,14 @@ def _warn_of_unused(names: list[str]) -> None:
     if names:
         warn(
             f"Argument{'s' * (len(names) > 1)} {', '.join(names)} not used by MixedLM.fit, here as "
-            "in statsmodels.\nRobust standard errors: result.results_.coef_table(cov='CR2').",
+            f"in statsmodels.\n{_instead_of(names)}",
             SkmixedWarning,
         )
+
+
+def _instead_of(names: list[str]) -> str:
+    if any(name.startswith("cov") for name in names):
+        return "Robust standard errors: result.results_.coef_table(cov='CR2')."
+    known = list(signature(MixedLM.fit).parameters)[1:-1]
+    meant = next(filter(None, (nearest(name, known) for name in names)), None)
+    return f"Did you mean {meant!r}?" if meant else "Leave it out."

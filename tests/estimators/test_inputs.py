@@ -24,6 +24,7 @@ from skmixed import (
     SeparationWarning,
     SkmixedWarning,
 )
+from skmixed.datasets import make_mixed_regression
 from tests.helpers.kinds import (
     BOTH,
     NAMES,
@@ -779,3 +780,15 @@ def test_separating_column_is_named(kind, data, weighted):
     (message,) = [str(w.message) for w in caught if issubclass(w.category, SeparationWarning)]
     assert "'leak'" in message and "'age'" not in message
     assert not model.converged_ and np.isfinite(model.coef_).all()
+
+
+def test_messages_quote_values_plainly():
+    X, y = make_mixed_regression(random_state=0)
+    with pytest.raises(ValueError, match=r"only one class: 1\.0\.\n"):
+        MixedLogisticClassifier(groups="group").fit(X, np.ones(len(X)))
+    with pytest.raises(ValueError, match="Did you mean 'group'"):
+        MixedLinearRegressor(groups="GROUP").fit(X, y)
+    with pytest.raises(ValueError, match=r"expected \(\d+,\)\.\n"):
+        MixedLinearRegressor(groups="group").fit(X, y, sample_weight=[1.0, 2.0])
+    with pytest.raises(ValueError, match="are for MixedLogisticClassifier"):
+        MixedLinearRegressor(groups="group").fit(X, np.where(y > 0, "yes", "no"))

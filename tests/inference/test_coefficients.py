@@ -179,7 +179,8 @@ def test_rows_that_follow_from_others_do_not_count_twice():
         (lambda r: r.coef_table(cov="CR0", clusters="age"), "several clusters"),
         (lambda r: r.coef_table(level=95), "0.95"),
         (lambda r: r.f_test("black", df="normal"), "wald_test"),
-        (lambda r: r.t_test("blak = 0"), "ttl_exp, black, other, age"),
+        (lambda r: r.t_test("blak = 0"), "Did you mean 'black'"),
+        (lambda r: r.t_test("q = 0"), "ttl_exp, black, other, age"),
         (lambda r: r.t_test("black = = 0"), "Write 'a = b'"),
         (lambda r: r.t_test(np.eye(4)), "one column for each"),
         (lambda r: r.t_test(pd.Series({"blak": 1.0})), "blak"),
@@ -324,3 +325,12 @@ def test_rows_are_named_by_their_hypotheses():
         assert found.summary_frame().index.to_list() == names
         assert names[0] in str(found)
     assert str(results.t_test("x0 = 10")).count("x0 = 10") == 1
+
+
+def test_a_misspelt_coefficient_is_found():
+    X, y = make_mixed_regression(random_state=0)
+    model = MixedLinearRegressor(groups="group").fit(X.rename(columns={"x0": "price"}), y)
+    with pytest.raises(ValueError, match=r"no coefficient 'prise'\.\nDid you mean 'price'"):
+        model.results_.wald_test("prise - 2 * x1 = 0")
+    with pytest.raises(ValueError, match="Write 'a = b'"):
+        model.results_.wald_test("price - x1 =")

@@ -26,6 +26,7 @@ from skmixed import (
 )
 from skmixed._fit.uncertainty import Linearised, Uncertainty
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
+from skmixed.inference import marginal_means
 from skmixed.inference._margins.margins import Margins, average_effects, average_predictions
 from tests.estimators.test_logistic import Numerically
 from tests.helpers import dense
@@ -1027,3 +1028,13 @@ def test_what_has_no_averages(outcomes, contraception):
         average_effects(model, variables="day")
     with pytest.raises(ValueError, match="New rows may only have categories seen at fit"):
         average_predictions(model, at={"livch": "4"})
+
+
+def test_a_table_is_not_a_column():
+    X, y = make_mixed_regression(random_state=0)
+    model = MixedLinearRegressor(groups="group").fit(X, y)
+    for asked in (lambda: marginal_means(model, X), lambda: average_effects(model, variables=[X])):
+        with pytest.raises(
+            TypeError, match=r"named, not given: got DataFrame\.\nPass tables as X="
+        ):
+            asked()

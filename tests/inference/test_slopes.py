@@ -173,3 +173,9 @@ def test_prints_its_sentences_in_full():
     found = slope_distribution(model)
     assert repr(found).endswith("of the slopes lie between -1.1 and 22.1.")
     assert "lie between -1.1 and 22.1." in found._repr_html_()
+
+
+def test_no_slopes_are_said_in_words():
+    data = sleepstudy()
+    model = MixedLinearRegressor.from_formula("Reaction ~ Days + (1 | Subject)", data)
+    assert repr(slope_distribution(model)).startswith("No random slopes")

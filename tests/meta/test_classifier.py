@@ -16,6 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmixed import MixedLogisticClassifier
 from skmixed.datasets import make_mixed_classification
+from skmixed.diagnostics import explain
 from skmixed.meta import MixedClassifier
 from skmixed.meta._parts import offset_weights
 
@@ -114,3 +115,12 @@ def test_update_groups_solves_the_equations_of_the_modes():
     left = (y[new] - expit(f + b)) * model.covariances_[0][0, 0]
     modes = np.bincount(X["group"][new] - 45, left)
     assert b[::10] == pytest.approx(modes, abs=1e-7)
+
+
+def test_sentences_about_odds_have_no_limits():
+    X, y = make_mixed_classification(random_state=0)
+    model = MixedClassifier(LogisticRegression(), groups="group", cv=None).fit(X, y)
+    words = " ".join(str(explain(model)).split())
+    assert "are multiplied by" in words
+    assert "nan" not in words
+    assert "% interval" not in words.split("are multiplied by")[1].split(";")[0]

@@ -21,6 +21,16 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmixed import ConvergenceWarning, GroupsWarning, MixedLinearRegressor, RandomEffect
 from skmixed.datasets import make_mixed_regression
+from skmixed.diagnostics import explain
+from skmixed.inference import (
+    anova,
+    collinearity,
+    drop_one,
+    icc,
+    likelihood_ratio_test,
+    r_squared,
+    report,
+)
 from skmixed.meta import MixedRegressor
 
 EXACT = {"cv": None, "method": "ml", "tol": 1e-9, "max_iter": 200}
@@ -297,3 +307,39 @@ def test_what_does_not_work_is_said():
     assert not model.converged_
     with pytest.warns(GroupsWarning):
         MixedRegressor(LinearRegression()).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def models():
+    X, y = make_mixed_regression(random_state=0)
+    plain = MixedLinearRegressor(groups="group", method="ml").fit(X, y)
+    return MixedRegressor(LinearRegression(), groups="group", **EXACT).fit(X, y), plain
+
+
+class TestInference:
+    """What would count the columns of another estimator is refused or left out."""
+
+    def test_r_squared_is_refused(self, models):
+        with pytest.raises(ValueError, match=r"R squared: the fixed part .* another estimator"):
+            r_squared(models[0])
+
+    def test_likelihoods_are_not_compared(self, models):
+        with pytest.raises(ValueError, match="likelihoods: the fixed part"):
+            likelihood_ratio_test(*models)
+
+    def test_a_report_has_neither_r_squared_nor_aic(self, models):
+        table = report(models, ["one", "two"]).to_frame()
+        measures = table.loc["fit"]["one"]["estimate"]
+        assert measures[["R² marginal", "R² conditional", "AIC"]].isna().all()
+        assert measures["ICC (group)"] == pytest.approx(icc(models[1])["icc"].iloc[0], rel=1e-5)
+
+    def test_sentences_claim_no_share_and_no_certainty(self, models):
+        words = " ".join(str(explain(models[0])).split())
+        assert "account for" not in words
+        assert "Where x0 is 1 higher, y is" in words.replace("response", "y")
+        assert "higher on average." in words
+
+    def test_tables_of_no_terms_say_so(self, models):
+        for table in (anova(models[0]), drop_one(models[0])):
+            assert repr(table).startswith("There is no term to test")
+        assert repr(collinearity(models[0])).startswith("No columns")

@@ -217,3 +217,9 @@ class TestAllOfThem:
             kind(2.5)
         with pytest.raises(ValueError, match="too few"):
             kind(0)
+
+
+def test_test_size_is_called_by_its_name():
+    rows = pd.DataFrame({"id": [1, 1, 1]})
+    with pytest.raises(ValueError, match="test_size=0 is too few"):
+        list(ForwardSplit(1, groups="id", test_size=0).split(rows))

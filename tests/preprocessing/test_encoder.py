@@ -250,3 +250,18 @@ class TestLeaks:
             return cross_val_score(make_pipeline(encoded, LinearRegression()), X, y).mean()
 
         assert score(MixedEffectsEncoder(random_state=0)) > score(OrdinalEncoder()) + 0.3
+
+
+class TestTargets:
+    X = pd.DataFrame({"shop": list("aabbcc")})
+
+    @pytest.mark.parametrize(
+        "y", [[1.0, np.nan, 3.0, 4.5, 2.0, 1.0], ["u", None, "v", "u", "v", "u"]]
+    )
+    def test_missing_values_are_counted(self, y):
+        with pytest.raises(ValueError, match="y contains NaN or infinity in 1 rows"):
+            MixedEffectsEncoder().fit(self.X, np.array(y, dtype=object if "u" in y else float))
+
+    def test_numbers_are_no_two_labels(self):
+        with pytest.raises(ValueError, match=r"y holds numbers.*\n.*target_type='continuous'"):
+            MixedEffectsEncoder(target_type="binary").fit(self.X, np.arange(6) + 0.5)

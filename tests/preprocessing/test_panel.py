@@ -153,3 +153,13 @@ class TestToLong:
     def test_wrong_arguments(self, wide, columns, options, error):
         with pytest.raises(ValueError, match=error):
             to_long(wide, columns, sep="_", **{"id": "child", **options})
+
+
+def test_nothing_to_describe():
+    with pytest.raises(ValueError, match="df has no rows"):
+        describe_panel(pd.DataFrame({"id": [], "x": []}), "id")
+
+
+def test_a_list_is_no_table():
+    with pytest.raises(TypeError, match="df: expected a table with named columns, got list"):
+        to_long([[1, 2]], "x")

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 import skmixed.statsmodels as sm
 from skmixed import RankDeficiencyWarning, SkmixedWarning
+from skmixed.datasets import make_mixed_regression
 from tests.statsmodels.designs import classes, sleepstudy
 
 
@@ -176,3 +177,13 @@ def test_large_crossed_components_are_not_dense():
 def test_names_of_the_module():
     assert set(sm.__all__) == {"MixedLM", "MixedLMParams", "MixedLMResults", "VCSpec"}
     assert sm.mixedlm("Reaction ~ Days", sleepstudy(), groups="Subject").n_groups == 18
+
+
+@pytest.mark.parametrize(
+    ("given", "advice"), [({"rmel": True}, "mean 'reml'"), ({"cov_type": "robust"}, "CR2")]
+)
+def test_unused_arguments_are_answered(given, advice):
+    X, y = make_mixed_regression(random_state=0)
+    model = sm.mixedlm("y ~ x0", X.assign(y=y), groups="group")
+    with pytest.warns(SkmixedWarning, match=advice):
+        model.fit(**given)

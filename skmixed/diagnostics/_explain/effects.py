@@ -50,7 +50,7 @@ class Effect(NamedTuple):
     @property
     def is_estimated(self) -> bool:
         """Whether it is one: columns that only have random slopes add nothing on average."""
-        return self.estimate != 0.0 or self.low != self.high
+        return self.estimate != 0.0 or self.low < self.high
 
     @property
     def is_step(self) -> bool:
@@ -115,6 +115,8 @@ def _limits(sample, estimates, level):
     if estimates.standard.shape[1]:
         broken = sample.model.fit.units.dependencies.broken_in(estimates.standard)
         value = np.nan if np.any(broken) else value
+    if sample.model.has_estimator:  # whose errors nobody knows
+        return np.array([value, np.nan, np.nan])
     error = np.sqrt(max(sample.uncertainty.covariances(estimates)[0, 0], 0.0))
     half = stats.norm.ppf(0.5 + level / 2.0) * error
     return np.array([value, value - half, value + half])

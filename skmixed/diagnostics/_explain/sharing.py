@@ -45,6 +45,8 @@ def explained(subject: Subject) -> Iterator[str]:
         what = "an average" if subject.model.names.intercept else "groups around zero"
         yield f"The model has no columns that explain anything, just {what}."
         return
+    if subject.model.has_estimator:  # the share of which is a matter of cross-validation
+        return
     names = subject.model.names
     what = names.response if subject.is_linear else f"the tendency to {subject.event}"
     share, low, high = _marginal(subject)

@@ -58,12 +58,18 @@ def _odds(subject, effect):
     where = f"{effect.column} is {effect.end} and not {effect.start}"
     if effect.is_step:
         where = f"{effect.column} is {_step(effect)} higher"
-    unclear = ", so it may as well be none" if low <= 1.0 <= high else ""
-    interval = f"{100 * subject.level:g} % interval: {span(low, high)}{unclear}"
     return (
-        f"Where {where}, the odds of {subject.event} are multiplied by {ratio(factor)} "
-        f"({interval}); {_probabilities(subject, effect)}."
+        f"Where {where}, the odds of {subject.event} are multiplied by {ratio(factor)}"
+        f"{_sure(subject, low, high)}; {_probabilities(subject, effect)}."
     )
+
+
+def _sure(subject, low, high):
+    """Limits of odds in brackets, if there are any."""
+    if np.isnan(low):
+        return ""
+    unclear = ", so it may as well be none" if low <= 1.0 <= high else ""
+    return f" ({100 * subject.level:g} % interval: {span(low, high)}{unclear})"
 
 
 def _probabilities(subject, effect: Effect):

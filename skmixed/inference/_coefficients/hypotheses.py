@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import pandas as pd
 from ..._data.checks import nearest
 
 NO_TERMS: Mapping[str, np.ndarray] = MappingProxyType({})
+WORD = re.compile(r"[^\W\d]\w*")
 LONGEST = 80  # characters of a hypothesis that is quoted
 
 
@@ -111,6 +113,11 @@ def _no_hypothesis(spec, names, terms):
             f"Did you mean {meant!r}?"
         )
     given = f"a {type(spec).__name__}"
+    if isinstance(spec, str) and (renamed := _misspelt(spec, names)):
+        return ValueError(
+            f"{spec!r} is no linear hypothesis: there is no coefficient {renamed[0]!r}.\n"
+            f"Did you mean {renamed[1]!r}?"
+        )
     if isinstance(spec, str | dict | list) and len(repr(spec)) < LONGEST:
         given = repr(spec)
     return ValueError(
@@ -118,6 +125,15 @@ def _no_hypothesis(spec, names, terms):
         "Write 'a = b', 'a - 2 * b = 1' or give a matrix with one column for each of "
         f"{', '.join(map(str, names))}."
     )
+
+
+def _misspelt(spec, names):
+    """A word that is no coefficient, and the one that is much like it."""
+    for name in sorted(map(str, names), key=len, reverse=True):
+        spec = spec.replace(name, " ")
+    words = WORD.findall(spec)
+    near = ((word, nearest(word, map(str, names))) for word in words)
+    return next((pair for pair in near if pair[1]), None)
 
 
 def _by_name(spec, names):

@@ -17,6 +17,7 @@ import pandas as pd
 from ..._fit.base import Criterion
 from ..._fit.model import FittedModel
 from ..._fit.training import OFFSET_SUMS
+from .._arguments import refuse_estimator
 
 CONTAINED = 1e-6  # share of the norm of a column that others may leave unexplained
 NO_SHIFT = 1e-8  # of log-likelihoods
@@ -25,6 +26,8 @@ SAME_SUMS = 1e-10  # relative difference of sums that are the same
 
 def comparable(smaller: FittedModel, larger: FittedModel) -> Pair:
     """The two models side by side, once it is certain that their likelihoods may be compared."""
+    for model in (smaller, larger):
+        refuse_estimator(model, "likelihoods", "Compare predictions by cross-validation.")
     _check_criteria(smaller.fit.criterion, larger.fit.criterion)
     keep_rows = smaller.rows is not None and larger.rows is not None
     pair = (ByRows if keep_rows else ByName)(smaller, larger)

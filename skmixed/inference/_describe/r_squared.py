@@ -21,7 +21,7 @@ from scipy.special import expit
 from ..._data.checks import check_choice, check_level
 from ..._fit.model import FittedModel
 from ..._report.words import html_of_text
-from .._arguments import fitted_model
+from .._arguments import fitted_model, refuse_estimator
 from .shares import Shares, shares
 
 RESIDUALS = ("theoretical", "delta")
@@ -104,6 +104,12 @@ def r_squared(
         var_residual``; ``table`` has the limits of the first two, NaN where the parameters have no
         standard errors.
 
+    Raises
+    ------
+    ValueError
+        For levels and residuals that do not exist, and models of :mod:`skmixed.meta`, whose columns
+        belong to another estimator.
+
     Examples
     --------
     >>> from skmixed import MixedLinearRegressor
@@ -121,6 +127,7 @@ def r_squared(
     check_choice("residual", residual, RESIDUALS)
     check_level(level)
     model = fitted_model(est)
+    refuse_estimator(model, "R squared", "Use score or cross_val_score, and icc for the levels.")
     random = shares(model.fit)
     explained = _Explained.of(model)
     s_r = float(model.fit.sigma2 * np.sum(random.variances))

@@ -118,6 +118,8 @@ class Slopes(WholeTable):
     """
 
     def __repr__(self):
+        if not len(self):
+            return "No random slopes: every level has the same."
         numbers = self.drop(columns="in_words").to_string(float_format="{:.4g}".format)
         return "\n".join([numbers, *self["in_words"]])
 

@@ -132,7 +132,8 @@ def training_rows(model: FittedModel, groups: Any, sample_weight: Any) -> tuple[
         )
     if model.rows is None:
         raise ValueError(
-            "X: the rows of the fit are not kept in a copied or pickled model.\nPass X."
+            "X: the rows of the fit are not kept in a copied or pickled model.\n"
+            "Pass X, or give them back by results_.attach(X, y)."
         )
     given = model.rows.given
     return given.X, given.groups, given.sample_weight if sample_weight is None else sample_weight

@@ -43,6 +43,9 @@ def name_of(column: Hashable, table: Table | Array) -> Hashable:
     """The name of a column that may be given by its position in an array or in a table without
     such a name.
     """
+    if isinstance(column, pd.DataFrame | np.ndarray):
+        kind = type(column).__name__
+        raise TypeError(f"a column is named, not given: got {kind}.\nPass tables as X=.")
     names = table.names
     is_number = isinstance(column, Integral) and column not in names
     return names[column] if is_number and -len(names) <= column < len(names) else column

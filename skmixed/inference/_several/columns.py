@@ -71,13 +71,16 @@ def _entry(factor, effect, other):
 
 def _measures(est: Any, model: FittedModel) -> dict[str, Measure]:
     fit = model.fit
-    found = _known(_shares, model) | _known(_explained, est)
+    found = _known(_shares, model)
+    if not model.has_estimator:
+        found |= _known(_explained, est)
     found["Observations"] = Measure(fit.n, 0 if float(fit.n).is_integer() else 2)
     sizes = zip(model.names.factors, model.names.sizes, strict=True)
     found |= {f"Groups ({factor})": Measure(len(size), 0) for factor, size in sizes}
     restricted = "Log-likelihood (REML)" if fit.criterion.reml else "Log-likelihood"
     found[restricted] = Measure(fit.loglik, 2)
-    found["AIC"] = Measure(est.results_.aic, 2)
+    if not model.has_estimator:  # whose parameters cannot be counted
+        found["AIC"] = Measure(est.results_.aic, 2)
     return found
 
 

@@ -50,6 +50,8 @@ class Collinearity(WholeTable):
     _metadata = ["vif", "condition_number", "condition_indices", "variance_proportions"]
 
     def __repr__(self):
+        if not len(self):
+            return "No columns that could say the same: the fixed effects are an intercept at most."
         return f"{self._printed()}\nCondition number: {self.condition_number:.4g}"
 
     def _printed(self):

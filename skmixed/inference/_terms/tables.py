@@ -29,6 +29,8 @@ class TermTable(WholeTable):
 
     def __repr__(self):
         figures = self._figures()
+        if not len(figures):
+            return "There is no term to test: the fixed effects are an intercept at most."
         printed = figures.to_string(formatters=_formatters(figures), na_rep="")
         return "\n".join([self.title, printed, *self._below()])
 
