@@ -222,7 +222,7 @@ def _check_two(labels: np.ndarray, kind: str) -> None:
         raise ValueError(
             f"y: samples of 2 classes are needed, but the data contains only one class: "
             f"{labels.tolist()[0]!r}.\n"
-            "A constant response has no probabilities to estimate (weights of zero do not count)."
+            "A constant response has no probabilities (rows of weight zero do not count)."
         )
 
 
