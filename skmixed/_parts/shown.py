@@ -40,7 +40,7 @@ class ShowsVariances(BaseEstimator):
         if found is None:
             return ""
         fit = found.fitted.fit
-        residual = float(fit.sigma2) if fit.family.has_residual else None
+        residual = float(self.scale_) if fit.family.has_residual else None
         rows = variance_rows(found.fitted.names, fit.covariances, residual)
         return table_html(found.fitted.names.notation, rows)
 

@@ -17,6 +17,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_s
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import SplineTransformer, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmixed import ConvergenceWarning, GroupsWarning, MixedLinearRegressor, RandomEffect
@@ -343,3 +344,11 @@ class TestInference:
         for table in (anova(models[0]), drop_one(models[0])):
             assert repr(table).startswith("There is no term to test")
         assert repr(collinearity(models[0])).startswith("No columns")
+
+    def test_a_notebook_shows_the_residual_variance_of_the_estimator(self):
+        X, y = make_mixed_regression(random_state=0)
+        model = MixedRegressor(DecisionTreeRegressor(max_depth=3), "group", random_state=0).fit(
+            X, y
+        )
+        assert model.fixed_error_ > 0.05 * model.scale_
+        assert f'<td class="number">{model.scale_:.4g}</td>' in model._repr_html_()
