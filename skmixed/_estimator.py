@@ -27,6 +27,7 @@ from .results import MixedResults
 
 PREDICTION_METHODS = (
     "fit",
+    "partial_fit",
     "predict",
     "predict_proba",
     "predict_log_proba",
@@ -163,7 +164,7 @@ class MixedModel(Documented, FixedPart, ShowsVariances):
     @property
     def _found(self) -> MixedResults:
         """What the fit found, or an error that there was none."""
-        if "results_" not in vars(self):
+        if "results_" not in vars(self) and "_stream" not in vars(self):
             check_is_fitted(self, "results_")
         return self.results_
 

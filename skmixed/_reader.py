@@ -140,6 +140,14 @@ class Features:
         names = getattr(found, "feature_names_in_", None)
         return cls(owner, None if names is None else tuple(names), found.n_features_in_)
 
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """As scikit-learn calls them."""
+        found: dict[str, Any] = {"n_features_in_": self.count}
+        if self.names is not None:
+            found["feature_names_in_"] = np.array(self.names, dtype=object)
+        return found
+
     def check(self, X, names: Sequence | None) -> None:
         """Whether a table, or an array without names, has the columns of the fit."""
         if names is not None and self.names is not None and tuple(names) == self.names:

@@ -11,14 +11,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._data.checks import AnyCase
 from ._data.response import finite_response, response_name
-from ._fit.linear import fit_linear
+from ._fit.linear import LinearFit, fit_linear
 from ._fit.model import FittedModel, name_everything
+from ._fit.stream import Stream
 from ._fit.training import read_training, source_of
 from ._model.priors import PRIORS
+from ._parts.streamed import Streamed, streamed_model
 from ._parts.watched import Watched
-from ._reader import Spec
+from ._reader import Reader, Spec
 from ._regression import PredictsMeans
-from ._report.crowding import refuse_boundless, refuse_prior, warn_of_crowding
+from ._report.crowding import counted, refuse_boundless, refuse_prior, warn_of_crowding
 from ._report.problems import linear_problems
 from ._results.coefficients import Covariance, Degrees
 from ._sums.design import Design
@@ -28,7 +30,7 @@ from .terms import RandomEffect
 __all__ = ["MixedLinearRegressor"]
 
 
-class MixedLinearRegressor(Watched, PredictsMeans):
+class MixedLinearRegressor(Streamed, Watched, PredictsMeans):
     """Linear mixed-effects model, fitted by restricted or full maximum likelihood.
 
     For the rows of one level of every grouping factor
@@ -228,8 +230,8 @@ class MixedLinearRegressor(Watched, PredictsMeans):
         spec = Spec.of(self)
         training, rows, codes = read_training(spec, X, y, groups, sample_weight, finite_response)
         reader = training.reader
-        refuse_boundless(reader, codes)
-        warn_of_crowding(reader, codes, training.n)
+        refuse_boundless(reader, counted(codes))
+        warn_of_crowding(reader, counted(codes), training.n)
         design = Design.of(
             source_of(training, rows, codes),
             reader.terms,
@@ -237,21 +239,34 @@ class MixedLinearRegressor(Watched, PredictsMeans):
             fit_intercept=reader.intercept,
             alpha=float(self.alpha),
         )
-        is_restricted = self.method.lower() == "reml"
-        refuse_prior(reader, design, self.covariance_prior, restricted=is_restricted)
         with self._watching(X, y) as report:
-            fit = fit_linear(
-                design,
-                reml=is_restricted,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                covariance_prior=self.covariance_prior,
-                report=report,
-            )
+            fit = self._fitted(reader, design, report)
         names = name_everything(training, codes, response_name(y))
         model = FittedModel(fit, reader, names, training)
+        self.__dict__.pop("_stream", None)
         self._store(model, linear_problems(model))
         return self
+
+    def _fitted(self, reader: Reader, design: Design, report: Any) -> LinearFit:
+        is_restricted = self.method.lower() == "reml"
+        refuse_prior(reader, design, self.covariance_prior, restricted=is_restricted)
+        return fit_linear(
+            design,
+            reml=is_restricted,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            covariance_prior=self.covariance_prior,
+            report=report,
+        )
+
+    def _store_fit(self, stream: Stream) -> None:
+        reader = stream.reader
+        refuse_boundless(reader, stream.counts)
+        warn_of_crowding(reader, stream.counts, stream.tally.seen.n)
+        with self._watching(None, None) as report:
+            fit = self._fitted(reader, Design.of_tally(stream.tally), report)
+        model = streamed_model(fit, stream)
+        self._store(model, linear_problems(model))
 
     def summary(
         self,

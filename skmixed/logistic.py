@@ -24,7 +24,7 @@ from ._model.families import BernoulliLogit, Family
 from ._model.priors import PRIORS
 from ._parts.watched import Reporter, Watched
 from ._reader import Reader, Spec
-from ._report.crowding import refuse_boundless, refuse_prior
+from ._report.crowding import counted, refuse_boundless, refuse_prior
 from ._report.problems import generalised_problems
 from ._results.coefficients import Covariance, Degrees
 from ._sums.design import RowDesign
@@ -277,7 +277,7 @@ class MixedLogisticClassifier(Watched, PredictsProbabilities):
         reader = training.reader
         _check_offset(training.offset)
         _check_quadrature(reader, self.n_quadrature)
-        refuse_boundless(reader, codes)
+        refuse_boundless(reader, counted(codes))
         with self._watching(X, y) as report:
             fit = self._fit_of(training, rows, codes, report)
         infinite = infinite_estimates(fit, rows.X[:, : reader.n_fixed], training.y, codes)

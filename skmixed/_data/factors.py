@@ -64,6 +64,9 @@ class Factor:
         """The factor with the levels of further rows, where its own levels are in it, and the codes
         of the rows.
         """
+        codes = self.codes(columns)
+        if np.all(codes >= 0):
+            return self, np.arange(self.n_levels), codes
         own = [np.asarray(column) for column in self._columns]
         further = [np.asarray(column) for column in columns]
         pairs = zip(own, further, strict=True)

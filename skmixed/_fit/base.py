@@ -282,8 +282,16 @@ class Estimated:
         return np.maximum(np.diagonal(self.effect_covariances(f), axis1=1, axis2=2), 0.0)
 
 
-def rows_missing() -> AttributeError:
-    """The error for what needs the training rows, which a pickled model has not."""
+def rows_missing(*, only_sums: bool = False) -> AttributeError:
+    """The error for what needs the training rows, which a pickled model has not, nor one of rows
+    that came in parts.
+    """
+    if only_sums:
+        return AttributeError(
+            "The rows came in parts, of which only sums were kept, and this needs the rows.\n"
+            "Give them by results_.attach(X, y) if they fit into memory, or fit a part of them by "
+            "fit(X, y)."
+        )
     return AttributeError(
         "The training rows are not kept in a pickled model, and this needs them.\n"
         "Give them back by results_.attach(X, y), or ask for it before pickling: what is known is "

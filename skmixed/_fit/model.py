@@ -31,6 +31,7 @@ class FittedModel:
     classes : labels of a classifier
     n_missing : number of rows that were left out because they lack values
     class_factors : what the observations of the classes were multiplied by; None for nothing
+    is_of_sums : whether the rows came in parts, of which only sums were kept
     """
 
     fit: Fit
@@ -40,6 +41,7 @@ class FittedModel:
     classes: np.ndarray | None = None
     n_missing: int = 0
     class_factors: np.ndarray | None = None
+    is_of_sums: bool = False
 
     def __getstate__(self):
         state = {name: vars(self)[name] for name in self.__dataclass_fields__}
@@ -59,7 +61,7 @@ class FittedModel:
     def training(self) -> Training:
         """The rows of the fit, or an error that says that they are not kept."""
         if self.rows is None:
-            raise rows_missing()
+            raise rows_missing(only_sums=self.is_of_sums)
         return self.rows
 
     @property
@@ -109,7 +111,6 @@ class FittedModel:
             "loglik_": float(fit.loglik),
             "converged_": bool(fit.optimum.converged),
             "n_iter_": int(fit.optimum.n_evaluations),
-            "n_features_in_": self.reader.features.count,
         }
         if fit.family.has_residual:
             found["scale_"] = float(fit.sigma2)
@@ -117,18 +118,21 @@ class FittedModel:
             found["n_quadrature_"] = int(fit.points)
         if self.classes is not None:
             found["classes_"] = self.classes
-        if self.reader.features.names is not None:
-            found["feature_names_in_"] = np.array(self.reader.features.names, dtype=object)
-        return found
+        return found | self.reader.features.attributes
 
 
 def name_everything(
     training: Training, codes: list[np.ndarray], response: Any, event: str = ""
 ) -> Names:
     """The names of a fit; ``codes`` are those of its rows."""
-    reader = training.reader
+    counted = zip(codes, training.reader.factors, strict=True)
+    sizes = tuple(np.bincount(c, training.weights, f.n_levels) for c, f in counted)
+    return names_of(training.reader, sizes, response, event)
+
+
+def names_of(reader: Reader, sizes: tuple, response: Any, event: str = "") -> Names:
+    """The same from the observations of every level, per factor."""
     intercept = ("Intercept",) if reader.intercept else ()
-    counted = zip(codes, reader.factors, strict=True)
     return Names(
         response=str(response) if response not in (None, "") else "y",
         event=event,
@@ -137,6 +141,6 @@ def name_everything(
         factors=tuple(factor.name for factor in reader.factors),
         levels=tuple(factor.labels for factor in reader.factors),
         effects=tuple(reader.effect_names(f) for f in range(len(reader.factors))),
-        sizes=tuple(np.bincount(c, training.weights, f.n_levels) for c, f in counted),
+        sizes=sizes,
         terms=tuple(TermNames(t.factor, t.covariance, reader.term_names(t)) for t in reader.terms),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .._data.checks import warn
@@ -10,8 +12,10 @@ from ..exceptions import SingularFitWarning
 EMPTY = 1e-12  # mean square of an effect's standardised column that is nothing
 MOST = 50  # parameters of a covariance that a search finds soon, however few the rows
 
+Counts = Callable[[int], np.ndarray]
 
-def refuse_boundless(reader, codes) -> None:
+
+def refuse_boundless(reader, counts: Counts) -> None:
     """Refuse a term with more parameters than its covariances of rows can tell.
 
     Rows of one level have ``n_l (n_l + 1) / 2`` variances and covariances.
@@ -19,11 +23,11 @@ def refuse_boundless(reader, codes) -> None:
     Parameters
     ----------
     reader : knows the terms and the names of the factors
-    codes : per factor, levels of the rows
+    counts : rows of every level of a factor
     """
     for term, name, parameters in _large(reader):
-        counts = np.bincount(codes[term.factor])
-        entries = int(np.sum(counts * (counts + 1) // 2))
+        rows = counts(term.factor)
+        entries = int(np.sum(rows * (rows + 1) // 2))
         if parameters > entries:
             raise ValueError(
                 f"{name}: a covariance of {term.size} random effects has {parameters:,} "
@@ -65,13 +69,18 @@ def _too_few_levels(prior, name, levels, restricted):
     )
 
 
-def warn_of_crowding(reader, codes, n) -> None:
+def counted(codes) -> Counts:
+    """Rows of every level of a factor, from the codes per factor."""
+    return lambda f: np.bincount(codes[f])
+
+
+def warn_of_crowding(reader, counts: Counts, n) -> None:
     """Warn of large terms with as many effects as the n observations, or more.
 
     Of small ones, whose search is short, the fit says what is not identified.
     """
     for term, name, _ in _large(reader):
-        levels = len(np.unique(codes[term.factor]))
+        levels = np.count_nonzero(counts(term.factor))
         effects = levels * term.size
         if effects >= n:
             warn(

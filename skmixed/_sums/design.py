@@ -18,11 +18,9 @@ from .blocks import RowBlock, make_blocks
 from .counterparts import Counterparts
 from .crossprod import CrossProducts
 from .dependencies import Dependencies
-from .frame import Frame, make_frame
-from .onepass import cross_products
+from .frame import Frame
 from .source import ROWS_PER_CHUNK, Source
-
-PILOT_ROWS = 4096
+from .tally import Seen, Tally, Wanted
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +102,15 @@ class Design(DesignBase):
         The first ``n_fixed`` columns of X are fixed effects; terms may name any.  ``alpha`` is that
         of a ridge.
         """
+        wanted = Wanted(tuple(terms), n_fixed, fit_intercept, alpha)
         with blas_threads():
-            frame = _frame(source, terms, n_fixed, fit_intercept, alpha, response=True)
-            cross = cross_products(frame, source)
-        return cls._in_frame(frame, tuple(terms), cross)
+            return cls.of_tally(Tally.of(source, wanted))
+
+    @classmethod
+    def of_tally(cls, tally: Tally) -> Self:
+        """From the sums of all parts of the rows."""
+        found = tally.final()
+        return cls._in_frame(found.frame, found.wanted.terms, found.cross)
 
     @classmethod
     def _in_frame(cls, frame, terms, cross) -> Self:
@@ -140,7 +143,8 @@ class RowDesign(DesignBase):
     ) -> Self:
         """As :meth:`Design.of`."""
         with blas_threads():
-            frame = _frame(source, terms, n_fixed, fit_intercept, alpha, response=False)
+            wanted = Wanted(tuple(terms), n_fixed, fit_intercept, alpha)
+            frame = wanted.frame(Seen.of(source, response=False), len(source.n_levels))
             pool, gram, *rest = _pooled(frame, source)
         independent = frame.independent(gram[np.ix_(frame.fixed, frame.fixed)], source.n)
         blocks = _blocks(frame, independent, source, pool, *rest)
@@ -155,19 +159,6 @@ class RowDesign(DesignBase):
     def without_rows(self):
         """The design without its data."""
         return replace(self, blocks=[])
-
-
-def _frame(source, terms, n_fixed, fit_intercept, alpha, *, response):
-    return make_frame(
-        source.moments(),
-        source.sample(PILOT_ROWS, response=response),
-        terms,
-        len(source.n_levels),
-        n=source.n,
-        n_fixed=n_fixed,
-        fit_intercept=fit_intercept,
-        alpha=alpha,
-    )
 
 
 def _pooled(frame, source):

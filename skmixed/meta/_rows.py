@@ -20,7 +20,7 @@ from .._data.rows import Given, Rows
 from .._fit.training import Training, training_of, weights_of
 from .._model.predictor import LinearPredictor
 from .._reader import Reader, Spec
-from .._report.crowding import refuse_boundless
+from .._report.crowding import counted, refuse_boundless
 from .._sums.source import InMemory
 from ._columns import open_split
 from ._parts import Folds
@@ -51,7 +51,7 @@ class FitRows:
         given = Given.now(X, groups, sample_weight).take(keep)
         *opened, columns = open_split(spec, given.X, given.groups)
         training, codes = training_of(spec, opened, given, y, (weights, keep), coded)
-        refuse_boundless(training.reader, codes)
+        refuse_boundless(training.reader, counted(codes))
         return cls(training, opened[2], codes, columns)
 
     @property

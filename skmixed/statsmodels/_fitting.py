@@ -20,7 +20,7 @@ from .._fit.linear import fit_linear
 from .._fit.model import FittedModel, name_everything
 from .._fit.training import Training, source_of
 from .._reader import Features, Layout, Spec, learn_reader
-from .._report.crowding import refuse_boundless, warn_of_crowding
+from .._report.crowding import counted, refuse_boundless, warn_of_crowding
 from .._report.problems import linear_problems
 from .._sums.design import Design
 from ..terms import RandomEffect
@@ -142,8 +142,8 @@ def assemble(
     layout = Layout(tuple(pool.columns), pool.n_fixed, pool.ones is not None, tuple(effects))
     reader, codes, table = _reader(layout, rows)
     training = Training(reader, Given(table, None, None), y, None, None)
-    refuse_boundless(reader, codes)
-    warn_of_crowding(reader, codes, training.n)
+    refuse_boundless(reader, counted(codes))
+    warn_of_crowding(reader, counted(codes), training.n)
     fit = _fitted(reader, source_of(training, rows, codes), reml)
     model = FittedModel(fit, reader, name_everything(training, codes, response), training)
     for message, category in linear_problems(model):
