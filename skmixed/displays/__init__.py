@@ -11,6 +11,7 @@ from ._coefficients import CoefficientsDisplay
 from ._effects import EffectsDisplay
 from ._group_lines import GroupLinesDisplay
 from ._influence import InfluenceDisplay
+from ._power import PowerDisplay
 from ._profile import ProfileDisplay
 from ._random_effects import RandomEffectsDisplay
 from ._residuals import ResidualsDisplay
@@ -22,6 +23,7 @@ __all__ = [
     "EffectsDisplay",
     "GroupLinesDisplay",
     "InfluenceDisplay",
+    "PowerDisplay",
     "ProfileDisplay",
     "RandomEffectsDisplay",
     "ResidualsDisplay",

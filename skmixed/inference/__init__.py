@@ -22,6 +22,9 @@ from ._influence.left_out import LeftOut, loo_predict
 from ._influence.residuals import residuals
 from ._margins.margins import average_effects, average_predictions
 from ._means.means import marginal_means
+from ._power.design import StudyDesign, design
+from ._power.power import power, simulate_design
+from ._power.result import PowerResult
 from ._profile.profile import profile
 from ._several.pool import Pooled, PooledTest, pool
 from ._several.report import ModelReport, report
@@ -41,7 +44,9 @@ __all__ = [
     "ModelReport",
     "Pooled",
     "PooledTest",
+    "PowerResult",
     "RSquared",
+    "StudyDesign",
     "WaldTest",
     "anova",
     "average_effects",
@@ -50,6 +55,7 @@ __all__ = [
     "collinearity",
     "compare",
     "conditional_aic",
+    "design",
     "design_effect",
     "drop_one",
     "hausman_test",
@@ -60,9 +66,11 @@ __all__ = [
     "marginal_means",
     "median_odds_ratio",
     "pool",
+    "power",
     "profile",
     "r_squared",
     "report",
     "residuals",
+    "simulate_design",
     "slope_distribution",
 ]

@@ -297,13 +297,16 @@ def replicates(
     n_jobs: int | None = None,
     random_state: Any = None,
     progress: bool = False,
+    what: str = "bootstrap",
 ) -> Replicates:
-    """Values of ``statistic(fit, drawn)`` for refits to responses of ``source``."""
+    """Values of ``statistic(fit, drawn)`` for refits to responses of ``source``; ``what`` is the
+    name of its progress.
+    """
     seeds = np.random.SeedSequence(_entropy(random_state)).spawn(n_samples)
     tasks = [seeds[lo : lo + SAMPLES_PER_TASK] for lo in range(0, n_samples, SAMPLES_PER_TASK)]
     at_once = 4 * effective_n_jobs(n_jobs)
     found: list = []
-    bar = {"what": "bootstrap", "unit": "sample", "wanted": progress}
+    bar = {"what": what, "unit": "sample", "wanted": progress}
     with Parallel(n_jobs=n_jobs) as parallel, Progress(n_samples, **bar) as counted:
         for lo in range(0, len(tasks), at_once):
             batch = tasks[lo : lo + at_once]

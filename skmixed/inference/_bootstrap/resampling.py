@@ -1,4 +1,4 @@
-"""Responses drawn from a fitted model, and the model fitted to each of them.
+"""Responses drawn from a fitted model, or from stated parameters, and the model fitted to each.
 
     eta = X beta + Z b,   b ~ N(0, Sigma),   y ~ N(eta, sigma^2 / w)  or  Binomial(w, mu(eta)) / w,
 
@@ -9,6 +9,7 @@ and the squares within rows add ``sigma^2 chi2`` with ``sum w - n_rows`` degrees
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -30,17 +31,40 @@ class Drawn(NamedTuple):
     within: float = 0.0
 
 
+class Truth(NamedTuple):
+    """What responses are drawn from.
+
+    Attributes
+    ----------
+    coefficients : of all candidates, intercept first if there is one
+    covariances : of the effects, a matrix per factor
+    sigma2 : residual variance; one where there is none
+    """
+
+    coefficients: np.ndarray
+    covariances: list[np.ndarray]
+    sigma2: float
+
+    @classmethod
+    def of(cls, fit: Fit) -> Truth:
+        """The estimates."""
+        assembled = fit.covariance_model.assemble(fit.covariances)
+        return cls(fit.coefficients, assembled, fit.sigma2)
+
+
 class Predictors:
     """Draws of ``X beta + Z b`` for the rows of the fit, with new effects for every level."""
 
-    def __init__(self, model: FittedModel, rows, codes):
-        fit = model.fit
-        self.mean = model.predictor(rows, model.reader.unknown(rows))
-        self.z = [model.predictor.varying(rows, f) for f in range(len(codes))]
+    def __init__(self, model: FittedModel, truth: Truth, rows, codes):
+        k = int(model.reader.intercept)
+        beta = truth.coefficients
+        intercept = float(beta[0]) if k else 0.0
+        predictor = replace(model.predictor, coefficients=beta[k:], intercept=intercept)
+        self.mean = predictor(rows, model.reader.unknown(rows))
+        self.z = [predictor.varying(rows, f) for f in range(len(codes))]
         self.codes = codes
-        self.levels = [len(b) for b in fit.effects]
-        assembled = fit.covariance_model.assemble(fit.covariances)
-        self.roots = [pivoted_root(S)[0] for S in assembled]
+        self.levels = [len(b) for b in model.fit.effects]
+        self.roots = [pivoted_root(S)[0] for S in truth.covariances]
 
     def __call__(self, rng):
         eta = self.mean.copy()
@@ -52,21 +76,30 @@ class Predictors:
 
 
 class Resampler:
-    """Responses of a fitted model, and its fits to them.
+    """Responses of a fitted model, or of stated parameters, and its fits to them.
 
     Attributes
     ----------
     fit : of the model
+    truth : what is drawn from
     predictors : draws of the linear predictor
     responses : designs of other responses
     within : degrees of freedom of the squares within rows
     """
 
-    def __init__(self, model: FittedModel, *, tol: float = 1e-9, max_iter: int = 100):
+    def __init__(
+        self,
+        model: FittedModel,
+        *,
+        tol: float = 1e-9,
+        max_iter: int = 100,
+        truth: Truth | None = None,
+    ):
         rows, codes = model.training.read()
         source = source_of(model.training, rows, codes)
         self.fit: Fit = model.fit
-        self.predictors = Predictors(model, rows, codes)
+        self.truth = Truth.of(model.fit) if truth is None else truth
+        self.predictors = Predictors(model, self.truth, rows, codes)
         self.responses = responses_of(model.fit.design, source)
         self.weights = source.weights
         self.X = rows.X[:, : model.reader.n_fixed]
@@ -82,10 +115,11 @@ class Resampler:
         return self.fit.dense_order
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        """A response of the fitted model."""
+        """A response."""
         eta = self.predictors(rng)
-        y = self.fit.family.draw(rng, eta, self.fit.sigma2, self.weights)
-        squares = self.fit.sigma2 * rng.chisquare(self.within) if self.within > 0 else 0.0
+        sigma2 = self.truth.sigma2
+        y = self.fit.family.draw(rng, eta, sigma2, self.weights)
+        squares = sigma2 * rng.chisquare(self.within) if self.within > 0 else 0.0
         return Drawn(y, squares)
 
     def refit(self, drawn: Drawn) -> Fit:
