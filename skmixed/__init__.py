@@ -16,6 +16,7 @@ from .exceptions import (
 )
 from .linear import MixedLinearRegressor
 from .logistic import MixedLogisticClassifier
+from .streams import chunks
 from .terms import RandomEffect
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "SkmixedWarning",
     "VersionWarning",
     "__version__",
+    "chunks",
     "diagnose",
     "show_versions",
 ]

@@ -25,6 +25,7 @@ from ._report.problems import linear_problems
 from ._results.coefficients import Covariance, Degrees
 from ._sums.design import Design
 from .results import MixedResults
+from .streams import Chunks
 from .terms import RandomEffect
 
 __all__ = ["MixedLinearRegressor"]
@@ -193,13 +194,15 @@ class MixedLinearRegressor(Streamed, Watched, PredictsMeans):
 
         Parameters
         ----------
-        X : table or array of shape (n_rows, n_columns)
-            Fixed effects and, where the constructor names them, grouping columns.
-        y : array-like of shape (n_rows,)
+        X : table or array of shape (n_rows, n_columns), or chunks
+            Fixed effects and, where the constructor names them, grouping columns.  Rows of
+            :func:`skmixed.chunks` are read part by part and forgotten, as by :meth:`partial_fit`.
+        y : array-like of shape (n_rows,), or str
+            The response; of chunks the name of its column.
         groups : array-like of shape (n_rows,) or (n_rows, n_factors), default=None
             Labels of the grouping factors, where they are not columns of X.
         sample_weight : array-like of shape (n_rows,), default=None
-            Number of times each row counts.
+            Number of times each row counts; of chunks the name of a column.
 
         Returns
         -------
@@ -227,6 +230,8 @@ class MixedLinearRegressor(Streamed, Watched, PredictsMeans):
         >>> MixedLinearRegressor(groups="group").fit(X, y).converged_
         True
         """
+        if isinstance(X, Chunks):
+            return self._fit_chunks(X, y, groups, sample_weight)
         spec = Spec.of(self)
         training, rows, codes = read_training(spec, X, y, groups, sample_weight, finite_response)
         reader = training.reader

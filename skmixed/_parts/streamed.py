@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from .._fit.model import FittedModel
 from .._fit.stream import Part, Stream
 from .._reader import Spec
+from ..streams import Chunks
 
 #: what a fit finds
 FOUND = (
@@ -114,6 +115,22 @@ class Streamed(BaseEstimator):
             return Stream.of(Spec.of(self), float(self.alpha), part)
         return stream.with_rows(part)
 
+    def _fit_chunks(self, rows: Chunks, y: Any, groups: Any, sample_weight: Any) -> Self:
+        """Fit all parts of a data set; what goes wrong leaves the estimator as it was."""
+        _check_names(y, groups, sample_weight)
+        stream = None
+        for piece in rows.pieces(y, sample_weight):
+            part = Part.of(piece.X, piece.y, None, piece.weights)
+            stream = stream if part is None else self._with_part(stream, part)
+        if stream is None or stream.n_rows < 2:
+            raise ValueError(
+                f"chunks: {0 if stream is None else stream.n_rows} rows that count, and a fit "
+                "needs two.\nLook at the source: list(chunks(...))."
+            )
+        self._store_fit(replace(stream, response=y))
+        vars(self)["_stream"] = stream
+        return self
+
     def _stream_so_far(self) -> Stream | None:
         """The rows so far: of earlier parts, or of a fit that keeps its rows."""
         known = vars(self)
@@ -163,6 +180,21 @@ class Streamed(BaseEstimator):
 
     def _store_fit(self, stream: Stream) -> None:
         raise NotImplementedError
+
+
+def _check_names(y, groups, sample_weight):
+    """Of chunks, everything is a column."""
+    for role, given in (("y", y), ("sample_weight", sample_weight)):
+        if not isinstance(given, str) and (role == "y" or given is not None):
+            raise TypeError(
+                f"{role}: of chunks the name of a column is needed, got a {type(given).__name__}.\n"
+                "Write fit(chunks(...), 'y')."
+            )
+    if groups is not None:
+        raise TypeError(
+            "groups: of chunks the grouping factors are columns.\n"
+            "Name them in the constructor: groups='school'."
+        )
 
 
 def streamed_model(fit: Any, stream: Stream) -> FittedModel:

@@ -19,7 +19,7 @@ LADDER = [
         "terms",
         "_formula",
     ],
-    ["formula", "_model"],
+    ["streams", "formula", "_model"],
     ["_sums", "_search", "_report"],
     ["_reader", "_likelihood"],
     ["_fit"],
