@@ -92,15 +92,20 @@ class Chunks:
 def _piece(table, wanted, y, sample_weight):
     frame = narwhals.from_native(_as_table(table), eager_only=True)
     names = frame.columns
-    for role, name in (("y", y), ("sample_weight", sample_weight)):
-        if name is not None and name not in names:
-            raise tables.unknown_column(f"{role}=", name, names)
-    for name in wanted or ():
+    beside = {"y": y} if sample_weight is None else {"y": y, "sample_weight": sample_weight}
+    for role, name in beside.items():
+        _check_there(f"{role}=", [name], names)
+    if wanted is None:
+        wanted = [name for name in names if name not in beside.values()]
+    _check_there("columns=", wanted, names)
+    response, *weights = (frame[name].to_native() for name in beside.values())
+    return Piece(frame.select(wanted).to_native(), response, weights[0] if weights else None)
+
+
+def _check_there(role, wanted, names):
+    for name in wanted:
         if name not in names:
-            raise tables.unknown_column("columns=", name, names)
-    kept = [name for name in names if name not in (y, sample_weight)] if wanted is None else wanted
-    weights = None if sample_weight is None else frame[sample_weight].to_native()
-    return Piece(frame.select(kept).to_native(), frame[y].to_native(), weights)
+            raise tables.unknown_column(role, name, names)
 
 
 def _as_table(table):
@@ -196,8 +201,13 @@ def _files(path, batch_rows):
 
 def _batches(found, names, batch_rows):
     """Pandas tables of a data set of pyarrow, few of them at a time."""
+    from pyarrow.dataset import ParquetFileFormat, ParquetFragmentScanOptions
+
     known = found.schema.names
     chosen = None if names is None else [name for name in names if name in known]
-    options = {"batch_readahead": 2, "fragment_readahead": 1}
+    options = {"batch_readahead": 1, "fragment_readahead": 1}
+    if isinstance(getattr(found, "format", None), ParquetFileFormat):
+        flat = ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)
+        options["fragment_scan_options"] = flat
     for batch in found.to_batches(columns=chosen, batch_size=batch_rows, **options):
         yield batch.to_pandas()
