@@ -25,10 +25,12 @@ from skmixed.datasets import make_mixed_regression
 from skmixed.diagnostics import explain
 from skmixed.inference import (
     anova,
+    average_effects,
     collinearity,
     drop_one,
     icc,
     likelihood_ratio_test,
+    marginal_means,
     r_squared,
     report,
 )
@@ -352,3 +354,14 @@ class TestInference:
         )
         assert model.fixed_error_ > 0.05 * model.scale_
         assert f'<td class="number">{model.scale_:.4g}</td>' in model._repr_html_()
+
+    def test_averages_have_no_standard_errors(self, models):
+        X, y = make_mixed_regression(20, 8, random_state=0)
+        X = X.assign(arm=(X["x0"] > 0) * 1)
+        model = MixedRegressor(LinearRegression(), "group", random_state=0).fit(X, y)
+        means = marginal_means(model, "arm", at={"arm": [0, 1]})
+        assert np.isfinite(means["estimate"]).all()
+        for table in (means, means.pairs(), average_effects(model)):
+            assert table[["std_error", "p_value", "ci_low"]].isna().all(axis=None)
+            assert "the estimator that is the fixed part has none" in repr(table)
+        assert list(means.letters()["letters"]) == ["", ""]

@@ -102,12 +102,31 @@ class ByRule:
         return found
 
 
+@dataclass(frozen=True, eq=False)
+class Unknown:
+    """Of a fixed part that is another estimator: it does not say how well it is known."""
+
+    words: str = "No standard errors: the estimator that is the fixed part has none."
+
+    def covariance(self, estimates):
+        """NaN between all."""
+        return np.full((len(estimates.values), len(estimates.values)), np.nan)
+
+    def std_errors(self, estimates):
+        """NaN for each."""
+        return np.full(len(estimates.values), np.nan)
+
+    df = std_errors
+
+
 def errors_of(
     model: FittedModel, df: str, cov: str, clusters: Any, *, has_levels: bool = False
 ) -> Errors:
     """The errors of estimates; ``has_levels`` says whether estimated effects are part of them."""
     check_rule(df, cov, clusters)
     check_penalised(model.fit, df, cov)
+    if model.has_estimator:
+        return Unknown()
     if not model.fit.family.has_residual:
         return _generalised(model, df, cov, clusters)
     if cov == "model" and df in ALL_ALIKE:

@@ -284,7 +284,7 @@ class Margins(WholeTable):
         DataFrame
             The columns that say what each row is about, ``estimate, std_error, ci_low, ci_high``
             and ``letters``, in the order of this table.  Within a family the letters begin with the
-            least estimate.  What is not estimable has none.
+            least estimate.  What is not estimable has none, and what has no standard error.
 
         Raises
         ------
@@ -317,7 +317,8 @@ class Margins(WholeTable):
         check_level(1.0 - alpha)
         by = _columns(content, by)
         p = self.pairs(by=list(by), adjust=adjust)["p_value"].to_numpy()
-        told = letters_of(self["estimate"].to_numpy(), content.families(by), p <= alpha)
+        known = self["estimate"].where(self["std_error"].notna()).to_numpy()
+        told = letters_of(known, content.families(by), p <= alpha)
         columns = ["estimate", "std_error", "ci_low", "ci_high"]
         return WholeTable(pd.concat([content.which, self[columns]], axis=1).assign(letters=told))
 
