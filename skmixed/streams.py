@@ -24,7 +24,7 @@ class Piece(NamedTuple):
 
 
 class Chunks:
-    """A data set that is read in parts, from its beginning every time; made by :func:`chunks`.
+    """A data set that is read in parts, from its beginning every time; made by ``chunks``.
 
     Iteration gives the tables as they come.
 

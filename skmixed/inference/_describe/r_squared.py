@@ -107,7 +107,7 @@ def r_squared(
     Raises
     ------
     ValueError
-        For levels and residuals that do not exist, and models of :mod:`skmixed.meta`, whose columns
+        For levels and residuals that do not exist, and models of ``skmixed.meta``, whose columns
         belong to another estimator.
 
     Examples

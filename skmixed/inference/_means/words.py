@@ -103,11 +103,16 @@ def _cell(grid, mean, combination):
     counted = [(factor, place) for factor, place in found if factor.is_counted]
     if not counted or _has_rows(counted):
         return ""
+    return ", ".join(f"{f.name} = {_number(f.levels[place])}" for f, place in _fewest(counted))
+
+
+def _fewest(counted):
+    """Without the levels that need not be told."""
     for pair in reversed(counted):
         fewer = [other for other in counted if other is not pair]
         if fewer and not _has_rows(fewer):
             counted = fewer
-    return ", ".join(f"{f.name} = {_number(f.levels[place])}" for f, place in counted)
+    return counted
 
 
 def _has_rows(counted):

@@ -217,13 +217,16 @@ def _sizes(role, given, least, most=None):
     listed = list(given) if isinstance(given, Sequence | np.ndarray | range) else [given]
     if not listed or (most is not None and len(listed) > most):
         raise ValueError(f"{role}={given!r:.60}: one number is wanted.\nGive one, such as 20.")
-    for size in listed:
-        if size is not None and (not isinstance(size, Integral) or size < least):
-            raise ValueError(
-                f"{role}={size!r} is not a whole number of at least {least}.\n"
-                "Give a number or a list of them, such as [10, 20, 40]."
-            )
-    return [None if size is None else int(size) for size in listed]
+    return [None if size is None else _size(role, size, least) for size in listed]
+
+
+def _size(role, size, least):
+    if not isinstance(size, Integral) or size < least:
+        raise ValueError(
+            f"{role}={size!r} is not a whole number of at least {least}.\n"
+            "Give a number or a list of them, such as [10, 20, 40]."
+        )
+    return int(size)
 
 
 def _seed(random_state):
