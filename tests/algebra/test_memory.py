@@ -43,6 +43,7 @@ def test_crossed_factors(model, gib, monkeypatch):
     assert "1.0 are left" in first and "second most levels" in advice
 
 
+@pytest.mark.slow
 def test_sums_of_many_levels_with_many_columns(monkeypatch):
     monkeypatch.setattr(machine, "available", lambda: 2.0**30)
     n = 20_000

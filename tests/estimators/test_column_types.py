@@ -162,6 +162,7 @@ def test_a_response_of_one_column(data, kind):
     assert expected.score(table, other) == expected.score(table, y)
 
 
+@pytest.mark.slow
 def test_labels_of_one_column_in_model_selection(data):
     table, y = data
     labels = pd.DataFrame({"grade": np.where(y > y.median(), "high", "low")})

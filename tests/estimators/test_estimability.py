@@ -157,7 +157,7 @@ def test_averages_over_an_empty_cell_are_nan_whatever_the_coding(estimator):
     for model in two_codings(estimator, response):
         found, messages = warned(average_predictions, model, at=at)
         assert messages and "1 of 3 averages" in messages[0]
-        assert found["note"].to_list() == ["", "", "not estimable"]
+        assert found["note"].str.startswith("not estimable").to_list() == [False, False, True]
         numbers = found[["estimate", "std_error", "ci_low", "ci_high"]]
         assert numbers.isna().any(axis=1).to_list() == [False, False, True]
         assert found.cov_params().isna().sum().sum() == 5

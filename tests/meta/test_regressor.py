@@ -117,6 +117,7 @@ def test_trees_in_sample_take_variances_for_their_own():
     assert out.fixed_error_ > 0.0
 
 
+@pytest.mark.slow
 def test_known_groups_are_predicted_better_than_new_ones():
     X, y = nonlinear(30, 12, 1, psi=4.0)
     model = MixedRegressor(splines(), "group", tol=0.1, random_state=0)
@@ -130,6 +131,7 @@ def test_known_groups_are_predicted_better_than_new_ones():
     assert without == pytest.approx(fitted.predict(X, kind="population"))
 
 
+@pytest.mark.slow
 def test_searches_reach_into_the_regressor():
     X, y = nonlinear(30, 8, 2)
     knots = "regressor__splinetransformer__n_knots"
