@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.interpolate import BarycentricInterpolator
-from scipy.optimize import elementwise
+from scipy.optimize import brentq
 from scipy.special import gammaln, log_ndtr, ndtr
 
 Z = np.arange(-8.5, 12.5, 0.25)
@@ -44,10 +44,14 @@ def range_isf(p: float, k: int, df: np.ndarray) -> np.ndarray:
 
 
 def _solved(p, k, df):
-    low, high = np.full(len(df), 1e-3), np.full(len(df), 8.0)
-    while np.any(still := range_sf(high, k, df) > p):
-        high = np.where(still, 4.0 * high, high)
-    return elementwise.find_root(lambda q, d: range_sf(q, k, d) - p, (low, high), args=(df,)).x
+    return np.array([_root(p, k, d) for d in df])
+
+
+def _root(p, k, df):
+    high = 8.0
+    while _one(high, k, df) > p:
+        high *= 4.0
+    return brentq(lambda q: _one(q, k, df) - p, 1e-3, high, xtol=1e-13, rtol=1e-14)
 
 
 def _one(q, k, df):
