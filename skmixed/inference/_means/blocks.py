@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._coefficients.terms import check_terms, columns_of
 from .._margins.tables import known_columns, listed
 from .data import Data
 from .factors import Factor
@@ -20,12 +21,7 @@ def read_terms(data: Data, terms: Mapping | None) -> tuple[dict[Hashable, Factor
     """The variables of ``terms``, None for those that are no zeros and ones; and of the columns of
     interactions those that they are products of.
     """
-    if terms is not None and not isinstance(terms, Mapping):
-        raise TypeError(
-            f"terms={terms!r:.60}: expected a dict.\n"
-            "Write terms={'race': ['race_2', 'race_3']}, a name and its columns."
-        )
-    given = dict(terms or {})
+    given = {} if terms is None else dict(check_terms(terms))
     columns = {name: _columns(data, wanted) for name, wanted in given.items()}
     known = {name: [name] for name in data.table.names} | columns
     blocks: dict[Hashable, Factor | None] = {}
@@ -46,10 +42,7 @@ def product_of(table: Any, columns: Sequence[Hashable]) -> np.ndarray:
 
 def _columns(data, wanted):
     """Names of the columns of a variable, which may be given by level."""
-    named = listed(wanted)
-    if isinstance(wanted, Mapping):
-        named = [column for column in wanted.values() if column is not None]
-    return known_columns("terms", named, data.table)
+    return known_columns("terms", listed(columns_of(wanted)), data.table)
 
 
 def _parts(name, known):
