@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils import get_tags
+from sklearn.utils._param_validation import Interval
 
 from .._data.checks import warn
 from .._estimator import MixedModel
@@ -17,6 +19,20 @@ from ..exceptions import ConvergenceWarning
 from ._alternation import Alternated, Step, alternate
 from ._parts import FixedPart, seeded
 from ._rows import FitRows
+
+
+#: of the parameters that both have
+CONSTRAINTS: dict[str, list[Any] | str] = {
+    "groups": [str, Integral, list, tuple, None],
+    "random_effects": "no_validation",
+    "covariance": [str],
+    "cv": ["cv_object"],
+    "tol": [Interval(Real, 0, None, closed="neither")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "random_state": ["random_state"],
+    "n_jobs": [Integral, None],
+    "verbose": ["verbose"],
+}
 
 
 class Alternating(MixedModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -20,7 +20,7 @@ from .._reader import Spec
 from .._report.problems import generalised_problems
 from ..results import LogisticResults
 from ..terms import RandomEffect
-from ._base import Alternating, check_inner
+from ._base import CONSTRAINTS, Alternating, check_inner
 from ._logistic import LogisticStep
 from ._parts import ClassifierPart
 from ._rows import FitRows
@@ -119,18 +119,9 @@ class MixedClassifier(PredictsProbabilities, Alternating):
     results_: LogisticResults
     _results = LogisticResults
     family = BernoulliLogit()
-    _parameter_constraints: ClassVar[dict[str, list[Any] | str]] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any] | str]] = CONSTRAINTS | {
         "classifier": "no_validation",
-        "groups": [str, Integral, list, tuple, None],
-        "random_effects": "no_validation",
-        "covariance": [str],
         "n_quadrature": [Interval(Integral, 1, 101, closed="both"), StrOptions({"auto"})],
-        "cv": ["cv_object"],
-        "tol": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
-        "verbose": ["verbose"],
     }
 
     def __init__(

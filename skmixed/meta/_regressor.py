@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -11,7 +10,6 @@ from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
 
 from .._data.checks import AnyCase, check_choice
 from .._data.response import finite_response, response_name
@@ -21,7 +19,7 @@ from .._regression import PredictsMeans
 from .._report.problems import linear_problems
 from ..results import MixedResults
 from ..terms import RandomEffect
-from ._base import Alternating, check_inner
+from ._base import CONSTRAINTS, Alternating, check_inner
 from ._conformal import Conformity
 from ._linear import LinearStep
 from ._parts import RegressorPart
@@ -127,18 +125,9 @@ class MixedRegressor(PredictsMeans, Alternating):
 
     results_: MixedResults
     _results = MixedResults
-    _parameter_constraints: ClassVar[dict[str, list[Any] | str]] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any] | str]] = CONSTRAINTS | {
         "regressor": "no_validation",
-        "groups": [str, Integral, list, tuple, None],
-        "random_effects": "no_validation",
-        "covariance": [str],
-        "cv": ["cv_object"],
         "method": [AnyCase({"reml", "ml"})],
-        "tol": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
-        "verbose": ["verbose"],
     }
 
     def __init__(
