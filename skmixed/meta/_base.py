@@ -20,7 +20,6 @@ from ._alternation import Alternated, Step, alternate
 from ._parts import FixedPart, seeded
 from ._rows import FitRows
 
-
 #: of the parameters that both have
 CONSTRAINTS: dict[str, list[Any] | str] = {
     "groups": [str, Integral, list, tuple, None],
