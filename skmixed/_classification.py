@@ -15,7 +15,7 @@ from ._estimator import MixedModel
 from ._fit.kinds import Kind
 from ._fit.model import FittedModel
 from ._fit.predictions import averages, predicted_probabilities, read_rows
-from ._fit.training import read_further
+from ._fit.training import read_again
 from ._fit.updates.further import updated
 from ._fit.updates.glmm import update_glmm
 from ._model.averages import Complemented
@@ -38,7 +38,7 @@ class PredictsProbabilities(ClassifierMixin, MixedModel):
     def _updated(self, X: Any, y: Any, groups: Any, sample_weight: Any) -> FittedModel:
         model = self._model
         outcomes = read_outcomes(y)
-        further = read_further(
+        further = read_again(
             model.reader,
             X,
             outcomes.y,

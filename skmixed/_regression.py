@@ -16,7 +16,7 @@ from ._estimator import MixedModel
 from ._fit.kinds import Kind
 from ._fit.model import FittedModel
 from ._fit.predictions import predicted_means, prediction_errors, read_rows
-from ._fit.training import read_further
+from ._fit.training import read_again
 from ._fit.updates.further import updated
 from ._fit.updates.linear import update_linear
 
@@ -29,7 +29,7 @@ class PredictsMeans(RegressorMixin, MixedModel):
 
     def _updated(self, X: Any, y: Any, groups: Any, sample_weight: Any) -> FittedModel:
         model = self._model
-        further = read_further(model.reader, X, y, groups, sample_weight, finite_response)
+        further = read_again(model.reader, X, y, groups, sample_weight, finite_response)
         return updated(model, *further, update_linear)
 
     @overload

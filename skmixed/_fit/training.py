@@ -137,20 +137,6 @@ def training_of(
     return Training(reader, given, target, weights, keep, rows.offset), codes
 
 
-def read_further(
-    reader: Reader,
-    X: Any,
-    y: Any,
-    groups: Any,
-    sample_weight: Any,
-    coded: Callable[[np.ndarray], np.ndarray],
-    weighted: Callable[[np.ndarray, np.ndarray | None], Weighted] = as_they_are,
-) -> tuple[Rows, np.ndarray, np.ndarray | None]:
-    """Rows, responses and weights for a model that is fitted, without the rows of weight zero."""
-    training, rows = read_again(reader, X, y, groups, sample_weight, coded, weighted)
-    return rows, training.y, training.weights
-
-
 def read_again(
     reader: Reader,
     X: Any,

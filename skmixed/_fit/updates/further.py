@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..._data.rows import Rows
 from ..._sums.source import InMemory
 from ..model import FittedModel
+from ..training import Training
 
 
 class Further(NamedTuple):
@@ -24,11 +26,12 @@ class Further(NamedTuple):
     places: list[np.ndarray]
 
 
-def updated(model: FittedModel, rows: Any, y: np.ndarray, weights: Any, update: Any) -> FittedModel:
+def updated(model: FittedModel, training: Training, rows: Rows, update: Any) -> FittedModel:
     """The model with effects that know further rows; ``update`` makes the fit of it."""
     reader, places, codes = model.reader.extended(rows)
     n_levels = [factor.n_levels for factor in reader.factors]
-    source = InMemory(rows.X, y, weights, codes, n_levels, rows.offset)
+    weights = training.weights
+    source = InMemory(rows.X, training.y, weights, codes, n_levels, rows.offset)
     names = replace(
         model.names,
         levels=tuple(factor.labels for factor in reader.factors),
