@@ -6,6 +6,10 @@ freedom only: they are smooth in ``1 / df``, and of many interpolated at Chebysh
 
 from __future__ import annotations
 
+import functools
+import warnings
+from collections.abc import Callable
+
 import numpy as np
 from scipy.interpolate import BarycentricInterpolator
 from scipy.stats import studentized_range
@@ -13,11 +17,25 @@ from scipy.stats import studentized_range
 NODES = 10
 
 
+def _quietly(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """Without the warning of scipy before 1.12, which makes a number of an array of one."""
+
+    @functools.wraps(function)
+    def quiet(*arguments: object) -> np.ndarray:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return function(*arguments)
+
+    return quiet
+
+
+@_quietly
 def range_sf(q: np.ndarray, k: int, df: np.ndarray) -> np.ndarray:
     """``P(Q > q)``, element by element."""
     return studentized_range.sf(q, k, df)
 
 
+@_quietly
 def range_isf(p: float, k: int, df: np.ndarray) -> np.ndarray:
     """The q with ``P(Q > q) = p``, for every df."""
     found, places = np.unique(np.asarray(df, dtype=float), return_inverse=True)
