@@ -24,8 +24,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from .combinations import taken_pairs
 from .dense import DenseBlock
 from .levels import inner_products, invert_levels, multiply_levels
+from .posterior import Posterior
 from .roots import pivoted_root
 
 
@@ -110,6 +112,14 @@ class Elimination:
             return matrix
         data = self.entries[self.plan.pattern.shared[f]].copy()
         return sparse.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+    def posterior(self):
+        """Blocks of the covariance of the effects."""
+        return Posterior(self)
+
+    def taken(self, Z):
+        """Pairs (left, right) with ``ZMZ'`` the sum of ``left right'``, for sparse rows Z."""
+        return taken_pairs(self, Z)
 
     def reduce(self, U):
         """Forward elimination of right-hand sides, (q_f, k, m_f) per factor."""

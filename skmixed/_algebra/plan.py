@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from .coupling import coupled_sums, make_coupling
+from .elimination import Elimination
 from .layout import MATRICES, check_dense_size, is_nested, make_layout
 from .levels import multiply_levels
 from .operators import DenseOperator, PairOperator
@@ -76,6 +77,20 @@ class Plan:
         }
         other._fill()
         return other
+
+    def eliminate(self, T, roots=None, *, once=False):
+        """The factorisation at one T, with ``once`` the last of this plan."""
+        return Elimination(self, T, roots, once=once)
+
+    @property
+    def offsets(self):
+        """Factor -> its first column in the order of the plan."""
+        return self.layout.offsets
+
+    @property
+    def width(self):
+        """Number of columns of all effects."""
+        return self.layout.width
 
     @property
     def counted_blocks(self):

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 
 from .._algebra.machine import computing
-from .._algebra.plan import Plan
+from .._algebra.plans import plan_of
 from .._likelihood.linear import LinearState, ProfiledDeviance
 from .._likelihood.penalised import unpenalised
 from .._model.covariances import Covariances
@@ -61,7 +61,7 @@ def fit_linear(
 ) -> LinearFit:
     """Maximise the (restricted) likelihood of a design, with its ridge and a prior."""
     _check_degrees(design, reml)
-    plan = Plan(design.cross)
+    plan = plan_of(design.cross)
     with computing(plan.dense_order):
         objective = ProfiledDeviance.of(plan, reml, design.ridge)
         plain = _without_effects(objective)
@@ -191,7 +191,7 @@ class LinearFit(Estimated):
     @cached_property
     def objective(self):
         """The deviance as a function of the relative covariances."""
-        return self._objective_of(Plan(self.design.cross), self.design)
+        return self._objective_of(plan_of(self.design.cross), self.design)
 
     def _objective_of(self, plan, design):
         """The same deviance of other sums."""
@@ -275,7 +275,7 @@ class LinearFit(Estimated):
         design, value, nu = self.design, state.value, self.objective.nu
         if self.is_penalised:
             design = design.unpenalised()
-            value, nu = unpenalised(state, Plan(design.cross))
+            value, nu = unpenalised(state, plan_of(design.cross))
         return -0.5 * float(value + Units(design).deviance(nu, self.objective.reml))
 
     @cached_property

@@ -30,7 +30,7 @@ from operator import add, sub
 import numpy as np
 from scipy import sparse
 
-from .._algebra.packed import packed_index
+from .._algebra.combinations import sparse_rows
 
 ROWS_PER_CHUNK = 1 << 14
 
@@ -156,7 +156,7 @@ class Uncertainty:
         if not rows.z:
             return sparse.csr_matrix((len(rows), 0))
         z = [rows.slope[:, None] * v for v in rows.z]
-        return _sparse_rows(self.state.objective.plan, z, rows.codes)
+        return sparse_rows(self.state.objective.plan, z, rows.codes)
 
     @cached_property
     def _B(self):
@@ -193,7 +193,7 @@ class Uncertainty:
         return self.scale * posterior + g @ self.covariance @ g.T
 
     def _taken(self, effects):
-        return _taken(self.state.elimination, effects) if effects.nnz else ()
+        return self.state.elimination.taken(effects) if effects.nnz else ()
 
 
 def error_variances(state, x, z, codes, *, prior=True):
@@ -217,41 +217,6 @@ def prior_variances(T, z, codes):
     )
 
 
-def _sparse_rows(plan, z, codes):
-    """Rows z over all effects, in elimination order; unseen levels are left out."""
-    rows = []
-    columns = []
-    values = []
-    for f, (v, code) in enumerate(zip(z, codes, strict=True)):
-        known = np.flatnonzero(code >= 0)
-        for r in range(v.shape[1]):
-            rows.append(known)
-            columns.append(plan.layout.offsets[f] + code[known] * v.shape[1] + r)
-            values.append(v[known, r])
-    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-    return sparse.csr_matrix(entries, shape=(len(z[0]), plan.layout.width))
-
-
-def _taken(elimination, Z):
-    """Pairs (left, right) with ``ZMZ'`` the sum of ``left right'``, for sparse rows Z, by forward
-    elimination.
-    """
-    plan = elimination.plan
-    for f in plan.layout.stages:
-        q = plan.cross.sizes[f]
-        m = plan.cross.levels[f]
-        start = plan.layout.offsets[f]
-        own = Z[:, start : start + q * m]
-        taken = own @ _block_diagonal(elimination.M[f], q)
-        yield taken, own
-        if f in elimination.C:
-            level_major = (np.arange(m)[:, None] + m * np.arange(q)).ravel()
-            Z = Z - taken @ elimination.C[f][level_major]
-    if elimination.dense is not None:
-        half = elimination.dense.whiten(Z[:, plan.layout.dense_start :].toarray().T).T
-        yield half, half
-
-
 def _row_products(left, right):
     """Diagonal of ``left right'``."""
     if sparse.issparse(left):
@@ -262,11 +227,3 @@ def _row_products(left, right):
 def _products(left, right):
     product = left @ right.T
     return product.toarray() if sparse.issparse(product) else product
-
-
-def _block_diagonal(packed, q):
-    blocks = packed[packed_index(q)].transpose(2, 0, 1)
-    levels = len(blocks)
-    return sparse.bsr_matrix(
-        (blocks, np.arange(levels), np.arange(levels + 1)), shape=(q * levels, q * levels)
-    ).tocsr()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._algebra.packed import pack
-from .._algebra.plan import Plan
+from .._algebra.plans import plan_of
 from .glmm import GlmmState
 from .modes import Density, Guess, climb
 from .quadrature import AdaptiveQuadrature
@@ -53,5 +53,5 @@ def _modes_of_some(state, finer):
     share = min(1.0, CHECK_EVALUATIONS / (len(first.y) * len(finer.rule.nodes)))
     rows = first.first_levels(max(1, int(first.groups[0].n_levels * share)))
     family = state.objective.family
-    density = Density(rows, Plan(rows.pattern), family, state.T, [finer.root(0, T)], state.beta)
+    density = Density(rows, plan_of(rows.pattern), family, state.T, [finer.root(0, T)], state.beta)
     return climb(density, Guess([state.parts[0].modes.c[0][:, : rows.groups[0].n_levels]]))

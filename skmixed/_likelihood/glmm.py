@@ -11,6 +11,7 @@ import numpy as np
 
 from .._algebra.packed import pack
 from .._algebra.plan import Plan
+from .._algebra.plans import plan_of
 from .._model.covariances import flat
 from .._model.families import Family
 from .._model.priors import FLAT, Prior
@@ -54,7 +55,7 @@ class GlmmDeviance:
     @classmethod
     def of(cls, blocks, family, integration, ridge: Ridge = NO_RIDGE) -> Self:
         """The deviance of some blocks of rows, with a penalty on beta."""
-        plans = [Plan(block.pattern, MATRICES) for block in blocks]
+        plans = [plan_of(block.pattern, MATRICES) for block in blocks]
         return cls(blocks, family, integration, plans, ridge)
 
     @cached_property

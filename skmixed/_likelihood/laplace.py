@@ -24,7 +24,6 @@ from functools import cached_property
 import numpy as np
 
 from .._algebra.packed import packed_index
-from .._algebra.posterior import Posterior
 from .._algebra.roots import pivoted_root
 from .curvature import AverageInformation, ExactHessian
 from .modes import Guess, Modes
@@ -61,7 +60,7 @@ class LaplacePart:
     @cached_property
     def posterior(self):
         """Blocks of the covariance of the effects around their modes."""
-        return Posterior(self.elimination)
+        return self.elimination.posterior()
 
     @cached_property
     def skewed(self):

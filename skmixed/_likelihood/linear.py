@@ -23,7 +23,6 @@ from typing import Protocol, Self
 import numpy as np
 from scipy.linalg import lapack
 
-from .._algebra.elimination import Elimination
 from .._algebra.levels import inner_products, packed_outer
 from .._algebra.packed import (
     halves,
@@ -36,7 +35,7 @@ from .._algebra.packed import (
     triangle_entries,
 )
 from .._algebra.plan import Plan
-from .._algebra.posterior import Posterior
+from .._algebra.plans import plan_of
 from .._model.priors import FLAT, Prior
 from .._model.ridge import NO_RIDGE, Ridge
 from .._sums.crossprod import CrossProducts, condensed
@@ -243,7 +242,7 @@ class ProfiledDeviance:
         The very same where that is all of them.
         """
         fewer = condensed(self.plan.cross)
-        return self if fewer is None else self._of_plan(Plan(fewer))
+        return self if fewer is None else self._of_plan(plan_of(fewer))
 
     def _of_plan(self, plan):
         """The same likelihood of other sums."""
@@ -281,7 +280,7 @@ class LinearState:
     def __init__(self, objective: ProfiledDeviance, T, fixed: FixedEffects | None = None):
         self.objective = objective
         self.T = T
-        self.elimination = Elimination(objective.plan, T) if objective.U else None
+        self.elimination = objective.plan.eliminate(T) if objective.U else None
         self.B, self.F, explained = self._solution()
         self.fixed = self._estimated(explained) if fixed is None else fixed
 
@@ -320,7 +319,7 @@ class LinearState:
     @cached_property
     def posterior(self):
         """Packed ``N_l`` and posterior covariance blocks per factor."""
-        return Posterior(self.elimination)
+        return self.elimination.posterior()
 
     @cached_property
     def effects(self):

@@ -84,7 +84,7 @@ class Density:
         """The factorisation of ``T^-1 + Z'WZ`` at some rows."""
         w = point.weight
         plan = self.plan.reweighted(self.rows.level_blocks(w), self.rows.pair_values(w))
-        return Elimination(plan, self.T, self.roots, once=True)
+        return plan.eliminate(self.T, self.roots, once=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._algebra.plan import Plan
+from .._algebra.plans import plan_of
 from .._model.ridge import NO_RIDGE, Ridge
 from .._sums.blocks import joined
 from .._sums.crossprod import CrossProducts
@@ -38,7 +38,7 @@ def working_deviance(objective: GlmmDeviance, eta) -> ProfiledDeviance:
     """The likelihood of these, with the plan of the rows where there is one."""
     cross = working_cross_products(objective, eta)
     if len(objective.blocks) > 1:
-        return ProfiledDeviance.working(Plan(cross), cross, objective.ridge, objective.prior)
+        return ProfiledDeviance.working(plan_of(cross), cross, objective.ridge, objective.prior)
     blocks = [cross.level_blocks(f) for f in range(len(cross.sizes))]
     pair_values = {key: pair.values for key, pair in cross.pairs.items()}
     plan = objective.plans[0].reweighted(blocks, pair_values)
@@ -47,7 +47,7 @@ def working_deviance(objective: GlmmDeviance, eta) -> ProfiledDeviance:
 
 def working_state(cross: CrossProducts, T, ridge: Ridge = NO_RIDGE) -> LinearState:
     """The working linear model at T."""
-    return ProfiledDeviance.working(Plan(cross), cross, ridge)(T)
+    return ProfiledDeviance.working(plan_of(cross), cross, ridge)(T)
 
 
 def working_model(state: GlmmState) -> LinearState:

@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 
 from ..._algebra.machine import computing
-from ..._algebra.plan import Plan
+from ..._algebra.plans import plan_of
 from ..._likelihood.glmm import GlmmDeviance, GlmmState
 from ..._likelihood.laplace import Laplace
 from ..._likelihood.linear import LinearState, ProfiledDeviance
@@ -74,7 +74,7 @@ def expanded_modes(
     for _ in range(MAX_STEPS):
         eta = _predictors(objective.blocks, fit.beta, b)
         cross = known + working_cross_products(objective, eta)
-        plan = Plan(cross)
+        plan = plan_of(cross)
         with computing(plan.dense_order):
             there = LinearState(ProfiledDeviance.working(plan, cross), T, fit.linear.fixed)
         moves = [new - old for new, old in zip(there.effects, b, strict=True)]
@@ -185,7 +185,7 @@ class UpdatedGlmmFit(GlmmFit):
             first = self.origin.linear
             cross = self._sums_of(first.objective.plan.cross)
             T = self.covariance_model.assemble(self.T)
-            return LinearState(ProfiledDeviance.working(Plan(cross), cross), T, first.fixed)
+            return LinearState(ProfiledDeviance.working(plan_of(cross), cross), T, first.fixed)
 
     def _sums_of(self, known):
         """Working cross-products of all levels."""
