@@ -288,7 +288,8 @@ def _replaced(
         out = out.rename(columns={name: f"{name}_within" for name in names})
         means = {f"{name}_between": column for name, column in zip(names, between.T, strict=True)}
         return out.assign(**means)
-    frame = nw.from_native(table.X, eager_only=True)
+    given: Any = table.X
+    frame: Any = nw.from_native(given, eager_only=True)
     space = nw.get_native_namespace(frame)
 
     def series(name: str, values: np.ndarray) -> Any:
