@@ -15,8 +15,7 @@ import numpy as np
 from .._algebra.machine import computing
 from .._likelihood.glmm import GlmmDeviance
 from .._likelihood.laplace import Laplace
-from .._likelihood.modes import Guess
-from .._likelihood.pql import pql_start
+from .._likelihood.start import start_of
 from .._likelihood.working import working_model, working_state
 from .._model.covariances import NO_EFFECTS, Covariances, Parameters
 from .._model.families import Family
@@ -25,6 +24,8 @@ from .._search.boundary import NothingAttainable, search
 from .._search.identification import confounded_terms
 from .._search.minimize import UNBOUNDED, Optimum
 from .._search.start import typical_floors
+from .._store.design import StoredDesign, store_of
+from .._store.protocol import PerBlock, following
 from .._sums.design import RowDesign
 from .._sums.source import Source
 from .base import Criterion, Estimated, rows_missing
@@ -44,11 +45,13 @@ KNOWN = (
     "loglik_without_effects",
     "shortfall",
     "effective_rank",
+    "conditional_loglik",
+    "level_blocks",
 )
 
 
 def fit_glmm(
-    design: RowDesign,
+    design: RowDesign | StoredDesign,
     family: Family,
     *,
     n_quadrature: Points,
@@ -60,8 +63,8 @@ def fit_glmm(
     """Maximise the likelihood of a design."""
     points = 1 if n_quadrature == "auto" else n_quadrature
     integration = integration_of(design, points)
-    objective = GlmmDeviance.of(design.blocks, family, integration, design.ridge)
-    with computing(max(plan.dense_order for plan in objective.plans)):
+    objective = GlmmDeviance(store_of(design), family, integration, design.ridge)
+    with computing(objective.dense_order):
         absent = unidentified_factors(design, objective)
         covariances = design.covariances(absent, covariance_prior)
         parameters = Parameters(
@@ -89,7 +92,7 @@ def unidentified_factors(design, objective):
 def _optimum(objective, parameters, options):
     """The optimum from the start by penalised quasi-likelihood."""
     try:
-        start, near, floors = pql_start(objective, parameters.covariances)
+        start, near, floors = start_of(objective, parameters, options["max_iter"])
         nearby = partial(objective, near=near)
         return search(nearby, parameters, start, floors, secants=True, **options)
     except NothingAttainable as error:
@@ -101,9 +104,8 @@ def _optimum(objective, parameters, options):
 
 def _again(objective, before, parameters, options):
     """The optimum from one of another approximation."""
-    near = [Guess(part.modes.c, part.elimination) for part in before.evaluation.parts]
     floors = typical_floors(working_model(before.evaluation).objective.plan)
-    nearby = partial(objective, near=near)
+    nearby = partial(objective, near=before.evaluation.near())
     return search(nearby, parameters, before.point, floors, secants=True, **options)
 
 
@@ -126,6 +128,12 @@ def _fit_at(design, covariances, absent, found):
     return fit
 
 
+def prior_blocks(block, carried, request):
+    """Packed ``Z_f'WZ_f`` of a block, W the prior weights, a visit of a round."""
+    rows = block.rows
+    return PerBlock([rows.level_blocks(rows.m * np.ones(len(rows.y)))]), carried
+
+
 @dataclass(frozen=True, eq=False)
 class GlmmFit(Estimated):
     """A fitted generalised linear mixed model: a :class:`~skmixed._fit.base.Fit`.
@@ -141,7 +149,7 @@ class GlmmFit(Estimated):
     objective : the deviance; None where the rows are not kept
     """
 
-    design: RowDesign
+    design: RowDesign | StoredDesign
     family: Family
     points: int
     is_enough: bool
@@ -169,13 +177,20 @@ class GlmmFit(Estimated):
         vars(fit).update(known)
         return fit
 
+    def completed(self) -> Self:
+        """The fit without its rows, which are about to go: all that it keeps is asked for first."""
+        _ = self.linear
+        for name in KNOWN:
+            getattr(self, name, None)
+        return self.stripped()
+
     def with_rows(self, source: Source) -> Self:
         """The same fit of the same rows, which a pickle has left behind."""
-        design = replace(self.design, blocks=self.design.blocks_of(source))
+        design = self.design.with_rows(source)
         integration = integration_of(design, self.points)
-        objective = GlmmDeviance.of(design.blocks, self.family, integration, design.ridge)
+        objective = GlmmDeviance(store_of(design), self.family, integration, design.ridge)
         space = self._search_space
-        with computing(max(plan.dense_order for plan in objective.plans)):
+        with computing(objective.dense_order):
             state = objective(space.assemble(self.optimum.point))
         optimum = replace(self.optimum, evaluation=state)
         fit = replace(self, design=design, objective=objective, optimum=optimum)
@@ -204,7 +219,7 @@ class GlmmFit(Estimated):
 
     @property
     def dense_order(self):
-        return max(plan.dense_order for plan in self.state.objective.plans)
+        return self.state.objective.dense_order
 
     @property
     def beta(self):
@@ -239,12 +254,12 @@ class GlmmFit(Estimated):
     def sums(self):
         return self.linear.objective
 
-    @property
+    @cached_property
     def level_blocks(self):
         if not self.design.terms:
             return []
-        blocks = [b.level_blocks(b.m * np.ones(len(b.y))) for b in self.state.objective.blocks]
-        return [np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True)]
+        store = self.state.objective.store
+        return store.in_order(following(store.round(prior_blocks, None).total))
 
     @property
     def _search_space(self):
@@ -263,6 +278,11 @@ class GlmmFit(Estimated):
         return -0.5 * self.state.likelihood
 
     @cached_property
+    def conditional_loglik(self):
+        """Of the rows, given the conditional modes."""
+        return float(self.state.sums.loglik)
+
+    @cached_property
     def effects(self):
         found = self.state.effects[: len(self.design.frame.effects)]
         return [self.units.effects(f, b) for f, b in enumerate(found)]
@@ -272,8 +292,8 @@ class GlmmFit(Estimated):
         """Of the same fixed effects alone."""
         if not self.design.terms:
             return self.loglik
-        plain = [block.without_effects() for block in self.state.objective.blocks]
-        objective = GlmmDeviance.of(plain, self.family, Laplace(), self.design.ridge)
+        plain = self.state.objective.store.without_effects()
+        objective = GlmmDeviance(plain, self.family, Laplace(), self.design.ridge)
         options = {"tol": PLAIN_TOL, "max_iter": PLAIN_MAX_ITER}
         with computing():
             found = _optimum(objective, Parameters(NO_EFFECTS, self.rank), options)
@@ -310,7 +330,8 @@ class GlmmFit(Estimated):
     def refit(self, design, **options) -> Self:
         """The same model of other responses to the same rows."""
         space = self._search_space
-        objective = replace(self.objective, blocks=design.blocks)
+        store = self.objective.store.with_blocks(design.blocks)
+        objective = replace(self.objective, store=store)
         floors = typical_floors(self.sums.plan)
         *T, beta = self.optimum.point
         terms = space.covariances

@@ -11,7 +11,6 @@ import numpy as np
 from .._likelihood.discrepancy import Discrepancy, discrepancy
 from .._likelihood.glmm import GlmmDeviance, GlmmState
 from .._likelihood.laplace import Laplace
-from .._likelihood.modes import Guess
 from .._likelihood.quadrature import MAX_DIMENSION, AdaptiveQuadrature
 from .._model.covariances import Parameters
 from .._search.minimize import Optimum
@@ -162,8 +161,7 @@ def _with_points(design: RowDesign, objective: GlmmDeviance, points: int) -> Glm
 def _change(optimum: Optimum, finer: GlmmDeviance) -> Discrepancy:
     """What more points say at an optimum, of all levels."""
     own: GlmmState = optimum.evaluation
-    near = [Guess(part.modes.c, part.elimination) for part in own.parts]
-    there = finer([*own.T, own.beta], near)
+    there = finer([*own.T, own.beta], own.near())
     slope = there.slope - own.slope
     return Discrepancy(finer.integration.points, 0.5 * (own.value - there.value), slope)
 

@@ -35,8 +35,7 @@ def infinite_estimates(fit, X, y, codes) -> Unbounded:
     besides the intercept, y the responses and ``codes`` the levels per factor of all rows.  A row
     with both outcomes counts as one of each.
     """
-    largest = max(np.max(np.abs(part.point.eta)) for part in fit.state.parts)
-    is_suspicious = largest > SUSPICIOUS or not fit.optimum.converged
+    is_suspicious = fit.state.sums.reach > SUSPICIOUS or not fit.optimum.converged
     is_suspicious &= fit.design.ridge.is_none  # every direction that separates is penalised
     intercept = fit.units.has_intercept
     columns = fit.family.separation(*_outcomes(X, y), intercept) if is_suspicious else []

@@ -48,10 +48,13 @@ def discrepancy(state: GlmmState, finer: AdaptiveQuadrature) -> Discrepancy:
 
 def _modes_of_some(state, finer):
     """The modes of as many levels as the check may cost."""
-    first = state.objective.blocks[0]
+    first = state.objective.store.first(1).blocks[0]
     (T,) = state.T
     share = min(1.0, CHECK_EVALUATIONS / (len(first.y) * len(finer.rule.nodes)))
     rows = first.first_levels(max(1, int(first.groups[0].n_levels * share)))
     family = state.objective.family
     density = Density(rows, plan_of(rows.pattern), family, state.T, [finer.root(0, T)], state.beta)
-    return climb(density, Guess([state.parts[0].modes.c[0][:, : rows.groups[0].n_levels]]))
+    known = state.sums.first_modes
+    if known is None:
+        return climb(density, Guess.zero(density.plan))
+    return climb(density, Guess([known[0][:, : rows.groups[0].n_levels]]))

@@ -5,38 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from .._algebra.packed import pack
-from .._algebra.plan import Plan
-from .._algebra.plans import plan_of
 from .._model.covariances import flat
 from .._model.families import Family
 from .._model.priors import FLAT, Prior
 from .._model.ridge import NO_RIDGE, Ridge
+from .._store.protocol import Held, Store
 from .._sums.blocks import RowBlock
-from .laplace import LaplacePart
 from .linear import Unattainable
-from .modes import Density, Guess, Modes, climb
+from .rounds import Integration, Place, sums_at
 
 LARGEST_VARIANCE = 1e4  # of a linear predictor: odds of typical levels differ by e^100
-MATRICES = 11  # as large as the dense block that a fit holds at a time
 PERFECT = 1e-5  # share of the deviance of a constant mean below which nothing is left to predict
-
-
-class Integration(Protocol):
-    """How the effects are integrated out."""
-
-    points: int  # per dimension
-    exact: bool  # whether second derivatives can be
-
-    def root(self, f: int, T: np.ndarray) -> np.ndarray:
-        """A root of the covariance of factor f."""
-
-    def part(self, modes: Modes) -> LaplacePart:
-        """Value and derivatives of a block of rows at its modes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,45 +29,49 @@ class GlmmDeviance:
     and beta, with a penalty on beta and a prior of T.
     """
 
-    blocks: Sequence[RowBlock]
+    store: Store
     family: Family
     integration: Integration
-    plans: Sequence[Plan]
     ridge: Ridge = NO_RIDGE
     prior: Prior = FLAT
 
     @classmethod
-    def of(cls, blocks, family, integration, ridge: Ridge = NO_RIDGE) -> Self:
+    def of(cls, blocks: Sequence[RowBlock], family, integration, ridge: Ridge = NO_RIDGE) -> Self:
         """The deviance of some blocks of rows, with a penalty on beta."""
-        plans = [plan_of(block.pattern, MATRICES) for block in blocks]
-        return cls(blocks, family, integration, plans, ridge)
+        return cls(Held.of(blocks), family, integration, ridge)
 
-    @cached_property
+    @property
     def n(self):
         """Number of observations."""
-        return sum(block.n for block in self.blocks)
+        return self.store.facts.n
 
     @property
     def levels(self):
         """Number of levels of every factor."""
-        each = zip(*(plan.cross.levels for plan in self.plans), strict=True)
-        return [sum(parts) for parts in each]
+        return self.store.facts.levels
+
+    @property
+    def dense_order(self):
+        """Order of the largest dense matrix of an evaluation."""
+        return self.store.facts.dense_order
 
     @cached_property
+    def _outcomes(self):
+        return self.store.round(outcome_sums, self.family).total
+
+    @property
     def saturated(self):
         """``2 l`` of rows that are predicted perfectly."""
-        return sum(2.0 * self.family.saturated(block.y, block.m) for block in self.blocks)
+        return self._outcomes.saturated
 
     @cached_property
     def null_deviance(self):
         """That of the common mean of all rows, from the saturated one on."""
-        mean = sum(np.sum(block.m * block.y) for block in self.blocks) / self.n
-        eta = self.family.link(mean)
-        rows = (self.family.at(np.full(len(b.y), eta), b.y, b.m) for b in self.blocks)
-        return sum(-2.0 * np.sum(row.loglik) for row in rows) + self.saturated
+        eta = self.family.link(self._outcomes.total / self.n)
+        return self.store.round(constant_deviance, (self.family, eta)).total + self.saturated
 
-    def __call__(self, point, near: Sequence[Guess] | None = None):
-        """The model at ``point``; ``near`` holds per block a guess to start from.
+    def __call__(self, point, near: Any = None):
+        """The model at ``point``; ``near`` says from where modes are searched for.
 
         Where the variances leave all bounds or a mode is out of reach, the deviance is infinite.
         """
@@ -95,6 +83,29 @@ class GlmmDeviance:
             return GlmmState(self, T, beta, near)
         except np.linalg.LinAlgError:
             return Unattainable()
+
+
+class OutcomeSums(NamedTuple):
+    """``2 l`` of rows that are predicted perfectly, and the sum of the responses."""
+
+    saturated: float
+    total: float
+
+    def __add__(self, other):
+        return OutcomeSums(self.saturated + other.saturated, self.total + other.total)
+
+
+def outcome_sums(block, carried, family):
+    """The :class:`OutcomeSums` of a block, a visit of a round."""
+    y, m = block.rows.y, block.rows.m
+    return OutcomeSums(2.0 * family.saturated(y, m), np.sum(m * y)), carried
+
+
+def constant_deviance(block, carried, request):
+    """That of the rows of a block at one linear predictor, a visit of a round."""
+    family, eta = request
+    y, m = block.rows.y, block.rows.m
+    return -2.0 * np.sum(family.at(np.full(len(y), eta), y, m).loglik), carried
 
 
 def forget(holder: object) -> None:
@@ -117,37 +128,38 @@ class GlmmState:
         self.beta = beta
         integration = objective.integration
         self.roots = [integration.root(f, t) for f, t in enumerate(T)]
-        near = near or [Guess.zero(plan) for plan in objective.plans]
-        self.parts = [
-            integration.part(climb(density, guess))
-            for density, guess in zip(self._densities(), near, strict=True)
-        ]
+        place = Place(objective.family, integration, T, self.roots, beta)
+        self.place = place
+        self.sums = sums_at(objective.store, place, near)
         if not np.isfinite(self.value):
             raise np.linalg.LinAlgError("the deviance overflows")
 
-    def _densities(self):
-        o = self.objective
-        for rows, plan in zip(o.blocks, o.plans, strict=True):
-            yield Density(rows, plan, o.family, self.T, self.roots, self.beta)
+    @property
+    def parts(self):
+        """Of all blocks, where their rows are here."""
+        return self.sums.parts
+
+    def near(self):
+        """From where the modes of a neighbour are searched for."""
+        return self.sums.near()
 
     def at(self, point):
         """The same model at another point, its modes searched for from where their derivatives
         lead.
         """
         change = flat(point) - flat([*self.T, self.beta])
-        return self.objective(point, [part.guess(change) for part in self.parts])
+        return self.objective(point, self.sums.near(change))
 
     def forget_rows(self) -> None:
         """Drop what was computed row by row and can be computed again."""
-        for part in self.parts:
+        for part in self.parts if self.objective.store.holds_rows else ():
             for holder in (part, part.point, part.modes.density):
                 forget(holder)
 
     @property
     def exact(self):
         """Whether ``hessian`` is exact."""
-        is_separable = all(part.rows.is_separable for part in self.parts)
-        return self.objective.integration.exact and is_separable
+        return self.objective.integration.exact and self.objective.store.facts.is_separable
 
     @property
     def degenerate(self):
@@ -157,14 +169,13 @@ class GlmmState:
         """
         if not self.objective.ridge.is_none:
             return False
-        left = -2.0 * sum(np.sum(part.point.loglik) for part in self.parts)
-        left = left + self.objective.saturated
+        left = -2.0 * self.sums.loglik + self.objective.saturated
         return left < PERFECT * self.objective.null_deviance
 
     @cached_property
     def likelihood(self):
         """The deviance without penalties."""
-        return float(sum(part.value for part in self.parts))
+        return self.sums.value
 
     @cached_property
     def value(self):
@@ -180,25 +191,22 @@ class GlmmState:
     @cached_property
     def gradient(self):
         """``dd / dT_f``, one symmetric matrix per factor."""
-        each = zip(*(part.gradient for part in self.parts), strict=True)
-        return self.objective.prior.with_gradient([sum(parts) for parts in each], self.T)
+        return self.objective.prior.with_gradient(list(self.sums.gradient), self.T)
 
     @cached_property
     def slope(self):
         """The gradient in all parameters, that of T packed."""
-        along_beta = sum(part.beta_gradient for part in self.parts)
-        along_beta = self.objective.ridge.with_slope(along_beta, self.beta)
+        along_beta = self.objective.ridge.with_slope(self.sums.beta_gradient, self.beta)
         return np.concatenate([pack(self.gradient), along_beta])
 
     @cached_property
     def hessian(self):
         """Second derivatives, or the average information of the working model."""
         o = self.objective
-        likelihood = sum(part.hessian for part in self.parts)
-        return o.prior.with_hessian(o.ridge.with_hessian(likelihood), self.T)
+        return o.prior.with_hessian(o.ridge.with_hessian(self.sums.hessian), self.T)
 
     @property
     def effects(self):
         """Conditional modes per factor, (q_f, m_f)."""
-        each = zip(*(part.modes.b for part in self.parts), strict=True)
-        return [np.concatenate(parts, axis=1) for parts in each]
+        store = self.objective.store
+        return store.in_order(self.sums.effects(self.place, store))

@@ -111,22 +111,23 @@ class LaplacePart:
         return self.skewed[1] - moved - 2.0 * self.point.score
 
     @cached_property
-    def _curvature(self):
+    def curvature(self):
+        """Second derivatives, and those of the modes."""
         return ExactHessian(self) if self.rows.is_separable else AverageInformation(self)
 
     @cached_property
     def hessian(self):
         """Second derivatives, or the average information of the working model."""
-        return self._curvature.total()
+        return self.curvature.total()
 
     def guess(self, change):
         """Where the modes are after a change of the parameters, to first order.
 
         Where they are now if that is not known.
         """
-        if "_curvature" not in vars(self):
+        if "curvature" not in vars(self):
             return Guess(self.modes.c, self.elimination)
-        parts = zip(self.modes.c, self._curvature.s_dot, strict=True)
+        parts = zip(self.modes.c, self.curvature.s_dot, strict=True)
         moved = [c + np.einsum("qdm,d->qm", s_dot, change) for c, s_dot in parts]
         return Guess(moved, self.elimination)
 

@@ -29,7 +29,8 @@ def pql_start(objective: GlmmDeviance, covariances: Covariances):
     """A point near the optimum away from the boundary, per block a guess at the modes there, and
     the floors of T.
     """
-    eta = [objective.family.start(block.y) for block in objective.blocks]
+    blocks = objective.store.blocks
+    eta = [objective.family.start(block.y) for block in blocks]
     last = None
     for _ in range(ROUNDS):
         working = working_deviance(objective, eta)
@@ -38,11 +39,11 @@ def pql_start(objective: GlmmDeviance, covariances: Covariances):
         if not np.isfinite(found.evaluation.value):
             break
         last = found
-        eta = _predictors(found.evaluation, objective.blocks)
+        eta = _predictors(found.evaluation, blocks)
     if last is None:
         raise NothingAttainable
     state = last.evaluation
-    guesses = [Guess(c) for c in _by_block(state.scores, objective.blocks)]
+    guesses = [Guess(c) for c in _by_block(state.scores, blocks)]
     point = [*_start(working, covariances, last), state.fixed.beta]
     return point, guesses, typical_floors(working.plan)
 
@@ -75,4 +76,4 @@ def _by_block(effects, blocks):
     """Effects (q_f, m_f) per factor, cut to the levels of every block."""
     if len(blocks) == 1:
         return [effects]
-    return [[effects[0][:, block.levels]] for block in blocks]
+    return [[b[:, own] for b, own in zip(effects, block.levels, strict=True)] for block in blocks]

@@ -78,7 +78,7 @@ class RowBlock:
     y, m : (n,) response and weights; m may be the number one
     groups : per factor, the Grouping of its levels
     pairs : (f, g) -> (Grouping of the pairs of levels that meet, levels of f, levels of g)
-    levels : slice of the (single) factor's levels that are here
+    levels : per factor, which of its levels are here
     offset : (n,) known part of the linear predictor; None for none
     """
 
@@ -88,7 +88,7 @@ class RowBlock:
     m: object
     groups: tuple
     pairs: dict
-    levels: slice
+    levels: tuple[slice, ...]
     offset: np.ndarray | None = None
 
     @property
@@ -211,7 +211,9 @@ class RowBlock:
     def without_effects(self):
         """The same rows with one effect for all of them, which is to have no variance."""
         one = np.zeros(len(self.y), dtype=np.int64)
-        return replace(self, z=((None,),), groups=(Grouping(one, 1),), pairs={}, levels=slice(0, 1))
+        return replace(
+            self, z=((None,),), groups=(Grouping(one, 1),), pairs={}, levels=(slice(0, 1),)
+        )
 
     def first_levels(self, n):
         """The rows of the first levels."""
@@ -226,7 +228,7 @@ class RowBlock:
             y=self.y[rows],
             m=m,
             groups=(group,),
-            levels=slice(0, n),
+            levels=(slice(0, n),),
             offset=None if self.offset is None else self.offset[rows],
         )
 
@@ -290,11 +292,28 @@ def joined(parts):
     first = parts[0]
     if len(parts) == 1:
         return first
+    ends = np.cumsum([part.levels for part in parts], axis=0)
+    starts = np.vstack([np.zeros_like(ends[:1]), ends[:-1]])
     return replace(
         first,
         n=sum(part.n for part in parts),
         gram=sum(part.gram for part in parts),
-        sums=(np.concatenate([part.sums[0] for part in parts], axis=2),),
+        sums=tuple(
+            np.concatenate(own, axis=2) for own in zip(*(p.sums for p in parts), strict=True)
+        ),
+        pairs={key: _joined_pairs(key, parts, starts, ends[-1]) for key in first.pairs},
+    )
+
+
+def _joined_pairs(key, parts, starts, levels):
+    """The pairs of two factors, whose levels follow each other part after part."""
+    f, g = key
+    pairs = [part.pairs[key] for part in parts]
+    return PairSums(
+        np.concatenate([pair.rows + start[f] for pair, start in zip(pairs, starts, strict=True)]),
+        np.concatenate([pair.cols + start[g] for pair, start in zip(pairs, starts, strict=True)]),
+        np.concatenate([pair.values for pair in pairs], axis=2),
+        (int(levels[f]), int(levels[g])),
     )
 
 
@@ -325,10 +344,16 @@ def make_blocks(x, z, y, m, codes, n_levels, offset=None):
     z = [columns.take(order, axis=1) for columns in z]
     codes = [c.take(order) for c in codes]
     if len(codes) > 1:
-        groups = tuple(Grouping(c, levels) for c, levels in zip(codes, n_levels, strict=True))
-        pairs = _pairs(codes, n_levels)
-        return [RowBlock(x, tuple(map(_columns, z)), y, m, groups, pairs, slice(0, 0), offset)]
+        return [row_block(x, z, y, m, codes, n_levels, offset)]
     return _cut(x, z[0], y, m, codes[0], n_levels[0], offset)
+
+
+def row_block(x, z, y, m, codes, n_levels, offset=None):
+    """One block of rows in the order in which they come, as :func:`make_blocks` takes them."""
+    groups = tuple(Grouping(c, levels) for c, levels in zip(codes, n_levels, strict=True))
+    levels = tuple(slice(0, int(count)) for count in n_levels)
+    columns = tuple(map(_columns, z))
+    return RowBlock(x, columns, y, m, groups, _pairs(codes, n_levels), levels, offset)
 
 
 def _cut(x, z, y, m, codes, n_levels, offset):
@@ -341,7 +366,7 @@ def _cut(x, z, y, m, codes, n_levels, offset):
         rows = slice(int(ends[lo - 1]) if lo else 0, int(ends[hi - 1]))
         group = Grouping(codes[rows] - lo, int(hi - lo))
         weights = m[rows] if np.ndim(m) else m
-        levels = slice(int(lo), int(hi))
+        levels = (slice(int(lo), int(hi)),)
         known = None if offset is None else offset[rows]
         columns = (_columns(z[:, rows]),)
         blocks.append(RowBlock(x[rows], columns, y[rows], weights, (group,), {}, levels, known))

@@ -156,6 +156,10 @@ class RowDesign(DesignBase):
             pool, _, *rest = _pooled(self.frame, source)
         return _blocks(self.frame, self.independent, source, pool, *rest)
 
+    def with_rows(self, source: Source) -> Self:
+        """The same design with the rows that it was made of."""
+        return replace(self, blocks=self.blocks_of(source))
+
     def without_rows(self):
         """The design without its data."""
         return replace(self, blocks=[])

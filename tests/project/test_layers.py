@@ -21,7 +21,7 @@ LADDER = [
     ],
     ["streams", "formula", "_model"],
     ["_sums", "_search", "_report"],
-    ["_reader", "_likelihood"],
+    ["_store", "_reader", "_likelihood"],
     ["_fit"],
     ["inference"],
     ["_results", "results"],

@@ -72,7 +72,7 @@ def expanded_modes(
     last = np.inf
     length = 1.0
     for _ in range(MAX_STEPS):
-        eta = _predictors(objective.blocks, fit.beta, b)
+        eta = _predictors(objective.store.blocks, fit.beta, b)
         cross = known + working_cross_products(objective, eta)
         plan = plan_of(cross)
         with computing(plan.dense_order):
@@ -102,7 +102,7 @@ def _predictors(blocks, beta, b):
     """Linear predictors of the rows of every block."""
     if len(blocks) == 1:
         return [blocks[0].predictor(beta, b)]
-    return [block.predictor(beta, [b[0][:, block.levels]]) for block in blocks]
+    return [block.predictor(beta, [b[0][:, block.levels[0]]]) for block in blocks]
 
 
 def _all_further(fit, further):
@@ -154,7 +154,7 @@ def _of_levels(source, levels):
 def _state(fit, source) -> GlmmState:
     """The modes of some rows at the estimates."""
     objective = GlmmDeviance.of(fit.design.blocks_of(source), fit.family, Laplace())
-    with computing(max(plan.dense_order for plan in objective.plans)):
+    with computing(objective.dense_order):
         return GlmmState(objective, fit.covariance_model.assemble(fit.T), fit.beta)
 
 

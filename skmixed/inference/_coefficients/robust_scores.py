@@ -58,7 +58,7 @@ def cluster_scores(fit: GlmmFit, codes, clusters: Clusters) -> np.ndarray:
         rows = part.rows
         own = clusters.codes[before : before + len(rows.y)]
         if codes:
-            levels = [parent[_levels(rows)] for parent in parents]
+            levels = [parent[own] for parent, own in zip(parents, rows.levels, strict=True)]
             own = levels[0][rows.groups[0].codes]
             _add(_packed(part.level_gradients()), levels, along_T)
         level_sums(own, part.row_gradients(), rows.x, along_beta)
@@ -71,11 +71,6 @@ def _parents(codes, clusters):
     parent = np.zeros(int(codes.max()) + 1, dtype=int)
     parent[codes] = clusters.codes
     return parent
-
-
-def _levels(rows):
-    """The levels that a block of rows holds."""
-    return rows.levels if rows.is_separable else slice(None)
 
 
 def _packed(gradients):

@@ -125,7 +125,7 @@ def _of_linear(fit: LinearFit) -> ConditionalAIC:
 
 
 def _of_generalised(fit: GlmmFit) -> ConditionalAIC:
-    loglik = float(sum(np.sum(part.point.loglik) for part in fit.state.parts))
+    loglik = fit.conditional_loglik
     rank = fit.effective_rank
     df = _hat_trace(fit.linear, rank) if fit.design.terms else float(rank)
     return ConditionalAIC(-2.0 * loglik + 2.0 * df, loglik, df, df)

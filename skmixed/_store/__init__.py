@@ -1,0 +1,1 @@
+"""Blocks of rows that a model asks again and again, wherever they are."""
