@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from .._data.columns import is_missing
 from .._data.factors import encode
@@ -13,6 +15,9 @@ from .._data.grouping import as_table, combined, named
 from ._groups import GroupedSplitter, Split, check_n_splits, check_whole, parted
 
 __all__ = ["ForwardSplit"]
+
+MOST_LOOKED_AT = 100
+ISO_DATE = re.compile(r"\d{4}-?(\d\d|Q\d|W\d\d)")
 
 
 class ForwardSplit(GroupedSplitter):
@@ -31,7 +36,8 @@ class ForwardSplit(GroupedSplitter):
         Columns of X whose combinations are the groups, by name or position; None: labels are passed
         as ``groups=``.
     time : str or int, default=None
-        Column of X that orders the rows of a group; None: their order in X.
+        Column of X that orders the rows of a group: numbers, dates, an ordered categorical, or text
+        such as "2024-01-31", whose alphabetical order is that of time; None: their order in X.
     test_size : int, default=1
         Times of a group in a test set.
 
@@ -86,7 +92,21 @@ class ForwardSplit(GroupedSplitter):
                 f"time: column {name!r} is missing in {missing} rows.\n"
                 "Drop these rows: nothing says what came before them."
             )
+        _check_order(name, times)
         return encode(times)[0]
+
+
+def _check_order(name: Any, times: Any) -> None:
+    """Text has to be dates that begin with the year: 10 comes before 9 in the alphabet."""
+    is_text = np.array([isinstance(time, str) for time in times[:MOST_LOOKED_AT]])
+    if isinstance(times, pd.Categorical) or not np.any(is_text):
+        return
+    strange = next((time for time in times if not ISO_DATE.match(str(time))), None)
+    if strange is not None:
+        raise ValueError(
+            f"time: column {name!r} holds text, {strange!r}, which the alphabet does not order in "
+            "time.\nMake numbers or dates of it, or an ordered categorical."
+        )
 
 
 def _counted_back(codes: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

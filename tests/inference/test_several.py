@@ -188,6 +188,8 @@ def test_files_and_what_is_refused(tmp_path):
         report(list(three().values()), names=["a", "a", "b"])
     with pytest.raises(ValueError, match="errors"):
         report(three(), errors="sd")
+    with pytest.raises(ValueError, match=r"coefficient 'X0'.\nDid you mean 'x0'\?"):
+        report(three(), labels={"X0": "Dose"})
 
 
 def test_a_model_without_its_rows_still_prints():

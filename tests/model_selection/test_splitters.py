@@ -142,6 +142,17 @@ class TestForward:
         ((train, test),) = ForwardSplit(1, groups="g", time="day").split(X)
         assert list(train) == [1, 2] and list(test) == [0]
 
+    def test_text_that_is_no_date_is_refused(self):
+        X = pd.DataFrame(
+            {"g": 0, "t": ["9", "10", "11"], "day": ["2024-03-01", "2024-01-01", "2024-02-01"]}
+        )
+        with pytest.raises(ValueError, match="column 't' holds text, '9'"):
+            list(ForwardSplit(1, groups="g", time="t").split(X))
+        X["order"] = pd.Categorical(X["t"], categories=["9", "10", "11"], ordered=True)
+        for time, last in (("day", 0), ("order", 2)):
+            ((_, test),) = ForwardSplit(1, groups="g", time=time).split(X)
+            assert list(test) == [last]
+
     def test_too_short(self):
         with pytest.raises(ValueError, match="longer groups"):
             list(ForwardSplit(2).split(np.zeros(4), groups=[0, 0, 1, 1]))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..._data.checks import check_choice, check_level
+from ..._data.checks import check_choice, check_level, nearest
 from .._arguments import fitted_model
 from .columns import FIGURES, ModelColumn, column_of
 from .grid import FORMATS, Grid, Part
@@ -245,7 +245,7 @@ def report(
     stars : bool, default=False
         Whether p-values below 0.05, 0.01 and 0.001 are marked.
     labels : dict, default=None
-        Other names for coefficients.
+        Other names for coefficients, by their names.
 
     Returns
     -------
@@ -257,7 +257,8 @@ def report(
     Raises
     ------
     ValueError
-        For names that do not fit, no models, and as ``results_.coef_table``.
+        For names that do not fit, labels of coefficients that no model has, no models, and as
+        ``results_.coef_table``.
 
     Examples
     --------
@@ -302,6 +303,7 @@ def report(
     ]
     cell = _Cells(errors, digits, stars)
     shown = {} if labels is None else labels
+    _check_labels(shown, _names(c.coefficients.index for c in columns))
     parts = [
         _part("Fixed effects", [c.coefficients for c in columns], cell.coefficient, shown),
         _part("Variance components", [c.variances for c in columns], cell.estimate, {}),
@@ -325,6 +327,14 @@ def _named(models, names):
             "Pass at least one model, and a name of its own for each."
         )
     return dict(zip(map(str, names), models, strict=True))
+
+
+def _check_labels(labels, names):
+    for name in labels:
+        if name not in names:
+            meant = nearest(str(name), names)
+            advice = f"Did you mean {meant!r}?" if meant else f"They are {', '.join(names)}."
+            raise ValueError(f"labels: no model has a coefficient {name!r}.\n{advice}")
 
 
 class _Cells:
