@@ -668,15 +668,18 @@ class Reader:
                 _warn_if_other_kind(factor, [column[~is_missing(column)] for column in labels])
         return found
 
-    def extended(self, rows: Rows) -> tuple[Reader, list[np.ndarray], list[np.ndarray]]:
-        """The reader with the levels of further rows, where the levels it has are among them, and
-        the codes of the rows, all per factor.
+    def labels(self, rows: Rows) -> list[list]:
+        """Labels of further rows, of which new levels are welcome: per factor those of its columns.
+
+        Raises
+        ------
+        ValueError
+            For labels that are missing, or of another kind than those of the fit.
         """
-        if not self.factors or not rows.labels:
+        if not rows.labels and self.factors:
             raise ValueError(
-                f"groups: this {self.owner} "
-                + ("was given no labels.\n" if self.factors else "was fitted without groups.\n")
-                + "Pass the grouping factors of the fit; what has no group has no effect."
+                f"groups: this {self.owner} was given no labels.\n"
+                "Pass the grouping factors of the fit; what has no group has no effect."
             )
         found = []
         for factor, group in zip(self.factors, self.groups, strict=True):
@@ -684,7 +687,20 @@ class Reader:
             for name, levels, column in zip(group, factor.levels, columns, strict=True):
                 check_known(name, column)
                 _check_same_kind(name, levels, column)
-            found.append(factor.extended(columns))
+            found.append(columns)
+        return found
+
+    def extended(self, rows: Rows) -> tuple[Reader, list[np.ndarray], list[np.ndarray]]:
+        """The reader with the levels of further rows, where the levels it has are among them, and
+        the codes of the rows, all per factor.
+        """
+        if not self.factors:
+            raise ValueError(
+                f"groups: this {self.owner} was fitted without groups.\n"
+                "Pass the grouping factors of the fit; what has no group has no effect."
+            )
+        pairs = zip(self.factors, self.labels(rows), strict=True)
+        found = [factor.extended(columns) for factor, columns in pairs]
         factors, places, codes = zip(*found, strict=True)
         return replace(self, factors=factors), list(places), list(codes)
 

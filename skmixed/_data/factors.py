@@ -70,7 +70,7 @@ class Factor:
         own = [np.asarray(column) for column in self._columns]
         further = [np.asarray(column) for column in columns]
         pairs = zip(own, further, strict=True)
-        factor, codes = Factor.from_columns(self.name, [_below(a, b) for a, b in pairs])
+        factor, codes = Factor.from_columns(self.name, [below(a, b) for a, b in pairs])
         return factor, codes[: self.n_levels], codes[self.n_levels :]
 
     @property
@@ -97,11 +97,11 @@ class Factor:
         return joined.astype(object)
 
 
-def _below(first, second):
-    """Two columns of labels below each other; labels of two types keep theirs."""
-    if first.dtype.kind == second.dtype.kind:
-        return np.concatenate([first, second])
-    return np.concatenate([first.astype(object), second.astype(object)])
+def below(*columns):
+    """Columns of labels below each other; labels of several types keep theirs."""
+    if len({column.dtype.kind for column in columns}) == 1:
+        return np.concatenate(columns)
+    return np.concatenate([column.astype(object) for column in columns])
 
 
 def _mixed_radix(codes, levels):

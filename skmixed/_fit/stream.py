@@ -1,23 +1,97 @@
-"""A data set that comes in parts: what is kept of it when its rows are gone."""
+"""A data set that comes in parts: what is kept of it when its rows are gone.
+
+The sums of a million levels are not copied for a handful of rows: rows wait until they are as many
+as the levels, within limits, or until somebody asks for the sums.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from .._algebra.machine import blas_threads
+from .._data.growing import Growing, joined_labels
 from .._data.response import finite_response, response_name
 from .._data.rows import Given, Rows
 from .._data.sizes import check_sizes
 from .._reader import Reader, Spec, learn_reader, open_door
 from .._report.names import Names
-from .._sums.source import InMemory
+from .._sums.source import InMemory, filled_below
 from .._sums.tally import Tally, Wanted
 from .model import names_of
 from .training import response_of, weights_of
+
+FEWEST_WAITING = 1 << 14
+MOST_WAITING = 1 << 20
+
+
+class Waiting(NamedTuple):
+    """Rows that are read and not yet summed; ``labels`` are per factor those of its columns."""
+
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None
+    offset: np.ndarray | None
+    labels: list[list]
+
+
+@dataclass(frozen=True, eq=False)
+class Summed:
+    """The sums of rows, and whose they are; levels stand in the order in which they came.
+
+    Attributes
+    ----------
+    factors : the grouping factors
+    tally : sums
+    sizes, counts : per factor, observations and rows of every level
+    """
+
+    factors: tuple[Growing, ...]
+    tally: Tally | None
+    sizes: tuple[np.ndarray, ...]
+    counts: tuple[np.ndarray, ...]
+
+    @classmethod
+    def nothing(cls, reader: Reader) -> Self:
+        """Before the first row."""
+        pairs = zip(reader.factor_names, reader.groups, strict=True)
+        factors = tuple(Growing.empty(name, len(group)) for name, group in pairs)
+        none = tuple(np.zeros(0, dtype=np.int64) for _ in factors)
+        return cls(factors, None, none, none)
+
+    def with_rows(self, parts: Sequence[Waiting], wanted: Wanted) -> Summed:
+        """With those of further rows."""
+        X, y, weights, offset = _below(parts)
+        found = [
+            factor.extended([joined_labels(column) for column in zip(*columns, strict=True)])
+            for factor, *columns in zip(self.factors, *(p.labels for p in parts), strict=True)
+        ]
+        factors = tuple(factor for factor, _ in found)
+        codes = [code for _, code in found]
+        source = InMemory(X, y, weights, codes, [factor.n_levels for factor in factors], offset)
+        with blas_threads():
+            tally = Tally.of(source, wanted) if self.tally is None else self.tally.add(source)
+        counts = _counted(self.counts, source, None)
+        sizes = counts if weights is None else None
+        if weights is not None or self.sizes is not self.counts:
+            sizes = _counted(self.sizes, source, weights)
+        return Summed(factors, tally, sizes, counts)
+
+    def in_order(self) -> tuple[tuple, Summed]:
+        """The factors with their levels sorted, and the sums of these levels."""
+        found = [factor.factor() for factor in self.factors]
+        places = [place for _, place in found]
+        sorted_ = [factor for factor, _ in found]
+        tally = self.tally.spread(places, [factor.n_levels for factor in sorted_])
+        sizes, counts = (
+            tuple(np.asarray(own)[np.argsort(place)] for own, place in zip(many, places, strict=True))
+            for many in (self.sizes, self.counts)
+        )
+        return tuple(sorted_), Summed(self.factors, tally, sizes, counts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,16 +100,18 @@ class Stream:
 
     Attributes
     ----------
-    reader : of the first part, with the levels of all
-    tally : sums
-    sizes : per factor, observations of every level
+    first : reader of the first part, which knows the levels of this part only
+    wanted : what the sums are for
     response : what the response is called
+    so_far : the sums of the rows that do not wait
+    waiting : the rows that do
     """
 
-    reader: Reader
-    tally: Tally
-    sizes: Sequence[np.ndarray]
+    first: Reader
+    wanted: Wanted
     response: Any
+    so_far: Summed
+    waiting: tuple[Waiting, ...] = ()
 
     @classmethod
     def of(cls, spec: Spec, alpha: float, part: Part) -> Self:
@@ -43,41 +119,67 @@ class Stream:
         door, features, rows, layout = open_door(spec, part.given.X, part.given.groups)
         y = part.response(spec.owner, len(rows))
         _check(layout.names, rows, y, part.weights)
-        reader, codes = learn_reader(spec, door, features, layout, rows)
-        source = _source(reader, rows, y, part.weights, codes)
+        reader, _ = learn_reader(spec, door, features, layout, rows)
         wanted = Wanted(reader.terms, reader.n_fixed, reader.intercept, alpha)
-        with blas_threads():
-            tally = Tally.of(source, wanted)
-        return cls(reader, tally, _sizes(source), response_name(part.y))
+        found = cls(reader, wanted, response_name(part.y), Summed.nothing(reader))
+        return found._with(rows, y, part.weights)
 
     def with_rows(self, part: Part) -> Stream:
         """With a further part."""
-        rows = self.reader.read(part.given.X, part.given.groups)
-        y = part.response(self.reader.owner, len(rows))
-        _check(self.reader.names, rows, y, part.weights)
-        reader, places, codes = self.reader, [], []
-        if reader.factors:
-            reader, places, codes = reader.extended(rows)
-        source = _source(reader, rows, y, part.weights, codes)
-        with blas_threads():
-            tally = self.tally.add(source, places)
-        sizes = _sizes(source)
-        for size, place, known in zip(sizes, places, self.sizes, strict=True):
-            size[place] += known
-        return replace(self, reader=reader, tally=tally, sizes=sizes)
+        rows = self.first.read(part.given.X, part.given.groups)
+        y = part.response(self.first.owner, len(rows))
+        _check(self.first.names, rows, y, part.weights)
+        return self._with(rows, y, part.weights)
+
+    def _with(self, rows, y, weights):
+        read = Waiting(rows.X, y, weights, rows.offset, self.first.labels(rows))
+        found = replace(self, waiting=(*self.waiting, read))
+        levels = max((factor.n_levels for factor in self.so_far.factors), default=0)
+        most = min(max(levels, FEWEST_WAITING), MOST_WAITING)
+        return found if found._n_waiting < most else found.summed()
+
+    @property
+    def _n_waiting(self):
+        return sum(len(part.y) for part in self.waiting)
+
+    def summed(self) -> Stream:
+        """The same with all rows summed."""
+        if not self.waiting:
+            return self
+        return replace(self, so_far=self.so_far.with_rows(self.waiting, self.wanted), waiting=())
+
+    def __getstate__(self):
+        found = self.summed()
+        return {name: vars(found)[name] for name in self.__dataclass_fields__}
 
     @property
     def n_rows(self) -> int:
         """Number of rows so far."""
-        return self.tally.seen.n_rows
+        tally = self.so_far.tally
+        return (0 if tally is None else tally.seen.n_rows) + self._n_waiting
+
+    @cached_property
+    def _in_order(self):
+        return self.summed().so_far.in_order()
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Reader with the levels of all parts, sorted."""
+        return replace(self.first, factors=self._in_order[0])
+
+    @property
+    def tally(self) -> Tally:
+        """Sums of all rows, levels as the reader has them."""
+        return self._in_order[1].tally
 
     def counts(self, f: int) -> np.ndarray:
-        """Observations of every level of a factor, as whole numbers."""
-        return np.ceil(self.sizes[f]).astype(int)
+        """Rows of every level of a factor."""
+        return self._in_order[1].counts[f]
 
     def names(self) -> Names:
         """The names of a fit."""
-        return names_of(self.reader, tuple(self.sizes), self.response)
+        sizes = tuple(size.astype(np.float64) for size in self._in_order[1].sizes)
+        return names_of(self.reader, sizes, self.response)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,11 +218,22 @@ def _check(names, rows: Rows, y, weights):
         check_sizes(names, rows.X, y, weights)
 
 
-def _source(reader, rows, y, weights, codes):
-    n_levels = [factor.n_levels for factor in reader.factors]
-    return InMemory(rows.X, y, weights, codes, n_levels, rows.offset)
+def _below(parts):
+    """Columns, responses, weights and offsets of parts below each other."""
+    if len(parts) == 1:
+        return parts[0][:4]
+    X = np.concatenate([part.X for part in parts])
+    y = np.concatenate([part.y for part in parts])
+    rows = [len(part.y) for part in parts]
+    weights = filled_below([part.weights for part in parts], 1.0, rows)
+    return X, y, weights, filled_below([part.offset for part in parts], 0.0, rows)
 
 
-def _sizes(source):
-    counted = zip(source.codes, source.n_levels, strict=True)
-    return [np.bincount(c, source.weights, m).astype(np.float64) for c, m in counted]
+def _counted(known, source, weights):
+    """Numbers of every level, per factor, with those that are known."""
+    found = []
+    for before, codes, m in zip(known, source.codes, source.n_levels, strict=True):
+        numbers = np.bincount(codes, weights, m)
+        numbers[: len(before)] += before.astype(numbers.dtype)
+        found.append(numbers)
+    return tuple(found)

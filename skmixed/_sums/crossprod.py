@@ -49,12 +49,38 @@ class PairSums:
         return cls(out_rows, table.indices, data, shape)
 
     def __add__(self, other):
-        return PairSums.from_entries(
-            np.concatenate([self.rows, other.rows]),
-            np.concatenate([self.cols, other.cols]),
-            np.concatenate([self.values, other.values], axis=2),
-            self.shape,
-        )
+        """Entry by entry: the smaller table is looked up in the larger one."""
+        more, fewer = sorted((self._in_order(), other._in_order()), key=lambda table: -len(table))
+        if not len(fewer):
+            return more
+        keys, wanted = more._keys, fewer._keys
+        place = np.searchsorted(keys, wanted)
+        is_new = keys[np.minimum(place, len(keys) - 1)] != wanted
+        place += np.cumsum(is_new) - is_new  # where they stand among all
+        is_old = np.ones(len(keys) + np.count_nonzero(is_new), dtype=bool)
+        is_old[place[is_new]] = False
+        rows, cols = np.empty((2, len(is_old)), dtype=np.int32)
+        values = np.zeros((*more.values.shape[:2], len(is_old)))
+        rows[is_old], cols[is_old] = more.rows, more.cols
+        rows[place], cols[place] = fewer.rows, fewer.cols
+        values[:, :, is_old] = more.values
+        values[:, :, place] += fewer.values
+        return PairSums(rows, cols, values, self.shape)
+
+    def __len__(self):
+        return len(self.rows)
+
+    @property
+    def _keys(self):
+        """Where a table of all pairs would have them."""
+        return self.rows.astype(np.int64) * self.shape[1] + self.cols
+
+    def _in_order(self):
+        keys = self._keys
+        if np.all(keys[1:] > keys[:-1]):
+            return self
+        order = np.argsort(keys)
+        return PairSums(self.rows[order], self.cols[order], self.values[:, :, order], self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +151,10 @@ class CrossProducts:
             for (f, g), pair in self.pairs.items()
         }
         return replace(self, sums=tuple(sums), pairs=pairs)
+
+    def contiguous(self):
+        """The same sums, each level's next to each other."""
+        return replace(self, sums=tuple(np.ascontiguousarray(own) for own in self.sums))
 
     def with_fixed(self, fixed):
         """The same sums with other fixed-effects columns."""

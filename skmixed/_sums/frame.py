@@ -16,7 +16,7 @@ from .._algebra.columns import ALIASED, independent_columns, orthogonalised
 from .._model.ridge import Ridge
 from .._model.structures import positive
 from .._model.terms import ONES
-from .source import Moments, Sample
+from .source import ROWS_PER_CHUNK, Moments, Sample, slices
 
 ROUNDING = 1e-13  # residuals below this share of the response are nothing but rounding
 
@@ -103,13 +103,20 @@ class Frame:
     def pool(self, X, y=None):
         """Pool columns of some rows; without a response the last column is left out."""
         out = np.empty((len(X), self.response + (y is not None)))
+        for rows in slices(len(X), ROWS_PER_CHUNK):
+            self._fill(out[rows], X[rows], None if y is None else y[rows])
+        return out
+
+    def _fill(self, out, X, y):
+        """The pool of so few rows that they stay in cache."""
         self.varying.of(X, out[:, : len(self.varying)])
-        mixed = self.standardised(X) @ self.mixing
-        out[:, self.fixed] = mixed
+        raw = np.empty((len(self.candidates), len(X)))
+        self.candidates.of(X, raw.T)
+        mixed = out[:, len(self.varying) : self.response]
+        np.matmul(raw.T, self.mixing, out=mixed)
         if y is not None:
             np.subtract(y, mixed @ self.pilot, out=out[:, -1])
             out[:, -1] /= self.y_scale
-        return out
 
     @property
     def coefficient_map(self):

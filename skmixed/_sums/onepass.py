@@ -6,6 +6,7 @@ What is summed is a list of accumulators; each sees every chunk of rows as pool 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Protocol
 
@@ -40,12 +41,24 @@ class Gram:
 
 
 class LevelSums:
-    """``columns' W pool`` of every level of factor f, for some pool columns."""
+    """``columns' W pool`` of every level of factor f, for some pool columns.
 
-    def __init__(self, f: int, columns: Sequence[int], n_levels: int, width: int):
+    ``known`` are the sums of earlier rows, whose levels are the first ones.
+    """
+
+    def __init__(
+        self,
+        f: int,
+        columns: Sequence[int],
+        n_levels: int,
+        width: int,
+        known: np.ndarray | None = None,
+    ):
         self.f = f
         self.columns = columns
         self._sums = np.zeros((len(columns), n_levels, width))
+        if known is not None:
+            self._sums[:, : known.shape[2]] = known.transpose(0, 2, 1)
 
     def add(self, pool, chunk):
         for r, column in enumerate(self.columns):
@@ -54,8 +67,8 @@ class LevelSums:
 
     @property
     def value(self):
-        """(columns, width, levels)."""
-        return np.ascontiguousarray(self._sums.transpose(0, 2, 1))
+        """(columns, width, levels), not in this order in memory."""
+        return self._sums.transpose(0, 2, 1)
 
     def of_levels(self, levels, columns):
         """Sums of some levels with some pool columns, (own columns, columns, levels)."""
@@ -69,10 +82,16 @@ class Pairs:
 
     As long as every level of the factor with more levels has been met in one level of the other
     only, its sums hold those of the pairs.  From the first level that is met in two, pairs are
-    collected row by row.
+    collected row by row.  ``known`` are those of earlier rows, whose level sums are known too.
     """
 
-    def __init__(self, f: LevelSums, g: LevelSums, n_levels: Sequence[int]):
+    def __init__(
+        self,
+        f: LevelSums,
+        g: LevelSums,
+        n_levels: Sequence[int],
+        known: PairSums | None = None,
+    ):
         self.key = (f.f, g.f)
         self.left = list(f.columns)
         self.right = list(g.columns)
@@ -81,6 +100,18 @@ class Pairs:
         self.inner, self.outer = (f, g) if self.first_is_inner else (g, f)
         self.parent = np.full(n_levels[self.inner.f], -1, dtype=np.int32)
         self.parts: list | None = None  # of (levels, levels, values), once levels cross
+        self.known = None
+        if known is not None and not self._has_parents(known):
+            self.known = replace(known, shape=self.shape)
+            self.parts = []
+
+    def _has_parents(self, known):
+        """Whether the levels of earlier rows were nested; if so, in which, is noted."""
+        levels, parents = known.rows, known.cols
+        if not self.first_is_inner:
+            levels, parents = parents, levels
+        self.parent[levels] = parents
+        return np.array_equal(self.parent[levels], parents)
 
     def add(self, pool, chunk):
         """Before the sums of the levels see these rows."""
@@ -119,9 +150,10 @@ class Pairs:
         if self.parts is None:
             return PairSums(*self._so_far(), self.shape)
         rows, cols, values = zip(*self.parts, strict=True)
-        return PairSums.from_entries(
+        found = PairSums.from_entries(
             np.concatenate(rows), np.concatenate(cols), np.concatenate(values, axis=2), self.shape
         )
+        return found if self.known is None else self.known + found
 
 
 def accumulate(frame: Frame, source: Source, sums: Sequence[Accumulator]) -> None:
@@ -134,16 +166,32 @@ def accumulate(frame: Frame, source: Source, sums: Sequence[Accumulator]) -> Non
 
 def cross_products(frame: Frame, source: Source) -> CrossProducts:
     """All sums of a linear model; the fixed effects are all candidates of the frame."""
+    return _summed(frame, source, None).contiguous()
+
+
+def with_products(cross: CrossProducts, frame: Frame, source: Source) -> CrossProducts:
+    """The same sums with those of further rows, whose new levels follow those that are known."""
+    return _summed(frame, source, cross)
+
+
+def _summed(frame, source, known):
     width = frame.response + 1
     n_levels = source.n_levels
     _check_sums(frame, n_levels)
     gram = Gram(width)
-    levels = [LevelSums(f, columns, n_levels[f], width) for f, columns in enumerate(frame.effects)]
-    pairs = [Pairs(f, g, n_levels) for f, g in combinations(levels, 2)]
+    sums = [None] * len(n_levels) if known is None else known.sums
+    levels = [
+        LevelSums(f, columns, m, width, before)
+        for f, (columns, m, before) in enumerate(zip(frame.effects, n_levels, sums, strict=True))
+    ]
+    pairs = [
+        Pairs(f, g, n_levels, None if known is None else known.pairs[f.f, g.f])
+        for f, g in combinations(levels, 2)
+    ]
     accumulate(frame, source, [gram, *pairs, *levels])
     return CrossProducts(
-        gram.n,
-        gram.value,
+        gram.n + (0.0 if known is None else known.n),
+        gram.value + (0.0 if known is None else known.gram),
         tuple(each.value for each in levels),
         {each.key: each.value for each in pairs},
         frame.fixed,
@@ -167,4 +215,4 @@ def level_products(frame: Frame, source: Source, f: int, columns: Sequence[int])
     """``columns' W pool`` of every level of a factor, (columns, width, levels)."""
     found = LevelSums(f, columns, source.n_levels[f], frame.response + 1)
     accumulate(frame, source, [found])
-    return found.value
+    return np.ascontiguousarray(found.value)

@@ -161,26 +161,24 @@ class InMemory:
 
 def below(first: InMemory, second: InMemory) -> InMemory:
     """The rows of one data set and those of another with the same columns and levels below them."""
+    lengths = first.n_rows, second.n_rows
     return InMemory(
         np.concatenate([first.X, second.X]),
         np.concatenate([first.y, second.y]),
-        _filled_below(first.weights, second.weights, 1.0, (first.n_rows, second.n_rows)),
+        filled_below([first.weights, second.weights], 1.0, lengths),
         [np.concatenate(pair) for pair in zip(first.codes, second.codes, strict=True)],
         second.n_levels,
-        _filled_below(first.offset, second.offset, 0.0, (first.n_rows, second.n_rows)),
+        filled_below([first.offset, second.offset], 0.0, lengths),
     )
 
 
-def _filled_below(
-    first: np.ndarray | None,
-    second: np.ndarray | None,
-    default: float,
-    lengths: tuple[int, int],
+def filled_below(
+    columns: Sequence[np.ndarray | None], default: float, lengths: Sequence[int]
 ) -> np.ndarray | None:
-    """Two columns below each other, either of which may be left out; None where both are."""
-    if first is None and second is None:
+    """Columns below each other, any of which may be left out; None where all are."""
+    if all(column is None for column in columns):
         return None
-    parts = zip((first, second), lengths, strict=True)
+    parts = zip(columns, lengths, strict=True)
     return np.concatenate([np.full(n, default) if part is None else part for part, n in parts])
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from .crossprod import CrossProducts
 from .frame import Frame, make_frame
-from .onepass import cross_products
+from .onepass import cross_products, with_products
 from .reframe import reframed
 from .source import CONSTANT, Moments, Sample, Source
 
@@ -152,16 +152,11 @@ class Tally:
         frame = wanted.frame(seen, len(source.n_levels))
         return cls(wanted, seen, seen, frame, cross_products(frame, source))
 
-    def add(self, source: Source, places: Sequence[np.ndarray]) -> Tally:
-        """With a further part, whose levels are all; ``places`` says which of them are those so
-        far.
-        """
+    def add(self, source: Source) -> Tally:
+        """With a further part, whose levels are those so far, in their order, and new ones."""
         seen = self.seen + Seen.of(source)
-        known = self.spread(places, source.n_levels)
-        if not self.framed.suits(seen):
-            known = known._framed_for(seen)
-        cross = known.cross + cross_products(known.frame, source)
-        return replace(known, seen=seen, cross=cross)
+        known = self if self.framed.suits(seen) else self._framed_for(seen)
+        return replace(known, seen=seen, cross=with_products(known.cross, known.frame, source))
 
     def __add__(self, other: Tally) -> Tally:
         """Of both parts, which have the same levels."""
@@ -171,14 +166,14 @@ class Tally:
         return replace(first, seen=seen, cross=first.cross + second)
 
     def spread(self, places: Sequence[np.ndarray], n_levels: Sequence[int]) -> Tally:
-        """The same sums among more levels."""
-        if list(n_levels) == self.cross.levels:
-            return self
+        """The same sums among more levels, or in another order of them."""
         return replace(self, cross=self.cross.spread(places, n_levels))
 
     def final(self) -> Tally:
         """The same sums in the frame of all rows."""
-        return self if self.framed is self.seen else self._framed_for(self.seen)
+        if self.framed is not self.seen:
+            return self._framed_for(self.seen)
+        return replace(self, cross=self.cross.contiguous())
 
     def _framed_for(self, seen):
         frame = self.wanted.frame(seen, len(self.cross.levels))
