@@ -88,7 +88,9 @@ class Summed:
         sorted_ = [factor for factor, _ in found]
         tally = self.tally.spread(places, [factor.n_levels for factor in sorted_])
         sizes, counts = (
-            tuple(np.asarray(own)[np.argsort(place)] for own, place in zip(many, places, strict=True))
+            tuple(
+                np.asarray(own)[np.argsort(place)] for own, place in zip(many, places, strict=True)
+            )
             for many in (self.sizes, self.counts)
         )
         return tuple(sorted_), Summed(self.factors, tally, sizes, counts)
