@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 
 from ._data.class_weights import weighted_classes
 from ._data.outcomes import read_outcomes
+from ._engines import Answer, by_part
 from ._estimator import MixedModel
 from ._fit.kinds import Kind
 from ._fit.model import FittedModel
@@ -19,6 +20,10 @@ from ._fit.training import read_again
 from ._fit.updates.further import updated
 from ._fit.updates.glmm import update_glmm
 from ._model.averages import Complemented
+
+
+def _of_both(model: Any, *, return_std: bool = False, **options: Any) -> Answer:
+    return Answer(model.classes_, count=1 + return_std)
 
 
 class PredictsProbabilities(ClassifierMixin, MixedModel):
@@ -69,6 +74,7 @@ class PredictsProbabilities(ClassifierMixin, MixedModel):
         return_std: Literal[True],
     ) -> tuple[np.ndarray, np.ndarray]: ...
 
+    @by_part(_of_both)
     def predict_proba(
         self,
         X: Any,
@@ -110,6 +116,7 @@ class PredictsProbabilities(ClassifierMixin, MixedModel):
         """
         return predicted_probabilities(self._model, X, groups, kind, return_std)
 
+    @by_part(_of_both)
     def predict_log_proba(
         self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional"
     ) -> np.ndarray:
@@ -143,6 +150,7 @@ class PredictsProbabilities(ClassifierMixin, MixedModel):
         found = averages(model, *read_rows(model, X, groups, kind), kind)
         return cast(Complemented, found).logarithms
 
+    @by_part(lambda model, **options: Answer())
     def decision_function(
         self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional"
     ) -> np.ndarray:
@@ -172,6 +180,7 @@ class PredictsProbabilities(ClassifierMixin, MixedModel):
         zeros, ones = self._logarithms(X, groups, kind).T
         return ones - zeros
 
+    @by_part(lambda model, **options: Answer(dtype=model.classes_.dtype))
     def predict(
         self, X: Any, *, groups: ArrayLike | None = None, kind: Kind = "conditional"
     ) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -167,6 +168,13 @@ class MixedModel(Documented, FixedPart, ShowsVariances):
         if "results_" not in vars(self) and "_stream" not in vars(self):
             check_is_fitted(self, "results_")
         return self.results_
+
+    def _to_send(self) -> Self:
+        """The estimator with nothing but what its predictions need."""
+        _ = self._found
+        sent = copy(self)
+        sent.__dict__.pop("_stream", None)
+        return sent
 
     @property
     def _model(self) -> FittedModel:

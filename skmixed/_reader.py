@@ -676,11 +676,7 @@ class Reader:
         ValueError
             For labels that are missing, or of another kind than those of the fit.
         """
-        if not rows.labels and self.factors:
-            raise ValueError(
-                f"groups: this {self.owner} was given no labels.\n"
-                "Pass the grouping factors of the fit; what has no group has no effect."
-            )
+        _refuse_without_labels(self, rows)
         found = []
         for factor, group in zip(self.factors, self.groups, strict=True):
             columns = [rows.labels[name] for name in group]
@@ -689,6 +685,22 @@ class Reader:
                 _check_same_kind(name, levels, column)
             found.append(columns)
         return found
+
+    def of_first_row(self, rows: Rows) -> Reader:
+        """The reader with the levels of the first of some rows, and so with the kind of labels."""
+        _refuse_without_labels(self, rows)
+        return replace(self, factors=_learned(self.groups, rows.take(np.arange(1)))[0])
+
+    def check_agrees(self, other: Reader) -> None:
+        """Whether another part has the same columns, and labels of the same kinds."""
+        if (self.layout, self.features) != (other.layout, other.features):
+            raise ValueError(
+                f"X: one part has the columns {list(self.layout.names)}, another one "
+                f"{list(other.layout.names)}.\nGive all parts the same columns."
+            )
+        for group, factor, further in zip(self.groups, self.factors, other.factors, strict=True):
+            for name, levels, column in zip(group, factor.levels, further.levels, strict=True):
+                _check_same_kind(name, levels, column)
 
     def extended(self, rows: Rows) -> tuple[Reader, list[np.ndarray], list[np.ndarray]]:
         """The reader with the levels of further rows, where the levels it has are among them, and
@@ -711,6 +723,14 @@ class Reader:
     def term_names(self, term: Term) -> tuple[str, ...]:
         """Names of the effects of one term."""
         return tuple("Intercept" if s < 0 else self.names[s] for s in term.sources)
+
+
+def _refuse_without_labels(reader, rows):
+    if not rows.labels and reader.groups:
+        raise ValueError(
+            f"groups: this {reader.owner} was given no labels.\n"
+            "Pass the grouping factors of the fit; what has no group has no effect."
+        )
 
 
 def _check_same_kind(name, levels, column):
@@ -745,14 +765,18 @@ def learn_reader(
     _refuse_repeats(effects)
     groups = tuple(dict.fromkeys(e.group_columns for e in effects))
     _refuse_namesakes(groups)
+    factors, codes = _learned(groups, rows)
+    terms = tuple(_term(spec, layout, e, groups.index(e.group_columns)) for e in effects)
+    return Reader(door, features, layout, factors, groups, terms), codes
+
+
+def _learned(groups, rows):
+    """Grouping factors with the levels of some rows, and the codes of these."""
     learned = [
         Factor.from_columns(":".join(map(str, group)), [rows.labels[name] for name in group])
         for group in groups
     ]
-    terms = tuple(_term(spec, layout, e, groups.index(e.group_columns)) for e in effects)
-    factors = tuple(factor for factor, _ in learned)
-    reader = Reader(door, features, layout, factors, groups, terms)
-    return reader, [codes for _, codes in learned]
+    return tuple(factor for factor, _ in learned), [codes for _, codes in learned]
 
 
 def _term(spec, layout, effect, factor):

@@ -12,6 +12,7 @@ from sklearn.metrics import r2_score
 
 from ._data.checks import check_choice, check_level
 from ._data.response import finite_response
+from ._engines import Answer, by_part
 from ._estimator import MixedModel
 from ._fit.kinds import Kind
 from ._fit.model import FittedModel
@@ -19,6 +20,10 @@ from ._fit.predictions import predicted_means, prediction_errors, read_rows
 from ._fit.training import read_again
 from ._fit.updates.further import updated
 from ._fit.updates.linear import update_linear
+
+
+def _means(model: Any, *, return_std: bool = False, **options: Any) -> Answer:
+    return Answer(count=1 + return_std)
 
 
 class PredictsMeans(RegressorMixin, MixedModel):
@@ -52,6 +57,7 @@ class PredictsMeans(RegressorMixin, MixedModel):
         return_std: Literal[True],
     ) -> tuple[np.ndarray, np.ndarray]: ...
 
+    @by_part(_means)
     def predict(
         self,
         X: Any,
@@ -98,6 +104,7 @@ class PredictsMeans(RegressorMixin, MixedModel):
         mean, std = found
         return mean, np.hypot(std, np.sqrt(self._error_of_means))
 
+    @by_part(lambda model, **options: Answer(("low", "high")))
     def predict_interval(
         self,
         X: Any,

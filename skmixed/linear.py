@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._data.checks import AnyCase
 from ._data.response import finite_response, response_name
+from ._engines import engine_of
 from ._fit.linear import LinearFit, fit_linear
 from ._fit.model import FittedModel, name_everything
 from ._fit.stream import Stream
@@ -25,7 +26,6 @@ from ._report.problems import linear_problems
 from ._results.coefficients import Covariance, Degrees
 from ._sums.design import Design
 from .results import MixedResults
-from .streams import Chunks
 from .terms import RandomEffect
 
 __all__ = ["MixedLinearRegressor"]
@@ -230,8 +230,8 @@ class MixedLinearRegressor(Streamed, Watched, PredictsMeans):
         >>> MixedLinearRegressor(groups="group").fit(X, y).converged_
         True
         """
-        if isinstance(X, Chunks):
-            return self._fit_chunks(X, y, groups, sample_weight)
+        if (engine := engine_of(X)) is not None:
+            return self._fit_parts(engine, X, y, groups, sample_weight)
         spec = Spec.of(self)
         training, rows, codes = read_training(spec, X, y, groups, sample_weight, finite_response)
         reader = training.reader

@@ -30,6 +30,12 @@ class Rows:
     def __len__(self):
         return len(self.X)
 
+    def take(self, places: np.ndarray) -> Rows:
+        """Some of the rows."""
+        labels = {name: values[places] for name, values in self.labels.items()}
+        offset = None if self.offset is None else self.offset[places]
+        return Rows(self.X[places], labels, offset)
+
 
 class Given(NamedTuple):
     """What was passed to ``fit``."""

@@ -50,7 +50,8 @@ def check_in_memory(X: Any) -> None:
     """Raise for tables whose rows are not here: lazy frames, relations, distributed frames."""
     if isinstance(X, np.ndarray | pd.DataFrame | list):
         return
-    if isinstance(narwhals.from_native(X, pass_through=True), narwhals.LazyFrame):
+    is_dask = hasattr(X, "__dask_graph__")
+    if is_dask or isinstance(narwhals.from_native(X, pass_through=True), narwhals.LazyFrame):
         kind = f"{type(X).__module__.partition('.')[0]}.{type(X).__name__}"
         raise TypeError(
             f"X: rows of a {kind} are not in memory.\n"

@@ -12,8 +12,10 @@ from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import pandas as pd
 
 from .._algebra.machine import blas_threads
+from .._data.factors import hashed
 from .._data.growing import Growing, joined_labels
 from .._data.response import finite_response, response_name
 from .._data.rows import Given, Rows
@@ -27,6 +29,7 @@ from .training import response_of, weights_of
 
 FEWEST_WAITING = 1 << 14
 MOST_WAITING = 1 << 20
+UPPER_HALF = np.uint64(32)  # bits of a hash; the lower ones say less
 
 
 class Waiting(NamedTuple):
@@ -81,6 +84,23 @@ class Summed:
             sizes = _counted(self.sizes, source, weights)
         return Summed(factors, tally, sizes, counts)
 
+    @classmethod
+    def total(cls, parts: Sequence[Summed]) -> Summed:
+        """Of all rows of several, with the union of their levels."""
+        factors = parts[0].factors
+        places = [[np.arange(factor.n_levels) for factor in factors]]
+        for part in parts[1:]:
+            pairs = zip(factors, part.factors, strict=True)
+            found = [known.extended(factor.level_columns) for known, factor in pairs]
+            factors = tuple(factor for factor, _ in found)
+            places.append([place for _, place in found])
+        n_levels = [factor.n_levels for factor in factors]
+        with blas_threads():
+            tally = Tally.total([part.tally for part in parts], places, n_levels)
+        sizes = _scattered([part.sizes for part in parts], places, n_levels)
+        counts = _scattered([part.counts for part in parts], places, n_levels)
+        return cls(factors, tally, sizes, counts)
+
     def in_order(self) -> tuple[tuple, Summed]:
         """The factors with their levels sorted, and the sums of these levels."""
         found = [factor.factor() for factor in self.factors]
@@ -118,22 +138,34 @@ class Stream:
     @classmethod
     def of(cls, spec: Spec, alpha: float, part: Part) -> Self:
         """From the first part, which says what the columns are."""
-        door, features, rows, layout = open_door(spec, part.given.X, part.given.groups)
+        opened, rows = _opened(spec, alpha, part)
         y = part.response(spec.owner, len(rows))
-        _check(layout.names, rows, y, part.weights)
-        reader, _ = learn_reader(spec, door, features, layout, rows)
-        wanted = Wanted(reader.terms, reader.n_fixed, reader.intercept, alpha)
-        found = cls(reader, wanted, response_name(part.y), Summed.nothing(reader))
-        return found._with(rows, y, part.weights)
+        _check(opened.reader.names, rows, y, part.weights)
+        return opened.stream(part, rows, y, part.weights)
+
+    @classmethod
+    def total(cls, streams: Sequence[Stream]) -> Stream:
+        """All rows of several."""
+        first = streams[0]
+        if len(streams) == 1:
+            return first
+        for other in streams[1:]:
+            first.first.check_agrees(other.first)
+        total = Summed.total([stream.summed().so_far for stream in streams])
+        return replace(first, so_far=total, waiting=())
+
+    def __add__(self, other: Stream) -> Stream:
+        return Stream.total([self, other])
 
     def with_rows(self, part: Part) -> Stream:
         """With a further part."""
         rows = self.first.read(part.given.X, part.given.groups)
         y = part.response(self.first.owner, len(rows))
         _check(self.first.names, rows, y, part.weights)
-        return self._with(rows, y, part.weights)
+        return self.with_read(rows, y, part.weights)
 
-    def _with(self, rows, y, weights):
+    def with_read(self, rows: Rows, y: np.ndarray, weights: Any) -> Stream:
+        """With rows that have been read."""
         read = Waiting(rows.X, y, weights, rows.offset, self.first.labels(rows))
         found = replace(self, waiting=(*self.waiting, read))
         levels = max((factor.n_levels for factor in self.so_far.factors), default=0)
@@ -185,6 +217,64 @@ class Stream:
 
 
 @dataclass(frozen=True, eq=False)
+class Opened:
+    """What a part says of all: its columns, and what a formula learns.
+
+    Attributes
+    ----------
+    reader : of that part, without its levels
+    wanted : what the design is to have
+    """
+
+    reader: Reader
+    wanted: Wanted
+
+    @classmethod
+    def by(cls, spec: Spec, alpha: float, part: Part) -> Self:
+        """By the part that comes first, or by rows with the same columns."""
+        return _opened(spec, alpha, part)[0]
+
+    def streams(self, part: Part, most_levels: int, n_shares: int) -> list[Stream | None]:
+        """The rows of a part as one stream, or as several where a factor has too many levels.
+
+        Then a level of that factor is in one share only, which is the same in every part; None is a
+        share without rows.
+        """
+        rows, y = self.read(part)
+        hashes = self._hashes(rows) if len(y) > most_levels else []
+        counts = [len(pd.unique(hashed)) for hashed in hashes]
+        if max(counts, default=0) <= most_levels:
+            return [self._summed(part, rows, y, part.weights)]
+        share = (hashes[int(np.argmax(counts))] >> UPPER_HALF) % np.uint64(n_shares)
+        places = (np.flatnonzero(share == k) for k in range(n_shares))
+        return [self._share(part, rows, y, own) if len(own) else None for own in places]
+
+    def read(self, part: Part) -> tuple[Rows, np.ndarray]:
+        """The rows that count, and their responses."""
+        rows = self.reader.read(part.given.X, part.given.groups)
+        y = part.response(self.reader.owner, len(rows))
+        _check(self.reader.names, rows, y, part.weights)
+        return rows, y
+
+    def _hashes(self, rows):
+        """Per factor, a number for every row that its labels make."""
+        return [hashed([rows.labels[name] for name in group]) for group in self.reader.groups]
+
+    def _share(self, part, rows, y, places):
+        weights = None if part.weights is None else part.weights[places]
+        return self._summed(part, rows.take(places), y[places], weights)
+
+    def _summed(self, part, rows, y, weights):
+        return self.stream(part, rows, y, weights).summed()
+
+    def stream(self, part: Part, rows: Rows, y: np.ndarray, weights: Any) -> Stream:
+        """Some rows of a part, which have been read."""
+        first = self.reader.of_first_row(rows)
+        found = Stream(first, self.wanted, response_name(part.y), Summed.nothing(first))
+        return found.with_read(rows, y, weights)
+
+
+@dataclass(frozen=True, eq=False)
 class Part:
     """Some rows as a user passes them, without those of weight zero.
 
@@ -215,6 +305,14 @@ class Part:
         return finite_response(response_of(owner, self.y, n, self.keep))
 
 
+def _opened(spec, alpha, part):
+    """What a part says of all, and its rows."""
+    door, features, rows, layout = open_door(spec, part.given.X, part.given.groups)
+    reader, _ = learn_reader(spec, door, features, layout, rows)
+    wanted = Wanted(reader.terms, reader.n_fixed, reader.intercept, alpha)
+    return Opened(replace(reader, factors=()), wanted), rows
+
+
 def _check(names, rows: Rows, y, weights):
     with np.errstate(over="ignore"):
         check_sizes(names, rows.X, y, weights)
@@ -229,6 +327,17 @@ def _below(parts):
     rows = [len(part.y) for part in parts]
     weights = filled_below([part.weights for part in parts], 1.0, rows)
     return X, y, weights, filled_below([part.offset for part in parts], 0.0, rows)
+
+
+def _scattered(parts, places, n_levels):
+    """Numbers of the levels of several parts, added up per factor."""
+    found = []
+    for f, m in enumerate(n_levels):
+        total = np.zeros(m, dtype=np.result_type(*(part[f] for part in parts)))
+        for part, place in zip(parts, places, strict=True):
+            total[place[f]] += part[f]
+        found.append(total)
+    return tuple(found)
 
 
 def _counted(known, source, weights):

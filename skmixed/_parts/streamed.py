@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import NotFittedError
 
+from .._engines import Engine
 from .._fit.model import FittedModel
 from .._fit.stream import Part, Stream
 from .._reader import Spec
-from ..streams import Chunks
 
 #: what a fit finds
 FOUND = (
@@ -115,19 +115,17 @@ class Streamed(BaseEstimator):
             return Stream.of(Spec.of(self), float(self.alpha), part)
         return stream.with_rows(part)
 
-    def _fit_chunks(self, rows: Chunks, y: Any, groups: Any, sample_weight: Any) -> Self:
-        """Fit all parts of a data set; what goes wrong leaves the estimator as it was."""
-        _check_names(y, groups, sample_weight)
-        stream = None
-        for piece in rows.pieces(y, sample_weight):
-            part = Part.of(piece.X, piece.y, None, piece.weights)
-            stream = stream if part is None else self._with_part(stream, part)
+    def _fit_parts(self, engine: Engine, X: Any, y: Any, groups: Any, sample_weight: Any) -> Self:
+        """Fit rows that an engine sums; what goes wrong leaves the estimator as it was."""
+        stream = engine.stream(Spec.of(self), float(self.alpha), X, y, groups, sample_weight)
         if stream is None or stream.n_rows < 2:
             raise ValueError(
-                f"chunks: {0 if stream is None else stream.n_rows} rows that count, and a fit "
-                "needs two.\nLook at the source: list(chunks(...))."
+                f"{type(X).__name__}: {0 if stream is None else stream.n_rows} rows that count, "
+                "and a fit needs two.\nLook at the parts of X."
             )
-        self._store_fit(replace(stream, response=y))
+        if isinstance(y, str):
+            stream = replace(stream, response=y)
+        self._store_fit(stream)
         vars(self)["_stream"] = stream
         return self
 
@@ -180,21 +178,6 @@ class Streamed(BaseEstimator):
 
     def _store_fit(self, stream: Stream) -> None:
         raise NotImplementedError
-
-
-def _check_names(y, groups, sample_weight):
-    """Of chunks, everything is a column."""
-    for role, given in (("y", y), ("sample_weight", sample_weight)):
-        if not isinstance(given, str) and (role == "y" or given is not None):
-            raise TypeError(
-                f"{role}: of chunks the name of a column is needed, got a {type(given).__name__}.\n"
-                "Write fit(chunks(...), 'y')."
-            )
-    if groups is not None:
-        raise TypeError(
-            "groups: of chunks the grouping factors are columns.\n"
-            "Name them in the constructor: groups='school'."
-        )
 
 
 def streamed_model(fit: Any, stream: Stream) -> FittedModel:

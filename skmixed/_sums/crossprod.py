@@ -156,6 +156,27 @@ class CrossProducts:
         """The same sums, each level's next to each other."""
         return replace(self, sums=tuple(np.ascontiguousarray(own) for own in self.sums))
 
+    @classmethod
+    def total(cls, parts, places, n_levels):
+        """Of several parts; ``places[k][f]`` are the levels of factor f of part k among all."""
+        first = parts[0]
+        sums = [np.zeros((*own.shape[:2], m)) for own, m in zip(first.sums, n_levels, strict=True)]
+        for part, place in zip(parts, places, strict=True):
+            for table, own, where in zip(sums, part.sums, place, strict=True):
+                table[:, :, where] += own
+        pairs = {}
+        for f, g in first.pairs:
+            found = [(p.pairs[f, g], place) for p, place in zip(parts, places, strict=True)]
+            pairs[f, g] = PairSums.from_entries(
+                np.concatenate([place[f][pair.rows] for pair, place in found]),
+                np.concatenate([place[g][pair.cols] for pair, place in found]),
+                np.concatenate([pair.values for pair, _ in found], axis=2),
+                (n_levels[f], n_levels[g]),
+            )
+        n = sum(part.n for part in parts)
+        gram = np.sum([part.gram for part in parts], axis=0)
+        return replace(first, n=n, gram=gram, sums=tuple(sums), pairs=pairs)
+
     def with_fixed(self, fixed):
         """The same sums with other fixed-effects columns."""
         return replace(self, fixed=np.asarray(fixed, dtype=int))

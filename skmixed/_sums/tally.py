@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -158,12 +160,16 @@ class Tally:
         known = self if self.framed.suits(seen) else self._framed_for(seen)
         return replace(known, seen=seen, cross=with_products(known.cross, known.frame, source))
 
-    def __add__(self, other: Tally) -> Tally:
-        """Of both parts, which have the same levels."""
-        seen = self.seen + other.seen
-        first = self._framed_for(seen)
-        second = other._in(first.frame)
-        return replace(first, seen=seen, cross=first.cross + second)
+    @classmethod
+    def total(
+        cls, parts: Sequence[Tally], places: Sequence[Sequence[np.ndarray]], n_levels: Sequence[int]
+    ) -> Tally:
+        """Of several parts; ``places`` says for each which of the levels its own are."""
+        first = parts[0]
+        seen = reduce(add, [part.seen for part in parts])
+        frame = first.wanted.frame(seen, len(n_levels))
+        cross = CrossProducts.total([part._in(frame) for part in parts], places, n_levels)
+        return replace(first, seen=seen, framed=seen, frame=frame, cross=cross)
 
     def spread(self, places: Sequence[np.ndarray], n_levels: Sequence[int]) -> Tally:
         """The same sums among more levels, or in another order of them."""

@@ -22,7 +22,7 @@ LADDER = [
     ["streams", "formula", "_model"],
     ["_sums", "_search", "_report"],
     ["_store", "_reader", "_likelihood"],
-    ["_fit"],
+    ["_fit", "_engines"],
     ["inference"],
     ["_results", "results"],
     ["_parts", "_estimator"],

@@ -1,0 +1,98 @@
+"""Engines: who sums rows that are no table in memory, and asks them for predictions.
+
+An engine is a module of this folder; nobody imports it by name, and without its file everything
+else is as it was.  It answers
+
+    takes(X)                                    whether X is for it
+    stream(spec, alpha, X, y, groups, weights)  the sums of all rows; None where no row counts
+    applied(ask, X, groups, answer)             what ``ask`` says of the rows, part by part
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, wraps
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, NamedTuple, Protocol, cast
+
+import numpy as np
+import pandas as pd
+
+from .._fit.stream import Stream
+from .._reader import Spec
+
+__all__ = ["Answer", "Engine", "by_part", "engine_of"]
+
+
+class Answer(NamedTuple):
+    """What a method returns for rows.
+
+    Attributes
+    ----------
+    columns : names of the columns of the values; None for one value per row
+    dtype : of the values
+    count : number of such answers, a tuple where there are several
+    """
+
+    columns: Sequence[Any] | None = None
+    dtype: Any = np.float64
+    count: int = 1
+
+
+class Asking(NamedTuple):
+    """A method of an estimator with its options, to be asked of one part after the other."""
+
+    method: str
+    estimator: Any
+    options: dict
+
+    def __call__(self, X: Any, groups: Any, number: int) -> Any:
+        """What it says of the rows of a part."""
+        return getattr(self.estimator, self.method)(X, groups=groups, **self.options)
+
+
+class Engine(Protocol):
+    """A module of this folder."""
+
+    def takes(self, X: Any) -> bool: ...
+
+    def stream(
+        self, spec: Spec, alpha: float, X: Any, y: Any, groups: Any, sample_weight: Any
+    ) -> Stream | None: ...
+
+    def applied(self, ask: Callable, X: Any, groups: Any, answer: Answer) -> Any: ...
+
+
+def engine_of(X: Any) -> Engine | None:
+    """The engine that takes X; None for tables and arrays."""
+    if isinstance(X, np.ndarray | pd.DataFrame | list):
+        return None
+    return next((engine for engine in _engines() if engine.takes(X)), None)
+
+
+@cache
+def _engines() -> list[Engine]:
+    names = sorted(found.name for found in iter_modules(__path__))
+    return [cast(Engine, import_module(f"{__name__}.{name}")) for name in names]
+
+
+def by_part(answer: Callable[..., Answer]) -> Callable[[Callable], Callable]:
+    """A method of rows that answers part by part where an engine takes X.
+
+    ``answer`` says what the method returns, given the estimator and the method's options.
+    """
+
+    def decorate(method: Callable) -> Callable:
+        @wraps(method)
+        def asked(self: Any, X: Any, **options: Any) -> Any:
+            engine = engine_of(X)
+            if engine is None:
+                return method(self, X, **options)
+            groups = options.pop("groups", None)
+            ask = Asking(method.__name__, self._to_send(), options)
+            return engine.applied(ask, X, groups, answer(self, **options))
+
+        return asked
+
+    return decorate

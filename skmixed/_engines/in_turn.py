@@ -1,0 +1,51 @@
+"""Chunks: rows that are read one part after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._fit.stream import Part, Stream
+from .._reader import Spec
+from ..streams import Chunks
+
+
+def takes(X: Any) -> bool:
+    """Whether X is read in parts."""
+    return isinstance(X, Chunks)
+
+
+def stream(
+    spec: Spec, alpha: float, X: Chunks, y: Any, groups: Any, sample_weight: Any
+) -> Stream | None:
+    """The sums of all parts, or None where no row counts."""
+    _check_names(y, groups, sample_weight)
+    found = None
+    for piece in X.pieces(y, sample_weight):
+        part = Part.of(piece.X, piece.y, None, piece.weights)
+        if part is not None:
+            found = Stream.of(spec, alpha, part) if found is None else found.with_rows(part)
+    return found
+
+
+def applied(ask: Callable, X: Chunks, groups: Any, answer: Any) -> Any:
+    """Chunks have no place for answers."""
+    raise TypeError(
+        "X: chunks are read to be fitted; what is asked of their rows has no place to go.\n"
+        "Ask table by table: for rows in chunks(...): model.predict(rows)."
+    )
+
+
+def _check_names(y, groups, sample_weight):
+    """Of chunks, everything is a column."""
+    for role, given in (("y", y), ("sample_weight", sample_weight)):
+        if not isinstance(given, str) and (role == "y" or given is not None):
+            raise TypeError(
+                f"{role}: of chunks the name of a column is needed, got a {type(given).__name__}.\n"
+                "Write fit(chunks(...), 'y')."
+            )
+    if groups is not None:
+        raise TypeError(
+            "groups: of chunks the grouping factors are columns.\n"
+            "Name them in the constructor: groups='school'."
+        )
