@@ -20,7 +20,7 @@ nox.options.sessions = ["lint", "types", "docs", "smoke"]
 HERE = Path(__file__).parent
 PROJECT = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-EVERYTHING = ".[docs,examples,persist,plots,test]"
+EVERYTHING = ".[docs,examples,persist,plots,scale,test]"
 
 #: the least Python of ``requires-python``, where this machine has it
 OLDEST_PYTHON = PROJECT["requires-python"].removeprefix(">=")
