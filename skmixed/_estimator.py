@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
@@ -14,9 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._about.documented import Documented
 from ._data.checks import check_parameters, warn
+from ._engines import Answer, Drawing, by_part
 from ._fit.kinds import Kind
 from ._fit.model import FittedModel
-from ._fit.predictions import drawn_predictors
+from ._fit.predictions import drawn_predictors, new_effects
 from ._formula.complete import rows_of
 from ._formula.response import evaluate_response
 from ._formula.split import sides
@@ -35,6 +37,11 @@ PREDICTION_METHODS = (
     "decision_function",
     "score",
 )
+
+
+def _drawn_responses(model: Any, *, n_samples: int = 1, **options: Any) -> Answer:
+    classes = getattr(model, "classes_", None)
+    return Answer(range(n_samples), np.float64 if classes is None else classes.dtype)
 
 
 class MixedModel(Documented, FixedPart, ShowsVariances):
@@ -265,6 +272,7 @@ class MixedModel(Documented, FixedPart, ShowsVariances):
         """The fitted model with further rows."""
         raise NotImplementedError
 
+    @by_part(_drawn_responses, Drawing)
     def simulate(
         self,
         X: Any,
@@ -304,9 +312,19 @@ class MixedModel(Documented, FixedPart, ShowsVariances):
         >>> model.simulate(X, n_samples=5, random_state=0).shape
         (1000, 5)
         """
-        rng = check_random_state(random_state)
+        return self._drawn(X, groups, n_samples, check_random_state(random_state), kind)
+
+    def _drawn(
+        self,
+        X: Any,
+        groups: Any,
+        n_samples: int,
+        rng: np.random.RandomState,
+        kind: Kind,
+        draw: Callable[..., np.ndarray] = new_effects,
+    ) -> np.ndarray:
         model = self._model
-        eta = drawn_predictors(model, X, groups, n_samples, rng, kind)
+        eta = drawn_predictors(model, X, groups, n_samples, rng, kind, draw)
         return self._responses(model.fit.family.draw(rng, eta, model.fit.sigma2))
 
     def _responses(self, drawn: np.ndarray) -> np.ndarray:

@@ -68,14 +68,14 @@ class Factor:
         codes = self.codes(columns)
         if np.all(codes >= 0):
             return self, np.arange(self.n_levels), codes
-        own = [np.asarray(column) for column in self._columns]
+        own = [np.asarray(column) for column in self.columns]
         further = [np.asarray(column) for column in columns]
         pairs = zip(own, further, strict=True)
         factor, codes = Factor.from_columns(self.name, [below(a, b) for a, b in pairs])
         return factor, codes[: self.n_levels], codes[self.n_levels :]
 
     @property
-    def _columns(self):
+    def columns(self):
         """The labels of every level, column by column."""
         if self.combinations is None:
             return list(self.levels)
@@ -91,7 +91,7 @@ class Factor:
         """One label per level; combinations are joined with a colon."""
         if self.combinations is None:
             return self.levels[0]
-        parts = [column.astype(str) for column in self._columns]
+        parts = [column.astype(str) for column in self.columns]
         joined = parts[0]
         for part in parts[1:]:
             joined = np.char.add(np.char.add(joined, ":"), part)

@@ -11,18 +11,21 @@ else is as it was.  It answers
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache, wraps
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, Self, cast
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import check_random_state
 
+from .._fit.keyed import KeyedEffects
 from .._fit.stream import Stream
 from .._reader import Spec
 
-__all__ = ["Answer", "Engine", "by_part", "engine_of"]
+__all__ = ["Answer", "Asking", "Drawing", "Engine", "by_part", "engine_of"]
 
 
 class Answer(NamedTuple):
@@ -40,16 +43,41 @@ class Answer(NamedTuple):
     count: int = 1
 
 
-class Asking(NamedTuple):
-    """A method of an estimator with its options, to be asked of one part after the other."""
+@dataclass(frozen=True, eq=False)
+class Asking:
+    """A method of an estimator with its options, to be asked of every part."""
 
     method: str
     estimator: Any
-    options: dict
+    options: dict[str, Any]
+
+    @classmethod
+    def of(cls, method: str, estimator: Any, options: dict[str, Any]) -> Self:
+        """As it is called."""
+        return cls(method, estimator, options)
 
     def __call__(self, X: Any, groups: Any, number: int) -> Any:
         """What it says of the rows of a part."""
         return getattr(self.estimator, self.method)(X, groups=groups, **self.options)
+
+
+class Drawing(Asking):
+    """Draws of responses: a level has the same effects in every part."""
+
+    def __call__(self, X: Any, groups: Any, number: int) -> Any:
+        """What is drawn for the rows of a part."""
+        chosen = {"n_samples": 1, "kind": "marginal"} | self.options
+        seed = chosen.pop("random_state")
+        own = np.random.SeedSequence([seed, number]).generate_state(4)
+        rng = np.random.RandomState(own)
+        return self.estimator._drawn(X, groups, rng=rng, draw=KeyedEffects(seed), **chosen)
+
+    @classmethod
+    def of(cls, method: str, estimator: Any, options: dict[str, Any]) -> Self:
+        """With a seed for all parts."""
+        rng = check_random_state(options.get("random_state"))
+        seed = int(rng.randint(np.iinfo(np.int32).max))
+        return cls(method, estimator, options | {"random_state": seed})
 
 
 class Engine(Protocol):
@@ -77,10 +105,13 @@ def _engines() -> list[Engine]:
     return [cast(Engine, import_module(f"{__name__}.{name}")) for name in names]
 
 
-def by_part(answer: Callable[..., Answer]) -> Callable[[Callable], Callable]:
+def by_part(
+    answer: Callable[..., Answer], asking: type[Asking] = Asking
+) -> Callable[[Callable], Callable]:
     """A method of rows that answers part by part where an engine takes X.
 
-    ``answer`` says what the method returns, given the estimator and the method's options.
+    ``answer`` says what the method returns, given the estimator and the method's options;
+    ``asking`` how a part is asked.
     """
 
     def decorate(method: Callable) -> Callable:
@@ -90,7 +121,7 @@ def by_part(answer: Callable[..., Answer]) -> Callable[[Callable], Callable]:
             if engine is None:
                 return method(self, X, **options)
             groups = options.pop("groups", None)
-            ask = Asking(method.__name__, self._to_send(), options)
+            ask = asking.of(method.__name__, self._to_send(), options)
             return engine.applied(ask, X, groups, answer(self, **options))
 
         return asked

@@ -38,10 +38,14 @@ def stream(
     import dask
 
     _check_columns(X, y, groups, sample_weight)
-    blocks = _blocks(X, y=y, groups=groups, sample_weight=sample_weight)
-    example = _example_of(X, y, groups, sample_weight)
-    opened = dask.delayed(_opened(spec, alpha, blocks, example), traverse=False)
-    summed = [dask.delayed(_summed)(opened, *block) for block in blocks]
+    beside = {"y": y, "groups": groups, "sample_weight": sample_weight}
+    opened = _opened(spec, alpha, X, beside)
+    if opened is None:
+        return None
+    if _is_table(X) and opened.reader.features.names is not None:
+        X = _only(X, {*opened.reader.features.names, *(v for v in beside.values() if _named(v))})
+    sent = dask.delayed(opened, traverse=False)
+    summed = [dask.delayed(_summed)(sent, *block) for block in _blocks(X, **beside)]
     found = dask.compute(*_added(summed))
     streams = [one for shares in found for one in shares if one is not None]
     return Stream.total(streams) if streams else None
@@ -52,7 +56,7 @@ def applied(ask: Callable, X: Any, groups: Any, answer: Any) -> Any:
     import dask
 
     if _is_table(X) and (known := getattr(ask.estimator, "feature_names_in_", None)) is not None:
-        X = X[[name for name in X.columns if name in known]]
+        X = _only(X, known)
     sent = dask.delayed(ask, traverse=False)
     blocks = _blocks(X, groups=groups)
     asked = [dask.delayed(_asked)(sent, answer, k, *block) for k, block in enumerate(blocks)]
@@ -77,8 +81,8 @@ def _summed(opened, X, y, groups, weights):
 
 def _part(X, y, groups, weights):
     """Rows of a partition; the response and the weights may be columns of it."""
-    named = [name for name in (y, weights) if isinstance(name, str)]
-    y, weights = (X[v] if isinstance(v, str) else v for v in (y, weights))
+    named = [name for name in (y, weights) if _named(name)]
+    y, weights = (X[v] if _named(v) else v for v in (y, weights))
     return Part.of(X.drop(columns=named) if named else X, y, groups, weights)
 
 
@@ -139,18 +143,18 @@ def _batches(items):
     return [items[start : start + FAN_IN] for start in range(0, len(items), FAN_IN)]
 
 
-def _opened(spec, alpha, blocks, example):
-    """What the columns are: of a formula the first partition that has rows says it, and whatever
-    rows without a meaning do not.
+def _opened(spec, alpha, X, beside):
+    """What the columns are: of a formula the first partition that has rows says it, else their
+    types do.
     """
     import dask
 
     if spec.formula is None:
         try:
-            return Opened.by(spec, alpha, example)
+            return Opened.by(spec, alpha, _example_of(X, *beside.values()))
         except (TypeError, ValueError):  # the rows themselves know what is wrong
             pass
-    for block in blocks:
+    for block in _blocks(X, **beside):
         (opened,) = dask.compute(dask.delayed(partial(_opened_by, spec, alpha))(*block))
         if opened is not None:
             return opened
@@ -173,13 +177,22 @@ def _with_whole_rows(X):
     return X if _is_table(X) or X.numblocks[1:] in ((), (1,)) else X.rechunk({1: -1})
 
 
+def _only(X, names):
+    """A table without other columns."""
+    return X[[name for name in X.columns if name in names]]
+
+
+def _named(given):
+    return isinstance(given, str)
+
+
 def _is_table(X):
     return hasattr(X, "columns")
 
 
 def _cut(role, given, X, n_parts):
     """The parts of what is given beside X."""
-    if given is None or isinstance(given, str):
+    if given is None or _named(given):
         return [given] * n_parts
     if not takes(given):
         raise TypeError(
@@ -219,13 +232,13 @@ def _advice(role, X):
 
 def _check_columns(X, y, groups, sample_weight):
     """Names of columns."""
-    if isinstance(groups, str):
+    if _named(groups):
         raise TypeError(
             f"groups={groups!r}: labels are passed here, names are for the constructor.\n"
             f"Write MixedLinearRegressor(groups={groups!r})."
         )
     for role, name in (("y", y), ("sample_weight", sample_weight)):
-        if not isinstance(name, str):
+        if not _named(name):
             continue
         if not _is_table(X):
             raise TypeError(
@@ -237,7 +250,7 @@ def _check_columns(X, y, groups, sample_weight):
 
 def _example_of(X, *beside):
     """Rows of the same columns and types."""
-    return _part(*(one if isinstance(one, str) else _example(one) for one in (X, *beside)))
+    return _part(*(one if _named(one) else _example(one) for one in (X, *beside)))
 
 
 def _example(X):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -231,8 +232,27 @@ def predicted_events(
     return tuple(both[:, 1] for both in found) if return_std else found[:, 1]
 
 
+def new_effects(
+    model: FittedModel, f: int, covariance: np.ndarray, rows: Rows, n_samples: int, rng
+) -> np.ndarray:
+    """``z'b`` (rows, samples) with b drawn anew for every level of factor f."""
+    columns = [rows.labels[name] for name in model.reader.groups[f]] if rows.labels else None
+    level = Factor.from_columns("", columns or [np.zeros(len(rows))])[1]
+    unnamed = level < 0  # each a level of its own
+    level[unnamed] = np.max(level, initial=-1) + 1 + np.arange(np.sum(unnamed))
+    size = (level.max() + 1, n_samples)
+    b = rng.multivariate_normal(np.zeros(len(covariance)), covariance, size=size)
+    return np.einsum("nq,nsq->ns", model.predictor.varying(rows, f), b[level])
+
+
 def drawn_predictors(
-    model: FittedModel, X: Any, groups: Any, n_samples: int, rng, kind: Kind
+    model: FittedModel,
+    X: Any,
+    groups: Any,
+    n_samples: int,
+    rng,
+    kind: Kind,
+    draw: Callable[..., np.ndarray] = new_effects,
 ) -> np.ndarray:
     """Linear predictors (rows, samples) with effects drawn from their distribution.
 
@@ -245,17 +265,6 @@ def drawn_predictors(
     draws = np.repeat(model.predictor(rows, codes)[:, None], n_samples, axis=1)
     if kind != "population" and len(rows):
         for f, covariance in enumerate(factor_covariances(model)):
-            b = _new_effects(model, f, covariance, rows, n_samples, rng)
+            b = draw(model, f, covariance, rows, n_samples, rng)
             draws += np.where((codes[f] >= 0)[:, None], 0.0, b)
     return draws
-
-
-def _new_effects(model, f, covariance, rows, n_samples, rng):
-    """``z'b`` with b drawn anew for every level."""
-    columns = [rows.labels[name] for name in model.reader.groups[f]] if rows.labels else None
-    level = Factor.from_columns("", columns or [np.zeros(len(rows))])[1]
-    unnamed = level < 0  # each a level of its own
-    level[unnamed] = np.max(level, initial=-1) + 1 + np.arange(np.sum(unnamed))
-    size = (level.max() + 1, n_samples)
-    b = rng.multivariate_normal(np.zeros(len(covariance)), covariance, size=size)
-    return np.einsum("nq,nsq->ns", model.predictor.varying(rows, f), b[level])

@@ -210,3 +210,17 @@ def test_without_the_engine(rows, monkeypatch):
     assert_same(model_of("single").fit(chunks([X[:700], X[700:]]), "y"), in_memory)
     with pytest.raises(TypeError, match="not in memory"):
         in_memory.predict(dd.from_pandas(X, npartitions=2))
+
+
+def test_simulations_wait(rows):
+    X = columns(rows, "single")
+    model = model_of("single").fit(X, rows["y"])
+    ddf = dd.from_pandas(X, npartitions=3)
+    found = model.simulate(ddf, n_samples=4, random_state=0)
+    drawn = found.compute()
+    assert drawn.shape == (N, 4)
+    pd.testing.assert_frame_equal(drawn, model.simulate(ddf, n_samples=4, random_state=0).compute())
+    assert np.all(drawn != model.simulate(ddf, n_samples=4, random_state=1).compute())
+    kept = model.simulate(ddf, n_samples=4, kind="conditional", random_state=0).compute()
+    residuals = kept.to_numpy() - model.predict(X)[:, None]
+    assert np.std(residuals) == pytest.approx(np.sqrt(model.scale_), rel=0.05)
