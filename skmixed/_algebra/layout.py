@@ -79,13 +79,23 @@ def is_nested(cross, f, g):
     return len(pair.rows) == pair.shape[0 if f < g else 1]
 
 
-def check_dense_size(layout, sizes, matrices):
-    """Raise where the dense block is beyond memory or patience."""
-    side = layout.dense_order
-    what = f"random_effects: the crossed factors leave a dense matrix of {side:,} columns"
+def layout_of(cross):
+    """The order for some cross-products."""
+    factors = range(len(cross.sizes))
+    nested = [[f == g or is_nested(cross, f, g) for g in factors] for f in factors]
+    return make_layout(cross.sizes, cross.levels, nested)
+
+
+def check_dense_size(layouts, sizes, matrices):
+    """Raise where the dense blocks of parts of the levels are beyond memory or patience."""
+    sides = [layout.dense_order for layout in layouts]
+    what = f"random_effects: the crossed factors leave a dense matrix of {max(sides):,} columns"
+    if len(sides) > 1:
+        what += f", the largest of {len(sides):,}"
     advice = "Drop or coarsen the crossed factor that has the second most levels."
-    if any(sizes[f] > 1 for f in layout.dense):
+    if any(sizes[f] > 1 for layout in layouts for f in layout.dense):
         matrices = 2 * matrices
-    check_memory(matrices * float(side) ** 2, f"{what}, which needs", advice)
-    if side > MAX_DENSE:
+    entries = sum(float(side) ** 2 for side in sides)
+    check_memory(matrices * entries, f"{what}, which needs", advice)
+    if max(sides) > MAX_DENSE:
         raise ValueError(f"{what}, more than {MAX_DENSE:,}.\n{advice}")

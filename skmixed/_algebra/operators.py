@@ -15,6 +15,13 @@ from scipy import sparse
 from .packed import halves, packed_size, triangle_entries, unpack
 
 PAIRS_PER_CHUNK = 1 << 16
+#: pair products per dense entry beyond which a dense product is cheaper
+MAX_PAIRS_PER_ENTRY = 16
+
+
+def is_dense_product(products, order):
+    """Whether so many products of pairs cost more than those of dense matrices."""
+    return products > MAX_PAIRS_PER_ENTRY * order**2
 
 
 def _slot_pairs(indptr):

@@ -10,14 +10,11 @@ from scipy import sparse
 
 from .coupling import coupled_sums, make_coupling
 from .elimination import Elimination
-from .layout import MATRICES, check_dense_size, is_nested, make_layout
+from .layout import MATRICES, check_dense_size, layout_of
 from .levels import multiply_levels
-from .operators import DenseOperator, PairOperator
+from .operators import DenseOperator, PairOperator, is_dense_product
 from .packed import triangle_entries
 from .pattern import Pattern
-
-#: pair products per dense entry beyond which a dense product is cheaper
-MAX_PAIRS_PER_ENTRY = 16
 
 
 class Plan:
@@ -39,7 +36,8 @@ class Plan:
 
     def __init__(self, cross, matrices=MATRICES):
         self.cross = cross
-        self.layout = _layout(cross, matrices)
+        self.layout = layout_of(cross)
+        check_dense_size([self.layout], cross.sizes, matrices)
         self.blocks = [cross.level_blocks(f) for f in range(len(cross.sizes))]
         stages = [f for f in self.layout.stages if f != self.layout.order[-1]]
         self.couplings = {f: make_coupling(cross, self.layout, f) for f in stages}
@@ -106,7 +104,7 @@ class Plan:
     def _operator(self, f):
         counts = np.diff(self.couplings[f].indptr).astype(float)
         first_of_crossed = f == self.layout.stages[0] and len(self.layout.stages) == 1
-        many = np.sum(counts**2) / 2 > MAX_PAIRS_PER_ENTRY * self.dense_order**2
+        many = is_dense_product(np.sum(counts**2) / 2, self.dense_order)
         kind = DenseOperator if first_of_crossed and many else PairOperator
         return kind(self.pattern, f)
 
@@ -189,14 +187,6 @@ class Plan:
             later = later + coupling.matrix.T @ H[f].transpose(0, 2, 1).reshape(q * m, k)
         for f in range(len(own)):
             own[f] += self.to_levels(f, later)
-
-
-def _layout(cross, matrices):
-    factors = range(len(cross.sizes))
-    nested = [[f == g or is_nested(cross, f, g) for g in factors] for f in factors]
-    layout = make_layout(cross.sizes, cross.levels, nested)
-    check_dense_size(layout, cross.sizes, matrices)
-    return layout
 
 
 def _pair_product(rows, cols, values, H, shape):

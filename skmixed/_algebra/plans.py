@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .layout import MATRICES
+from .apart import ApartPlan, components_apart
+from .layout import MATRICES, layout_of
 from .plan import Plan
 
 
@@ -10,4 +11,5 @@ def plan_of(cross, matrices=MATRICES):
     """The plan that suits the sums; ``matrices`` as large as its dense block have to fit into
     memory.
     """
-    return Plan(cross, matrices)
+    part = components_apart(cross, layout_of(cross))
+    return Plan(cross, matrices) if part is None else ApartPlan(cross, part, matrices)
