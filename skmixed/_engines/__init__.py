@@ -4,7 +4,8 @@ An engine is a module of this folder; nobody imports it by name, and without its
 else is as it was.  It answers
 
     takes(X)                                    whether X is for it
-    stream(spec, alpha, X, y, groups, weights)  the sums of all rows; None where no row counts
+    stream(spec, alpha, X, y, groups, weights)  the sums of all rows; None where no row counts;
+                                                with lines=True it says how far it is
     applied(ask, X, groups, answer)             what ``ask`` says of the rows, part by part
 """
 
@@ -86,7 +87,15 @@ class Engine(Protocol):
     def takes(self, X: Any) -> bool: ...
 
     def stream(
-        self, spec: Spec, alpha: float, X: Any, y: Any, groups: Any, sample_weight: Any
+        self,
+        spec: Spec,
+        alpha: float,
+        X: Any,
+        y: Any,
+        groups: Any,
+        sample_weight: Any,
+        *,
+        lines: bool,
     ) -> Stream | None: ...
 
     def applied(self, ask: Callable, X: Any, groups: Any, answer: Answer) -> Any: ...

@@ -32,7 +32,7 @@ def takes(X: Any) -> bool:
 
 
 def stream(
-    spec: Spec, alpha: float, X: Any, y: Any, groups: Any, sample_weight: Any
+    spec: Spec, alpha: float, X: Any, y: Any, groups: Any, sample_weight: Any, *, lines: bool
 ) -> Stream | None:
     """The sums of all partitions, or None where no row counts."""
     import dask

@@ -7,7 +7,8 @@ from typing import Any
 
 from .._fit.stream import Part, Stream
 from .._reader import Spec
-from ..streams import Chunks
+from .._report.rows_read import RowsRead
+from ..streams import Chunks, in_chunk
 
 
 def takes(X: Any) -> bool:
@@ -16,15 +17,19 @@ def takes(X: Any) -> bool:
 
 
 def stream(
-    spec: Spec, alpha: float, X: Chunks, y: Any, groups: Any, sample_weight: Any
+    spec: Spec, alpha: float, X: Chunks, y: Any, groups: Any, sample_weight: Any, *, lines: bool
 ) -> Stream | None:
     """The sums of all parts, or None where no row counts."""
     _check_names(y, groups, sample_weight)
     found = None
-    for piece in X.pieces(y, sample_weight):
-        part = Part.of(piece.X, piece.y, None, piece.weights)
-        if part is not None:
-            found = Stream.of(spec, alpha, part) if found is None else found.with_rows(part)
+    total = X.n_rows if lines or X.progress else None
+    with RowsRead(total, lines=lines, bar=X.progress) as read:
+        for number, piece in enumerate(X.pieces(y, sample_weight), 1):
+            with in_chunk(number):
+                part = Part.of(piece.X, piece.y, None, piece.weights)
+                if part is not None:
+                    found = Stream.of(spec, alpha, part) if found is None else found.with_rows(part)
+            read.advance(len(piece.X))
     return found
 
 

@@ -36,6 +36,7 @@ class Streamed(BaseEstimator):
     """
 
     alpha: float
+    verbose: int
 
     __metadata_request__partial_fit = {"groups": True}
 
@@ -117,7 +118,8 @@ class Streamed(BaseEstimator):
 
     def _fit_parts(self, engine: Engine, X: Any, y: Any, groups: Any, sample_weight: Any) -> Self:
         """Fit rows that an engine sums; what goes wrong leaves the estimator as it was."""
-        stream = engine.stream(Spec.of(self), float(self.alpha), X, y, groups, sample_weight)
+        spec, lines = Spec.of(self), bool(self.verbose)
+        stream = engine.stream(spec, float(self.alpha), X, y, groups, sample_weight, lines=lines)
         if stream is None or stream.n_rows < 2:
             raise ValueError(
                 f"{type(X).__name__}: {0 if stream is None else stream.n_rows} rows that count, "

@@ -26,7 +26,7 @@ def say_iteration(deviance: float, decrease: float, radius: float) -> None:
 class Counter:
     """A line that counts, rewritten in place on stderr: what there is without tqdm."""
 
-    def __init__(self, total: int, desc: str, unit: str):
+    def __init__(self, total: int | None, desc: str, unit: str):
         self.total = total
         self.desc = desc
         self.unit = unit
@@ -35,7 +35,8 @@ class Counter:
     def update(self, n: int) -> None:
         """Count n more."""
         self.done += n
-        line = f"\r{self.desc}: {self.done} of {self.total} {self.unit}s"
+        of_all = "" if self.total is None else f" of {self.total}"
+        line = f"\r{self.desc}: {self.done}{of_all} {self.unit}s"
         print(line, end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:
@@ -46,7 +47,7 @@ class Counter:
 class Progress:
     """Counts the parts of some work, by tqdm where it is installed; silent unless wanted."""
 
-    def __init__(self, total: int, what: str, unit: str, wanted: bool):
+    def __init__(self, total: int | None, what: str, unit: str, wanted: bool):
         self.bar: Any = _bar(total, what, unit) if wanted else None
 
     def __enter__(self) -> Self:
@@ -67,7 +68,7 @@ class Progress:
             self.bar.update(n)
 
 
-def _bar(total: int, what: str, unit: str) -> Any:
+def _bar(total: int | None, what: str, unit: str) -> Any:
     try:
         from tqdm import tqdm
     except ImportError:

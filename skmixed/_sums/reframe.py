@@ -42,9 +42,9 @@ def reframed(cross: CrossProducts, old: Frame, new: Frame, terms) -> CrossProduc
 
 
 def _both_sides(left, values, right):
-    """``left' values right`` of (r, c, levels)."""
-    found = np.tensordot(left.T, values, axes=1)
-    return np.ascontiguousarray(np.einsum("rcm,ck->rkm", found, right, optimize=True))
+    """``left' values right`` of (r, c, levels), with the levels before c in memory."""
+    found = np.matmul(values.transpose(0, 2, 1), right)
+    return np.tensordot(left.T, found, axes=1).transpose(0, 2, 1)
 
 
 def _pool_map(old, new, T):
