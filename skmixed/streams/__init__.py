@@ -70,6 +70,7 @@ class Chunks:
 
     @property
     def n_rows(self) -> int | None:
+        """Number of rows, where the source knows it."""
         return self._source.n_rows
 
     def __iter__(self) -> Iterator[Any]:

@@ -42,8 +42,7 @@ class DataSet:
 
     def tables(self, names, batch_rows):
         found = self.opened()
-        known = found.schema.names
-        chosen = None if names is None else [name for name in names if name in known]
+        chosen = None if names is None else _known(names, found.schema.names)
         few = {"batch_readahead": 1, "fragment_readahead": 1, **_flat(found)}
         return found.to_batches(columns=chosen, batch_size=batch_rows, **few)
 
@@ -51,6 +50,11 @@ class DataSet:
     def n_rows(self):
         found = self.opened()
         return found.count_rows() if _is_parquet(found) else None
+
+
+def _known(names, known):
+    """Those that are there; what is missing is said by whoever needs it."""
+    return [name for name in names if name in known]
 
 
 def _is_parquet(found):
@@ -77,7 +81,7 @@ class ArrowTable:
 
     def tables(self, names, batch_rows):
         known = self.table.column_names
-        chosen = known if names is None else [name for name in names if name in known]
+        chosen = known if names is None else _known(names, known)
         return self.table.select(chosen).to_batches(max_chunksize=batch_rows)
 
     @property
@@ -92,7 +96,10 @@ class LazyFrame:
     query: Any
 
     def tables(self, names, batch_rows):
-        return self.query.collect_batches(chunk_size=batch_rows)
+        query = self.query
+        if names is not None:
+            query = query.select(_known(names, query.collect_schema().names()))
+        return query.collect_batches(chunk_size=batch_rows)
 
     @property
     def n_rows(self):
@@ -106,7 +113,11 @@ class Relation:
     query: Any
 
     def tables(self, names, batch_rows):
-        read = getattr(self.query, "to_arrow_reader", None) or self.query.fetch_record_batch
+        query = self.query
+        if names is not None:
+            quoted = [name.replace('"', '""') for name in _known(names, query.columns)]
+            query = query.project(", ".join(f'"{name}"' for name in quoted))
+        read = getattr(query, "to_arrow_reader", None) or query.fetch_record_batch
         return read(batch_rows)
 
     @property
@@ -138,9 +149,8 @@ class Factory:
         made = self.make()
         if isinstance(made, Iterator):
             return made
-        if is_single(made):
-            return [made]
-        return source_of(made).tables(names, batch_rows)
+        found = _recognised(made)
+        return [made] if found is None else found.tables(names, batch_rows)
 
     @property
     def n_rows(self):
@@ -164,7 +174,7 @@ def source_of(given: Any) -> Source:
             f"source: a {type(given).__name__} can be read only once.\n"
             "Pass a function that makes it: chunks(lambda: ...)."
         )
-    found = next((kind(given) for has, kind in KINDS if has(given)), None)
+    found = _recognised(given)
     if found is None:
         raise TypeError(
             f"source: a {type(given).__name__} is no file, data set, iterable of tables or "
@@ -173,9 +183,9 @@ def source_of(given: Any) -> Source:
     return found
 
 
-def is_single(given: Any) -> bool:
-    """Whether something is one table with its rows."""
-    return tables.column_names(given) is not None and hasattr(given, "__len__")
+def _recognised(given):
+    """What reads something that has rows; None for a table that is in memory."""
+    return next((kind(given) for has, kind in KINDS if has(given)), None)
 
 
 def _has(*names):
@@ -184,9 +194,9 @@ def _has(*names):
 
 #: how to tell them, and what reads them
 KINDS: list[tuple[Callable[[Any], bool], Callable[[Any], Source]]] = [
-    (_has("schema", "scanner", "to_batches"), lambda given: DataSet(lambda: given)),
-    (_has("column_names", "combine_chunks", "to_batches"), ArrowTable),
     (_has("collect_batches"), LazyFrame),
+    (_has("scanner", "to_batches"), lambda given: DataSet(lambda: given)),
+    (_has("combine_chunks", "to_batches"), ArrowTable),
     (_has("fetch_record_batch"), Relation),
     (callable, Factory),
     (lambda given: isinstance(given, Iterable) and tables.column_names(given) is None, Several),
