@@ -15,12 +15,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._about.documented import Documented
 from ._data.checks import check_parameters, warn
-from ._engines import Answer, Drawing, by_part
+from ._engines import Answer, Drawing, by_part, engine_of
 from ._fit.kinds import Kind
 from ._fit.model import FittedModel
 from ._fit.predictions import drawn_predictors, new_effects
 from ._formula.complete import rows_of
-from ._formula.response import evaluate_response
+from ._formula.response import evaluate_response, response_column
 from ._formula.split import sides
 from ._parts.fixed_part import FixedPart
 from ._parts.shown import ShowsVariances
@@ -73,11 +73,12 @@ class MixedModel(Documented, FixedPart, ShowsVariances):
             ``"ln_wage ~ ttl_exp + C(race) + age + (1 | idcode)"``.  Unusual names go in backticks,
             ``offset(...)`` is a known part of the linear predictor, and ``cbind(successes,
             failures)`` are counts for the classifier.
-        data : table
-            With the columns of the formula.
+        data : table, chunks(...) or table of Dask
+            With the columns of the formula.  Where the rows are not in memory the response is one
+            of these columns.
         missing : {"raise", "drop"}, default="raise"
             Rows without a value in a column that is used are an error, or are left out;
-            ``results_.n_missing`` and the summary say how many.
+            ``results_.n_missing`` and the summary say how many.  Only of rows in memory.
         sample_weight : array-like of shape (n_rows,) or str, default=None
             Number of times each row counts, or the column of data that holds it.
         **params
@@ -119,8 +120,10 @@ class MixedModel(Documented, FixedPart, ShowsVariances):
         if not response:
             raise ValueError(f"formula={formula!r} has no response.\nWrite 'y ~ x + (1 | group)'.")
         check_parameters(cls.__name__, params, set(cls._get_param_names()) - {"formula"})
-        rows = rows_of(formula, data, sample_weight, missing, [params.get("offset")])
         model = cls(formula=right, **params)
+        if engine_of(data) is not None:
+            return model.fit(data, response_column(response, missing), sample_weight=sample_weight)
+        rows = rows_of(formula, data, sample_weight, missing, [params.get("offset")])
         y = evaluate_response(response, rows.table)
         model.fit(rows.table, y, sample_weight=rows.weights)
         if rows.n_missing:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from .._data.checks import check_choice
 from .evaluation import as_pandas, check_names, common_terms, model_matrix
 from .names import Aliases
 from .split import refused
+
+_NAME = re.compile(r"`(?P<quoted>[^`]+)`|(?P<plain>[^\W\d][\w.]*)")
 
 
 def evaluate_response(text: str, table: Any) -> pd.Series | pd.DataFrame:
@@ -29,6 +33,23 @@ def evaluate_response(text: str, table: Any) -> pd.Series | pd.DataFrame:
     if aliases.original(aliases.text) in frame.columns:
         return frame[aliases.original(aliases.text)]
     return pd.Series(_response(text, aliases, frame), index=frame.index, name=text)
+
+
+def response_column(text: str, missing: str) -> str:
+    """The column that the left-hand side is, for rows that are not in memory."""
+    check_choice("missing", missing, ("raise", "drop"))
+    if missing == "drop":
+        raise ValueError(
+            "missing='drop': the rows are not in memory.\n"
+            "Drop incomplete rows where they are read, and leave missing='raise'."
+        )
+    found = _NAME.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(
+            f"formula: the response {text!r} is not a column, and the rows are not in memory.\n"
+            "Make a column of it where the rows are read, and name that."
+        )
+    return found["quoted"] or found["plain"]
 
 
 def _counts(text: str, aliases: Aliases) -> list[str]:

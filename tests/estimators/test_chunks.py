@@ -282,3 +282,24 @@ def test_what_breaks_off_leaves_the_estimator_as_it_was(rows, whole):
 def test_errors(fit, error, message, rows):
     with pytest.raises(error, match=message):
         fit(rows)
+
+
+def test_from_formula(rows):
+    formula = "y ~ x0 + x1 + (1 | g)"
+    found = MixedLinearRegressor.from_formula(formula, chunks([rows[:700], rows[700:]]))
+    whole = MixedLinearRegressor.from_formula(formula, rows)
+    np.testing.assert_allclose(found.coef_, whole.coef_, rtol=1e-10)
+    np.testing.assert_allclose(found.predict(rows), whole.predict(rows), rtol=1e-10)
+    assert found.results_.summary().tables[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("formula", "options", "message"),
+    [
+        ("log(y) ~ x0 + (1 | g)", {}, "not a column"),
+        ("y ~ x0 + (1 | g)", {"missing": "drop"}, "where they are read"),
+    ],
+)
+def test_formulas_that_need_the_rows(formula, options, message, rows):
+    with pytest.raises(ValueError, match=message):
+        MixedLinearRegressor.from_formula(formula, chunks([rows]), **options)
