@@ -79,7 +79,7 @@ class Elimination:
         if plan.layout.dense:
             side = plan.dense_order
             reduced = self.entries[plan.pattern.dense].reshape(side, side)
-            self.dense = DenseBlock(plan, self.roots, reduced)
+            self.dense = self._factored(reduced)
             self.log_determinant += self.dense.log_determinant
 
     def blocks(self, f):
@@ -94,8 +94,7 @@ class Elimination:
         return self.C[f].data.reshape(len(self.roots[f]), -1)
 
     def _eliminate(self, f):
-        counts = self.plan.cross.counts
-        self.M[f], log_determinant = invert_levels(self.blocks(f), self.roots[f], counts)
+        self.M[f], log_determinant = self._inverted(f)
         self.log_determinant += log_determinant
         if f in self.plan.couplings:
             self.C[f] = self._current_coupling(f)
@@ -104,6 +103,14 @@ class Elimination:
             is_filled = f in self.plan.filled
             self.P[f] = self.plan.filled[f] if is_filled else operator.at(self.coupled(f))
             operator.subtract(self.P[f], self.M[f], self.entries)
+
+    def _inverted(self, f):
+        """M of a stage, packed, and the logarithm of what it adds to the determinant."""
+        return invert_levels(self.blocks(f), self.roots[f], self.plan.cross.counts)
+
+    def _factored(self, reduced):
+        """The dense block."""
+        return DenseBlock(self.plan, self.roots, reduced)
 
     def _current_coupling(self, f):
         """C of a stage; all but the first have been changed by the stages before."""

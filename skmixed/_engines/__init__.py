@@ -6,6 +6,7 @@ else is as it was.  It answers
     takes(X)                                    whether X is for it
     stream(spec, alpha, X, y, groups, weights)  the sums of all rows; None where no row counts;
                                                 with lines=True it says how far it is
+    rows(reader, n_rows, X, y, weights)         the rows to be read again; None where they cannot be
     applied(ask, X, groups, answer)             what ``ask`` says of the rows, part by part
 """
 
@@ -24,7 +25,8 @@ from sklearn.utils import check_random_state
 
 from .._fit.keyed import KeyedEffects
 from .._fit.stream import Stream
-from .._reader import Spec
+from .._fit.training import RowsOfFit
+from .._reader import Reader, Spec
 
 __all__ = ["Answer", "Asking", "Drawing", "Engine", "by_part", "engine_of"]
 
@@ -97,6 +99,10 @@ class Engine(Protocol):
         *,
         lines: bool,
     ) -> Stream | None: ...
+
+    def rows(
+        self, reader: Reader, n_rows: int, X: Any, y: Any, sample_weight: Any
+    ) -> RowsOfFit | None: ...
 
     def applied(self, ask: Callable, X: Any, groups: Any, answer: Answer) -> Any: ...
 

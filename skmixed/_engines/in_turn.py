@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .._fit.parts import RowParts, check_columns
 from .._fit.stream import Part, Stream
-from .._reader import Spec
+from .._reader import Reader, Spec
 from .._report.rows_read import RowsRead
 from ..streams import Chunks, in_chunk
 
@@ -20,7 +21,7 @@ def stream(
     spec: Spec, alpha: float, X: Chunks, y: Any, groups: Any, sample_weight: Any, *, lines: bool
 ) -> Stream | None:
     """The sums of all parts, or None where no row counts."""
-    _check_names(y, groups, sample_weight)
+    check_columns(y, groups, sample_weight)
     found = None
     total = X.n_rows if lines or X.progress else None
     with RowsRead(total, lines=lines, bar=X.progress) as read:
@@ -33,24 +34,14 @@ def stream(
     return found
 
 
+def rows(reader: Reader, n_rows: int, X: Chunks, y: Any, sample_weight: Any) -> RowParts:
+    """The same chunks, read again."""
+    return RowParts(reader, X, y, sample_weight, n_rows)
+
+
 def applied(ask: Callable, X: Chunks, groups: Any, answer: Any) -> Any:
     """Chunks have no place for answers."""
     raise TypeError(
         "X: chunks are read to be fitted; what is asked of their rows has no place to go.\n"
         "Ask table by table: for rows in chunks(...): model.predict(rows)."
     )
-
-
-def _check_names(y, groups, sample_weight):
-    """Of chunks, everything is a column."""
-    for role, given in (("y", y), ("sample_weight", sample_weight)):
-        if not isinstance(given, str) and (role == "y" or given is not None):
-            raise TypeError(
-                f"{role}: of chunks the name of a column is needed, got a {type(given).__name__}.\n"
-                "Write fit(chunks(...), 'y')."
-            )
-    if groups is not None:
-        raise TypeError(
-            "groups: of chunks the grouping factors are columns.\n"
-            "Name them in the constructor: groups='school'."
-        )

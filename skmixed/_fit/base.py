@@ -282,15 +282,21 @@ class Estimated:
         return np.maximum(np.diagonal(self.effect_covariances(f), axis1=1, axis2=2), 0.0)
 
 
-def rows_missing(*, only_sums: bool = False) -> AttributeError:
+def rows_missing(*, only_sums: bool = False, are_read_again: bool = False) -> AttributeError:
     """The error for what needs the training rows, which a pickled model has not, nor one of rows
     that came in parts.
     """
+    if are_read_again:
+        return AttributeError(
+            "The rows are read part by part, and this needs all of them in memory at once.\n"
+            "Give them by results_.attach(X, y) if they fit there, or fit a part of them by "
+            "fit(X, y)."
+        )
     if only_sums:
         return AttributeError(
             "The rows came in parts, of which only sums were kept, and this needs the rows.\n"
-            "Give them by results_.attach(X, y) if they fit into memory, or fit a part of them by "
-            "fit(X, y)."
+            "Say where to read them again, results_.attach(chunks(...), 'y'), or give them by "
+            "results_.attach(X, y) if they fit into memory."
         )
     return AttributeError(
         "The training rows are not kept in a pickled model, and this needs them.\n"

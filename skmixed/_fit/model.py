@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from .._model.predictor import LinearPredictor
 from .._reader import Reader
 from .._report.names import Names, TermNames
 from .._sums.dependencies import Dependencies
 from .base import Fit, rows_missing
-from .training import Training
+from .training import RowsOfFit, Training
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +29,7 @@ class FittedModel:
     fit : the estimates
     reader : of new rows
     names : for printing
-    rows : of the fit; None where they are not kept
+    rows : of the fit, in memory or where they are read again; None where they are not kept
     classes : labels of a classifier
     n_missing : number of rows that were left out because they lack values
     class_factors : what the observations of the classes were multiplied by; None for nothing
@@ -37,7 +39,7 @@ class FittedModel:
     fit: Fit
     reader: Reader
     names: Names
-    rows: Training | None = field(repr=False)
+    rows: RowsOfFit | None = field(repr=False)
     classes: np.ndarray | None = None
     n_missing: int = 0
     class_factors: np.ndarray | None = None
@@ -51,6 +53,12 @@ class FittedModel:
     def __deepcopy__(self, memo):
         return self
 
+    def with_rows(self, rows: RowsOfFit) -> Self:
+        """The same model with its rows."""
+        found = replace(self, rows=rows)
+        vars(found)["fingerprint"] = self.fingerprint
+        return found
+
     def without_rows(self) -> Self:
         """The same model without its rows: what a pickle holds."""
         found = object.__new__(type(self))
@@ -59,7 +67,33 @@ class FittedModel:
 
     @property
     def training(self) -> Training:
-        """The rows of the fit, or an error that says that they are not kept."""
+        """The rows of the fit in memory, or an error that says that they are not there."""
+        if not isinstance(self.rows, Training):
+            raise rows_missing(only_sums=self.is_of_sums, are_read_again=self.rows is not None)
+        return self.rows
+
+    @property
+    def has_rows_in_memory(self) -> bool:
+        """Whether all rows of the fit are at hand."""
+        return isinstance(self.rows, Training)
+
+    def parts(self) -> Iterator[Training]:
+        """The rows of the fit part by part, or an error that says that they are not kept."""
+        return self.known_rows.parts()
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows that count."""
+        return self.known_rows.n_rows
+
+    @property
+    def index(self) -> pd.Index | None:
+        """Labels of the rows; None where they have none."""
+        return self.known_rows.index
+
+    @property
+    def known_rows(self) -> RowsOfFit:
+        """The rows of the fit wherever they are, or an error that says that they are not kept."""
         if self.rows is None:
             raise rows_missing(only_sums=self.is_of_sums)
         return self.rows

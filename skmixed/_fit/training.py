@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,25 @@ from .._sums.source import InMemory
 OFFSET_SUMS = 2  # of a fingerprint, its last entries
 
 
+class RowsOfFit(Protocol):
+    """The rows of a fit, in memory or where they came from.
+
+    Attributes
+    ----------
+    n_rows : number of rows that count
+    index : labels of the rows; None where they have none
+    """
+
+    @property
+    def n_rows(self) -> int: ...
+
+    @property
+    def index(self) -> pd.Index | None: ...
+
+    def parts(self) -> Iterator[Training]:
+        """All rows, some at a time, in their order."""
+
+
 @dataclass(frozen=True, eq=False)
 class Training:
     """What was passed to ``fit``, and how it is read again when somebody needs it.
@@ -33,6 +52,7 @@ class Training:
     y, weights : of the rows that count; weights are None where all are one
     keep : which of the rows that were passed count; None for all
     offset : known part of the linear predictor of the rows that count; None for none
+    start : number of rows that were passed before these, where they are a part of several
     """
 
     reader: Reader
@@ -41,11 +61,38 @@ class Training:
     weights: np.ndarray | None
     keep: np.ndarray | None
     offset: np.ndarray | None = None
+    start: int = 0
 
     def read(self) -> tuple[Rows, list[np.ndarray]]:
         """The rows that count, and their codes per factor."""
         rows = self.reader.read(self.given.X, self.given.groups)
         return replace(rows, offset=self.offset), self.reader.codes(rows)
+
+    def parts(self) -> Iterator[Training]:
+        """All rows at once."""
+        yield self
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows that count."""
+        return len(self.y)
+
+    @property
+    def n_passed(self) -> int:
+        """Number of rows, with those that do not count."""
+        return len(self.y) if self.keep is None else len(self.keep)
+
+    def passed(self, values: np.ndarray) -> np.ndarray:
+        """Of values of all rows that were passed, before and after these, those of the rows that
+        count.
+        """
+        own = values[self.start : self.start + self.n_passed]
+        return own if self.keep is None else own[self.keep]
+
+    @property
+    def known_weights(self) -> np.ndarray:
+        """Weights, ones where there are none."""
+        return np.ones(len(self.y)) if self.weights is None else self.weights
 
     def source(self) -> InMemory:
         """The same as a design asks for them."""

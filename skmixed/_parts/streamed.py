@@ -129,6 +129,9 @@ class Streamed(BaseEstimator):
             stream = replace(stream, response=y)
         self._store_fit(stream)
         vars(self)["_stream"] = stream
+        results = vars(self)["results_"]
+        rows = engine.rows(results.fitted.reader, stream.n_rows, X, y, sample_weight)
+        results.fitted = results.fitted.with_rows(rows)
         return self
 
     def _stream_so_far(self) -> Stream | None:

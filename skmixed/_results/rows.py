@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .._fit.model import FittedModel
+from .._fit.parts import by_row
 from ..inference._influence.residuals import residuals_of
 from .estimates import Estimates
 
@@ -29,19 +30,21 @@ class RowResults(Estimates):
 
         A pickled model keeps estimates, not data.  With its rows it answers again what needs them:
         fitted values and residuals, robust covariances, bootstrap, influence, and most tables of a
-        classifier.  The estimator of these results has them too.
+        classifier.  The estimator of these results has them too.  Of chunks a linear model keeps
+        where its rows can be read again, never the rows.
 
         Parameters
         ----------
-        X : table or array of shape (n_rows, n_columns)
+        X : table or array of shape (n_rows, n_columns), or chunks
             What was passed to ``fit``, in the same order; after ``from_formula(...,
             missing="drop")`` without the rows that were left out.
-        y : array-like of shape (n_rows,) or (n_rows, 2)
-            The same responses; of a formula, its left side evaluated.
+        y : array-like of shape (n_rows,) or (n_rows, 2), or str
+            The same responses; of a formula, its left side evaluated; of chunks the name of their
+            column.
         groups : array-like, default=None
             Labels, where they were passed to ``fit`` as well.
-        sample_weight : array-like of shape (n_rows,), default=None
-            Weights, where they were passed to ``fit`` as well.
+        sample_weight : array-like of shape (n_rows,) or str, default=None
+            Weights, where they were passed to ``fit`` as well; of chunks the name of their column.
 
         Returns
         -------
@@ -110,7 +113,7 @@ class RowResults(Estimates):
         >>> results.resid.head(2).round(2).to_list()
         [-1.09, -0.49]
         """
-        return self._by_row(self.fitted.training.y - self._fitted_means())
+        return self._by_row(residuals_of(self.fitted, "response"))
 
     @property
     def resid_pearson(self) -> pd.Series | np.ndarray:
@@ -143,11 +146,12 @@ class RowResults(Estimates):
         return self._by_row(residuals_of(self.fitted, "standardized"))
 
     def _fitted_means(self) -> np.ndarray:
-        eta = self.fitted.predictor(*self.fitted.training.read())
-        return self.fitted.fit.family.mean(eta)
+        mean = self.fitted.fit.family.mean
+        predictor = self.fitted.predictor
+        return by_row(self.fitted, lambda part: mean(predictor(*part.read())))
 
     def _by_row(self, values: np.ndarray) -> pd.Series | np.ndarray:
-        index = self.fitted.training.index
+        index = self.fitted.index
         return values if index is None else pd.Series(values, index=index)
 
     def predict(self, X: Any = None, **options: Any) -> Any:

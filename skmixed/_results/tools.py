@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from .._fit.kinds import Kind
 from .._fit.model import FittedModel
+from .._fit.parts import by_row
 from .estimates import Estimates
 from .report import Heading
 
@@ -36,13 +38,14 @@ class NamedModel:
     @property
     def endog(self) -> np.ndarray:
         """The response."""
-        return self._fitted.training.y
+        return by_row(self._fitted, attrgetter("y"))
 
     @property
     def exog(self) -> np.ndarray:
         """What the coefficients multiply."""
         reader = self._fitted.reader
-        X = self._fitted.training.read()[0].X[:, : reader.n_fixed]
+        parts = [part.read()[0].X[:, : reader.n_fixed] for part in self._fitted.parts()]
+        X = np.concatenate(parts)
         columns = np.column_stack([np.ones((len(X), int(reader.intercept))), X])
         return columns[:, self._fitted.fit.units.independent]
 

@@ -209,10 +209,3 @@ def _check_sums(frame, n_levels):
         f"random_effects: {effects:,} effects and {width:,} columns need",
         "Drop columns of X, or random effects.",
     )
-
-
-def level_products(frame: Frame, source: Source, f: int, columns: Sequence[int]) -> np.ndarray:
-    """``columns' W pool`` of every level of a factor, (columns, width, levels)."""
-    found = LevelSums(f, columns, source.n_levels[f], frame.response + 1)
-    accumulate(frame, source, [found])
-    return np.ascontiguousarray(found.value)

@@ -74,7 +74,7 @@ class CalibrationByGroupDisplay(Display):
         Parameters
         ----------
         est : MixedLinearRegressor or MixedLogisticClassifier
-            Fitted in this process: training rows are needed.
+            Fitted: its training rows are needed, or chunks that can be read again.
         factor : str, default=None
             Grouping factor; the first one by default.
         given : {"conditional", "population"}, default="conditional"
@@ -98,6 +98,10 @@ class CalibrationByGroupDisplay(Display):
             1.
         AttributeError
             Where the training rows are not kept, as in a pickled model.
+
+        Notes
+        -----
+        The rows of a model of chunks are read again, part by part.
 
         Examples
         --------
@@ -140,13 +144,18 @@ class CalibrationByGroupDisplay(Display):
 
 def _means(model: FittedModel, f: int, given: str, level: float) -> pd.DataFrame:
     """Of the rows of every level that has some."""
-    rows, codes = model.training.read()
-    known = codes if given == "conditional" else model.reader.unknown(rows)
-    mean = model.fit.family.mean(model.predictor(rows, known))
-    y, weights = model.training.y, model.training.weights
-    weights = np.ones(len(y)) if weights is None else weights
-    n = np.bincount(codes[f], weights)
-    predicted, observed = (np.bincount(codes[f], weights * v) / n for v in (mean, y))
+    m = len(model.names.levels[f])
+    n, predicted, observed = np.zeros((3, m))
+    for part in model.parts():
+        rows, codes = part.read()
+        known = codes if given == "conditional" else model.reader.unknown(rows)
+        mean = model.fit.family.mean(model.predictor(rows, known))
+        w = part.known_weights
+        n += np.bincount(codes[f], w, m)
+        predicted += np.bincount(codes[f], w * mean, m)
+        observed += np.bincount(codes[f], w * part.y, m)
+    predicted /= n
+    observed /= n
     z = stats.norm.ppf(0.5 + level / 2.0)
     low, high = LIMITS[model.fit.family.has_residual](model, observed, n, z)
     columns = {"n": n, "predicted": predicted, "observed": observed, "ci_low": low, "ci_high": high}

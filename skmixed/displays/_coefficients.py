@@ -221,14 +221,17 @@ def _coefficients(name, est, odds_ratios, standardize, df, level):
 
 def _scales(model, names):
     """Standard deviations of columns; one for those with two values at most."""
-    rows, _ = model.training.read()
-    columns = dict(zip(map(str, model.reader.names), rows.X.T, strict=True))
-    return [
-        _scale(columns[name], model.training.weights) if name in columns else 1.0 for name in names
-    ]
-
-
-def _scale(x, weights):
-    if len(np.unique(x)) <= 2:
-        return 1.0
-    return float(np.sqrt(np.average((x - np.average(x, weights=weights)) ** 2, weights=weights)))
+    columns = list(map(str, model.reader.names))
+    values: list[np.ndarray] = [np.zeros(0) for _ in columns]
+    n, total = 0.0, np.zeros(len(columns))
+    for part in model.parts():
+        X, w = part.read()[0].X, part.known_weights
+        n += np.sum(w)
+        total += w @ X
+        pairs = zip(values, X.T, strict=True)
+        values = [known if len(known) > 2 else np.union1d(known, x) for known, x in pairs]
+    mean = total / n
+    squares = sum(p.known_weights @ (p.read()[0].X - mean) ** 2 for p in model.parts())
+    found = dict(zip(columns, np.sqrt(squares / n), strict=True))
+    two = {name for name, known in zip(columns, values, strict=True) if len(known) <= 2}
+    return [1.0 if name in two else float(found.get(name, 1.0)) for name in names]

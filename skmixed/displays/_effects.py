@@ -12,7 +12,8 @@ from .._data.checks import check_choice
 from .._fit.kinds import Kind
 from ..inference._arguments import fitted_model
 from ..inference._margins.margins import average_effects, average_predictions
-from ..inference._margins.sample import compared, read_sample
+from ..inference._margins.sample import compared
+from ..inference._margins.samples import read_samples
 from ._base import COLOURS, GREY, Display, label_of, name_axis, response_label, short
 
 __all__ = ["EffectsDisplay"]
@@ -203,9 +204,10 @@ def _predictions(est, column, options):
             "Name one, or ask for quantity='effects'."
         )
     model = fitted_model(est)
-    sample, _ = read_sample(
+    samples, _ = read_samples(
         model, options["X"], options["groups"], None, None, None, options["kind"]
     )
+    sample = samples.described
     ((name, values),) = compared(sample, [column]).items()
     if values is None:
         x = np.asarray(sample.column(name), dtype=np.float64)

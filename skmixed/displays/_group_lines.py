@@ -12,6 +12,7 @@ import pandas as pd
 from .._data.checks import nearest
 from .._data.columns import numbers
 from .._fit.model import FittedModel
+from .._fit.parts import in_memory, kept
 from ..inference._arguments import fitted_model
 from ..inference._margins.tables import known_columns, plain_table
 from ._base import (
@@ -32,6 +33,7 @@ from ._separate import lines_of
 __all__ = ["GroupLinesDisplay"]
 
 MOST_PANELS = 12
+FEW_ROWS = 100  # that show which columns there are
 WORDS = {"population": "population", "separate": "no pooling", "group": "mixed model"}
 STYLES = {
     "population": {"color": GREY, "ls": "--", "lw": 1.4},
@@ -102,7 +104,7 @@ class GroupLinesDisplay(Display):
         Parameters
         ----------
         est : MixedLinearRegressor or MixedLogisticClassifier
-            Fitted in this process: training rows are needed.
+            Fitted: its training rows are needed, or chunks that can be read again.
         column : column
             Of numbers.
         factor : str, default=None
@@ -126,6 +128,10 @@ class GroupLinesDisplay(Display):
         AttributeError
             Where the training rows are not kept, as in a pickled model.
 
+        Notes
+        -----
+        The rows of a model of chunks are read again; those of the levels that are drawn are kept.
+
         Examples
         --------
         >>> from skmixed import MixedLinearRegressor
@@ -139,11 +145,9 @@ class GroupLinesDisplay(Display):
         """
         model = fitted_model(est)
         f = factor_of(model, cls.__name__, factor)
-        table = plain_table(model.training.given.X)
-        (name,) = known_columns("column", [column], table)
-        x = np.asarray(numbers(name, table.column(name)), dtype=np.float64)
-        chosen = _chosen(model, f, name, levels)
-        found = lines_of(model, f, name, x, chosen)
+        model, chosen, name = _rows_and_levels(model, f, column, levels)
+        x = plain_table(model.training.given.X).column(name)
+        found = lines_of(model, f, name, np.asarray(numbers(name, x), dtype=np.float64), chosen)
         labels = (label_of(name), response_label(model))
         return cls(found.rows, found.lines, labels=labels).plot(ax, **kwargs)
 
@@ -225,6 +229,17 @@ def _legend(axes, artists):
         figure.legend(shown, words, loc="outside upper center", ncols=len(shown), frameon=False)
     else:
         axes[0].legend(shown, words, loc="best", fontsize=7)
+
+
+def _rows_and_levels(model, f, column, levels):
+    """The model with the rows that are drawn in memory, positions of levels, and the column."""
+    is_whole = model.has_rows_in_memory
+    known = model if is_whole else in_memory(model, FEW_ROWS)
+    (name,) = known_columns("column", [column], plain_table(known.training.given.X))
+    chosen = _chosen(model, f, name, levels)
+    if not is_whole:
+        known = kept(model, lambda part, _: np.flatnonzero(np.isin(part.read()[1][f], chosen)))
+    return known, chosen, name
 
 
 def _chosen(model: FittedModel, f: int, column: Hashable, levels: Any) -> list[int]:

@@ -84,7 +84,7 @@ class InfluenceDisplay(Display):
         Parameters
         ----------
         est : MixedLinearRegressor or MixedLogisticClassifier
-            Fitted in this process: training rows are needed.
+            Fitted: its training rows are needed, or chunks that can be read again.
         by : str, default=None
             A grouping factor whose levels are left out; None or "row" for single rows.
         statistic : {"cooks_distance", "dfbetas"}, default="cooks_distance"

@@ -58,11 +58,6 @@ def _means(model):
     return model.fit.family.mean(model.predictor(*model.training.read()))
 
 
-def _weights(model):
-    weights = model.training.weights
-    return np.ones(len(model.training.y)) if weights is None else weights
-
-
 class AgainstFitted(ResidualKind):
     """Against fitted values, with the mean of the residuals along them."""
 
@@ -198,7 +193,7 @@ class Binned(ResidualKind):
     """
 
     def compute(self, model, factor):
-        mean, weights = _means(model), _weights(model)
+        mean, weights = _means(model), model.training.known_weights
         spread = mean * (1.0 - mean)
         if model.fit.family.has_residual:
             spread = np.full_like(mean, model.fit.sigma2)

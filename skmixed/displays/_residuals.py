@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 import pandas as pd
 
 from .._data.checks import check_choice
+from .._fit.parts import in_memory, words_of_rows
 from ..inference._arguments import fitted_model
 from ._base import Display
 from ._residual_kinds import KINDS
@@ -25,6 +26,8 @@ class ResidualsDisplay(Display):
         Which picture.
     labels : pair of str
         Of the horizontal and of the vertical axis.
+    rows : str, default=""
+        How many rows were looked at, where these are not all.
 
     Attributes
     ----------
@@ -46,10 +49,11 @@ class ResidualsDisplay(Display):
     'normal quantile'
     """
 
-    def __init__(self, data: pd.DataFrame, *, kind: str, labels: tuple[str, str]):
+    def __init__(self, data: pd.DataFrame, *, kind: str, labels: tuple[str, str], rows: str = ""):
         self.data = data
         self.kind = kind
         self.labels = labels
+        self.rows = rows
 
     @classmethod
     def from_estimator(
@@ -66,7 +70,7 @@ class ResidualsDisplay(Display):
         Parameters
         ----------
         est : MixedLinearRegressor or MixedLogisticClassifier
-            Fitted in this process: training rows are needed.
+            Fitted: its training rows are needed, or chunks that can be read again.
         kind : {"fitted", "qq", "scale", "group", "binned"}, default=None
             "fitted": standardised residuals against fitted values; "qq": against normal quantiles;
             "scale": the roots of their absolute values against fitted values; "group": their
@@ -91,6 +95,10 @@ class ResidualsDisplay(Display):
         AttributeError
             Where the training rows are not kept, as in a pickled model.
 
+        Notes
+        -----
+        Of a model of chunks the rows are read again, at most 100,000 of them, evenly spread.
+
         Examples
         --------
         >>> from skmixed import MixedLogisticClassifier
@@ -110,8 +118,11 @@ class ResidualsDisplay(Display):
                 f"kind={kind!r}: residuals of zeros and ones are not normal, and their variance "
                 "goes with the fitted values.\nUse kind='binned', or CalibrationByGroupDisplay."
             )
-        data = picture.compute(model, factor)
-        return cls(data, kind=kind, labels=picture.labels(model, factor)).plot(ax, **kwargs)
+        some = in_memory(model)
+        data = picture.compute(some, factor)
+        labels = picture.labels(model, factor)
+        rows = words_of_rows(model, some)
+        return cls(data, kind=kind, labels=labels, rows=rows).plot(ax, **kwargs)
 
     @property
     def _size(self):
@@ -119,4 +130,6 @@ class ResidualsDisplay(Display):
 
     def _draw(self, ax, **kwargs):
         ax.set(xlabel=self.labels[0], ylabel=self.labels[1])
+        if self.rows:
+            ax.set_title(self.rows, fontsize=10)
         return ax, KINDS[self.kind].draw(ax, self.data, kwargs)

@@ -452,10 +452,44 @@ def test_progress(sleepstudy, capsys):
     assert printed.out == ""
 
 
-def test_copies_have_no_rows_to_draw(sleepstudy):
-    copied = pickle.loads(pickle.dumps(sleepstudy[0]))
+def test_classifiers_need_rows_to_draw():
+    X, eta, _ = table()
+    model = MixedLogisticClassifier("teacher").fit(X[["x0", "teacher"]], (eta > 4).astype(int))
     with pytest.raises(AttributeError, match="training rows are not kept"):
-        bootstrap(copied, n_samples=2)
+        bootstrap(pickle.loads(pickle.dumps(model)), n_samples=2)
+
+
+@pytest.mark.smoke
+def test_sums_are_drawn_without_rows(sleepstudy):
+    """Samples depend on the seed alone; what needs rows of a sample says that it has none."""
+    copied = pickle.loads(pickle.dumps(sleepstudy[0]))
+    found = bootstrap(copied, n_samples=4, random_state=3)
+    assert (
+        found.samples.columns.to_list()
+        == bootstrap(sleepstudy[0], n_samples=1).samples.columns.to_list()
+    )
+    again = bootstrap(copied, lambda m: m.results_.params, n_samples=2, random_state=3)
+    assert np.array_equal(again.samples.iloc[:, 0], found.samples.iloc[:2, 0])
+    assert copied.results_.variance_table(method="bootstrap", n_samples=3).shape[0] == 4
+    with pytest.raises(AttributeError, match="rows are not kept"):
+        bootstrap(copied, lambda m: m.results_.resid[0], n_samples=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["nested"])
+def test_drawn_sums_have_the_distribution_of_drawn_rows(name):
+    """Means and standard deviations of 400 estimates of each kind, weights among them."""
+    X, eta, rng = table(n=160)
+    params, _ = LINEAR[name]
+    weights = rng.integers(1, 4, len(X))
+    y = eta + rng.normal(size=len(X)) / np.sqrt(weights)
+    model = MixedLinearRegressor(**params).fit(X, y, sample_weight=weights)
+    by_row = bootstrap(model, n_samples=400, random_state=0)
+    by_sum = bootstrap(pickle.loads(pickle.dumps(model)), n_samples=400, random_state=1)
+    errors = by_row.std_error / np.sqrt(400)
+    apart = (by_row.samples.mean() - by_sum.samples.mean()) / errors
+    assert np.all(np.abs(apart) < 4 * np.sqrt(2))
+    np.testing.assert_allclose(by_sum.std_error, by_row.std_error, rtol=0.2)
 
 
 @pytest.mark.parametrize("options", [{"n_samples": 0}, {"level": 1.5}])

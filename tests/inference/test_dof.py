@@ -6,6 +6,7 @@ Weights count repetitions, so the dense twins work on repeated rows.
 
 import functools
 import warnings
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,14 +19,9 @@ from skmixed._fit.linear import fit_linear
 from skmixed._sums.design import Design
 from skmixed._sums.source import InMemory
 from skmixed.datasets import make_mixed_regression
-from skmixed.inference._coefficients.clusters import Clusters
+from skmixed.inference._coefficients.clusters import Clusters, Parents
 from skmixed.inference._coefficients.dof import KenwardRoger, Satterthwaite
-from skmixed.inference._coefficients.robust import (
-    CORRECTIONS,
-    ClusterRobust,
-    cluster_robust,
-    one_by_one,
-)
+from skmixed.inference._coefficients.robust import CORRECTIONS, cluster_robust
 from tests.helpers.dense import per_level, term_design
 from tests.helpers.designs import LAYOUTS, ROWS, _codes
 
@@ -211,6 +207,17 @@ def textbook_f(L, Phi, P, W):
     return m / (E * (m - 2)), m
 
 
+def robust(case, f, kind, **changes):
+    """The levels of a factor as clusters."""
+    parents = [Parents(m) for m in case.levels]
+    for each, codes in zip(parents, case.codes, strict=True):
+        each.add(codes, case.codes[f])
+    options = {"factor": f} | changes
+    clusters = Clusters(case.levels[f], [each.of for each in parents], None, **options)
+    rows = replace(case.source, codes=[case.codes[f]], n_levels=[case.levels[f]])
+    return cluster_robust(case.fit, rows, clusters, kind)
+
+
 @pytest.mark.parametrize("kind", CORRECTIONS)
 @pytest.mark.parametrize(
     "name", ["intercept", "three effects", "diagonal", "two terms of one factor"]
@@ -218,16 +225,13 @@ def textbook_f(L, Phi, P, W):
 def test_robust_covariances_are_the_dense_formula(name, kind):
     """One factor: from cross-products; and the same cluster by cluster from rows."""
     case = fitted(name)
-    clusters = Clusters(case.codes[0], case.levels[0], 0)
     B, dense = in_frame(case.fit, np.eye(4)), Dense(case)
-    rule = cluster_robust(case.fit, case.source, clusters, kind)
+    rule = robust(case, 0, kind)
     expected = dense.robust(case.codes[0][case.rows], kind)
     assert np.allclose(
         B @ rule.covariance @ B.T, expected, rtol=1e-7, atol=1e-9 * np.abs(expected).max()
     )
-    again = ClusterRobust(
-        case.fit, one_by_one(case.fit, case.source, clusters), clusters.n, CORRECTIONS[kind]
-    )
+    again = robust(case, 0, kind, factor=None)
     assert np.allclose(again.covariance, rule.covariance, rtol=1e-8)
     assert np.allclose(again.df(B), rule.df(B), rtol=1e-8)
 
@@ -236,9 +240,8 @@ def test_robust_covariances_are_the_dense_formula(name, kind):
 def test_robust_covariances_of_nested_factors(kind):
     """Clusters are the districts, which hold schools and classes."""
     case = fitted("chain")
-    clusters = Clusters(case.codes[2], case.levels[2], 2)
     B = in_frame(case.fit, np.eye(4))
-    rule = cluster_robust(case.fit, case.source, clusters, kind)
+    rule = robust(case, 2, kind)
     expected = Dense(case).robust(case.codes[2][case.rows], kind)
     assert np.allclose(
         B @ rule.covariance @ B.T, expected, rtol=1e-6, atol=1e-8 * np.abs(expected).max()
@@ -250,7 +253,7 @@ def test_robust_degrees_of_freedom_are_moments_of_the_estimate(kind):
     """2 E^2 / Var of the estimated variance and Hotelling's eta, from the quadratic forms on full matrices."""
     case = fitted("three effects")
     dense, codes = Dense(case), case.codes[0][case.rows]
-    rule = cluster_robust(case.fit, case.source, Clusters(case.codes[0], case.levels[0], 0), kind)
+    rule = robust(case, 0, kind)
     H = dense.X @ dense.C @ dense.X.T @ dense.Vi
     Sigma = (np.eye(len(H)) - H) @ dense.V @ (np.eye(len(H)) - H).T  # of the residuals
     A = np.zeros_like(H)

@@ -17,23 +17,37 @@ import numpy as np
 from ..._data.class_weights import weighted_classes
 from ..._data.outcomes import read_outcomes
 from ..._data.response import finite_response
+from ..._sums.source import less
+from ...streams import Chunks
 from ..model import FittedModel
+from ..parts import RowParts, check_columns
 from ..training import read_again, source_of
 
 SAME = 1e-6  # share by which numbers of the same rows may differ
 
 
 def attach_linear(model: FittedModel, X: Any, y: Any, groups: Any, weights: Any) -> FittedModel:
-    """A linear model with its rows."""
-    training, rows = read_again(model.reader, X, y, groups, weights, finite_response)
-    _check_fingerprint(model, training)
-    w = np.ones(len(rows)) if training.weights is None else training.weights
-    known = 0.0 if rows.offset is None else rows.offset
-    left = training.y - model.predictor(rows, model.reader.codes(rows))
-    fit = model.fit
-    total = float(w @ (training.y - known) ** 2)
-    _check_same(float((w * (training.y - known)) @ left), fit.sigma2 * fit.sums.nu, total)
-    return _with_rows(model, training)
+    """A linear model with its rows, or with chunks that they are read from."""
+    if isinstance(X, Chunks):
+        check_columns(y, groups, weights)
+        found = model.with_rows(RowParts(model.reader, X, y, weights, model.fingerprint[0]))
+    else:
+        training, _ = read_again(model.reader, X, y, groups, weights, finite_response)
+        _check_fingerprint(model, training)
+        found = model.with_rows(training)
+    _check_residuals(found)
+    return found
+
+
+def _check_residuals(model):
+    total = found = 0.0
+    for part in model.parts():
+        rows, codes = part.read()
+        y = less(part.y, rows.offset)
+        w = part.known_weights
+        total += float(w @ y**2)
+        found += float((w * y) @ (part.y - model.predictor(rows, codes)))
+    _check_same(found, model.fit.sigma2 * model.fit.sums.nu, total)
 
 
 def attach_glmm(model: FittedModel, X: Any, y: Any, groups: Any, weights: Any) -> FittedModel:
@@ -49,13 +63,9 @@ def attach_glmm(model: FittedModel, X: Any, y: Any, groups: Any, weights: Any) -
         raise _other_rows("there are levels of which it knows nothing")
     fit = model.fit.with_rows(source_of(training, rows, codes))
     _check_same(-0.5 * fit.state.likelihood, model.fit.loglik, abs(model.fit.loglik))
-    return _with_rows(replace(model, fit=fit), training, model.fingerprint)
-
-
-def _with_rows(model, training, fingerprint=None):
-    found = replace(model, rows=training)
-    vars(found)["fingerprint"] = model.fingerprint if fingerprint is None else fingerprint
-    return found
+    found = replace(model, fit=fit)
+    vars(found)["fingerprint"] = model.fingerprint
+    return found.with_rows(training)
 
 
 def _check_fingerprint(model, training):

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..._algebra.machine import computing
 from ..._data.checks import first_line
+from ..._fit.parts import in_memory, words_of_rows
 from ...inference._arguments import fitted_model
 from .examination import Examination
 from .kinds import KINDS, Kind
@@ -17,6 +18,23 @@ from .report import Diagnosis, Finding
 from .signs import NOTE, SEVERITIES, Sign
 
 MOST_OF_A_KIND = 3  # findings
+
+#: kinds that compare rows of one level, and are not looked for among some of the rows
+OF_LEVELS = (
+    "autocorrelated",
+    "constant_slope",
+    "duplicated_rows",
+    "flat_likelihood",
+    "influential_group",
+    "influential_row",
+    "missing_not_at_random",
+    "nested_ids_repeat",
+    "omitted_between",
+    "omitted_slope",
+    "overdispersed_rows",
+    "single_row_levels",
+    "wrong_unit_level",
+)
 
 
 def diagnose(est: Any) -> Diagnosis:
@@ -29,7 +47,7 @@ def diagnose(est: Any) -> Diagnosis:
     Parameters
     ----------
     est : MixedLinearRegressor or MixedLogisticClassifier
-        Fitted in this process: training rows are needed.
+        Fitted: its training rows are needed, or chunks that can be read again.
 
     Returns
     -------
@@ -44,6 +62,12 @@ def diagnose(est: Any) -> Diagnosis:
     AttributeError
         Where the training rows are not kept, as in a pickled model.
 
+    Notes
+    -----
+    Of a model of chunks the rows are read again, at most 100,000 of them, evenly spread.  Where
+    these are not all, kinds that compare the rows of single levels are not looked for, and the
+    report names them.
+
     Examples
     --------
     >>> from skmixed import MixedLinearRegressor, diagnose
@@ -55,13 +79,16 @@ def diagnose(est: Any) -> Diagnosis:
     Nothing found: 28 kinds of trouble were looked for.
     """
     model = fitted_model(est)
-    _ = model.training  # or an error that says that they are not kept
-    exam = Examination(model)
+    some = in_memory(model)  # or an error that says that the rows are not kept
+    rows = words_of_rows(model, some)
+    kinds = [kind for kind in KINDS if not (rows and kind.name in OF_LEVELS)]
     with computing(model.fit.dense_order):
-        signs, failed = _examined(exam, KINDS)
+        signs, failed = _examined(Examination(some), kinds)
+    if rows:
+        failed += [f"{kind.name} (of {rows})" for kind in KINDS if kind not in kinds]
     order = sorted(_findings(signs), key=lambda finding: -SEVERITIES.index(finding.severity))
     looked = len(KINDS) - len(failed)
-    return Diagnosis(tuple(order), model.names.notation, looked, tuple(failed))
+    return Diagnosis(tuple(order), model.names.notation, looked, tuple(failed), rows)
 
 
 def _examined(exam: Examination, kinds: Iterable[Kind]) -> tuple[list[tuple[Kind, Sign]], list]:

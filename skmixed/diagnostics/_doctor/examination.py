@@ -152,7 +152,7 @@ class Examination:
     @cached_property
     def rows(self) -> WhitenedRows:
         """The rows of the linear model, or of the working one."""
-        return rows_of(self.model)
+        return rows_of(self.model, self.model.training)
 
     @property
     def scale(self) -> float:

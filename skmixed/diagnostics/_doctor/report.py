@@ -55,6 +55,8 @@ class Diagnosis:
         Number of kinds that were looked for.
     failed : tuple of str
         Kinds that could not be, with the reason.
+    rows : str
+        How many rows were looked at, where these are not all.
 
     Examples
     --------
@@ -70,6 +72,7 @@ class Diagnosis:
     model: str
     examined: int
     failed: tuple[str, ...] = ()
+    rows: str = ""
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -105,7 +108,8 @@ class Diagnosis:
 
     @property
     def _rest(self):
-        return [f"Not looked for: {reason}" for reason in self.failed]
+        looked = [f"Looked at {self.rows}, evenly spread."] if self.rows else []
+        return [*looked, *(f"Not looked for: {reason}" for reason in self.failed)]
 
     def __str__(self) -> str:
         parts = [self.model, self._heading]

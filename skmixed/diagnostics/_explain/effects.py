@@ -16,6 +16,7 @@ from scipy import stats
 
 from ..._data.tables import some_rows
 from ..._fit.model import FittedModel
+from ..._fit.parts import in_memory
 from ..._fit.predictions import linear_predictors
 from ...inference._margins.sample import Sample, compared, read_sample
 from ...inference._margins.tables import plain_table
@@ -60,6 +61,8 @@ class Effect(NamedTuple):
 
 def sample_of(model: FittedModel) -> Sample:
     """The rows of the fit."""
+    if model.rows is not None:
+        model = in_memory(model)
     return read_sample(model, None, None, None, None, None, "population")[0]
 
 

@@ -113,7 +113,8 @@ def explain(est: Any, *, level: float = 0.95) -> Explanation:
 
     It takes seconds at most: of more than 20,000 rows so many, evenly spread, are averaged over,
     and models whose second derivatives are slow (crossed factors with more than 1,500 effects in
-    the smaller one) are told without limits of the variances.
+    the smaller one) are told without limits of the variances.  The rows of a model of chunks are
+    read again, at most 100,000 of them, evenly spread.
 
     Examples
     --------

@@ -24,8 +24,9 @@ from ..._report.progress import Progress
 from ..._report.words import html_of_text
 from ...exceptions import ConvergenceWarning
 from .._arguments import fitted_model
-from .resampling import Drawn, Resampler
+from .resampling import Draws
 from .statistics import AllParameters, Deviations, OfEstimator, Statistic, VarianceEntries
+from .sums import resampler_of
 
 SAMPLES_PER_TASK = 25
 METHODS = ("percentile", "basic", "normal")
@@ -51,7 +52,7 @@ def bootstrap(
     Parameters
     ----------
     est : MixedLinearRegressor or MixedLogisticClassifier
-        Fitted, with its training rows: not a copied or unpickled estimator.
+        Fitted; a classifier with its training rows: not an unpickled estimator.
     statistic : callable, default=None
         Takes a fitted estimator and returns a number, a 1-D array, a dict or a Series, whose names
         are kept.  None: all fixed effects, variances, covariances, and the residual variance.
@@ -74,7 +75,8 @@ def bootstrap(
     Raises
     ------
     AttributeError
-        Where the training rows are not kept.
+        For a classifier whose training rows are not kept, and a statistic that needs rows of a
+        model that has none.
     TypeError
         Where ``statistic`` returns something that is not made of numbers, or ``n_samples`` is not a
         whole number.
@@ -86,6 +88,14 @@ def bootstrap(
     ConvergenceWarning
         Once, with the number of refits that failed (NaN among the samples) or did not converge
         (kept).
+
+    Notes
+    -----
+    A linear model whose rows are not in memory, one of chunks, of ``partial_fit`` or unpickled,
+    needs none: what a fit asks of a response are its sums, and these are drawn.  With ``A = [Z
+    X]``, ``A'We`` is normal with covariance ``sigma^2 A'WA``, and ``e'We`` is its length there plus
+    ``sigma^2 chi2`` with as many degrees of freedom as there are observations beyond the rank of A.
+    Samples of a seed are others than those of the rows, with the same distribution.
 
     Examples
     --------
@@ -102,11 +112,10 @@ def bootstrap(
     model = fitted_model(est)
     check_level(level)
     n_samples = check_n_samples(n_samples)
-    y = model.training.y
     every = statistic is None
     function = AllParameters.of(model) if every else OfEstimator(est, model, statistic)
-    estimate = function(model.fit, Drawn(y))
-    source = Resampler(model, tol=est.tol, max_iter=est.max_iter)
+    source = resampler_of(model, tol=est.tol, max_iter=est.max_iter)
+    estimate = function(model.fit, source.observed)
     options = {"n_jobs": n_jobs, "random_state": random_state, "progress": progress}
     found = replicates(source, function, n_samples, **options)
     return _result(found, function.names, estimate, level)
@@ -250,8 +259,8 @@ def bootstrap_limits(
     """
     n_samples = check_n_samples(n_samples)
     statistic = Deviations(model.fit) if scale == "sd" else VarianceEntries(model.fit)
-    estimate = statistic(model.fit, Drawn(model.training.y))
-    source = Resampler(model, **options)
+    source = resampler_of(model, **options)
+    estimate = statistic(model.fit, source.observed)
     found = replicates(source, statistic, n_samples, n_jobs=n_jobs, random_state=random_state)
     result = _result(found, statistic.names, estimate, check_level(level))
     limits = result.conf_int()
@@ -290,7 +299,7 @@ class Replicates(NamedTuple):
 
 
 def replicates(
-    source: Resampler,
+    source: Draws,
     statistic: Statistic,
     n_samples: int,
     *,

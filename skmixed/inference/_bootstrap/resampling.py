@@ -10,7 +10,7 @@ and the squares within rows add ``sigma^2 chi2`` with ``sum w - n_rows`` degrees
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -19,16 +19,47 @@ from ..._fit.base import Fit
 from ..._fit.model import FittedModel
 from ..._fit.separation import infinite_estimates
 from ..._fit.training import source_of
+from ..._sums.design import Design
 from ..._sums.responses import responses_of
 
 ROUNDING = 1e-12  # share of an observation per row that may be missing
 
 
 class Drawn(NamedTuple):
-    """A response: means of the rows, and the sum of squares of the observations within rows."""
+    """A response.
 
-    y: np.ndarray
+    Attributes
+    ----------
+    y : means of the rows; None where only sums were drawn
+    within : sum of squares of the observations within rows
+    design : of the sums that were drawn
+    """
+
+    y: np.ndarray | None
     within: float = 0.0
+    design: Design | None = None
+
+
+class Draws(Protocol):
+    """Responses of a model, and its fits to them.
+
+    Attributes
+    ----------
+    dense_order : of the evaluations of a refit
+    observed : what the model was fitted to
+    """
+
+    @property
+    def dense_order(self) -> int: ...
+
+    @property
+    def observed(self) -> Drawn: ...
+
+    def draw(self, rng: np.random.Generator) -> Drawn:
+        """A response."""
+
+    def refit(self, drawn: Drawn) -> Fit:
+        """The fit of a response."""
 
 
 class Truth(NamedTuple):
@@ -82,6 +113,7 @@ class Resampler:
     ----------
     fit : of the model
     truth : what is drawn from
+    observed : the response of the fit
     predictors : draws of the linear predictor
     responses : designs of other responses
     within : degrees of freedom of the squares within rows
@@ -98,6 +130,7 @@ class Resampler:
         rows, codes = model.training.read()
         source = source_of(model.training, rows, codes)
         self.fit: Fit = model.fit
+        self.observed = Drawn(model.training.y)
         self.truth = Truth.of(model.fit) if truth is None else truth
         self.predictors = Predictors(model, self.truth, rows, codes)
         self.responses = responses_of(model.fit.design, source)
@@ -106,7 +139,7 @@ class Resampler:
         self.codes = codes
         self.within = 0.0
         if model.fit.family.has_residual:
-            self.within = _within_rows(source.n, source.n_rows)
+            self.within = within_rows(source.n, source.n_rows)
         self.options = {"tol": tol, "max_iter": max_iter}
 
     @property
@@ -127,13 +160,14 @@ class Resampler:
         family = self.fit.family
         if not family.has_estimates(drawn.y):
             raise ValueError("All outcomes drawn are the same.")
-        fit = self.fit.refit(self.responses.design_of(*drawn), **self.options)
+        design = self.responses.design_of(drawn.y, drawn.within)
+        fit = self.fit.refit(design, **self.options)
         if family.has_residual or not any(infinite_estimates(fit, self.X, drawn.y, self.codes)):
             return fit
         return fit.unbounded()
 
 
-def _within_rows(total, n_rows):
+def within_rows(total: float, n_rows: int) -> float:
     """Number of observations beyond one per row."""
     if total < n_rows * (1.0 - ROUNDING):
         raise ValueError(

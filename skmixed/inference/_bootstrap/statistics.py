@@ -77,11 +77,12 @@ class OfEstimator:
         self.statistic = statistic
         self.est = est
         self.model = model
-        self.training = model.training  # which a pickled model leaves behind
+        # which a pickled model leaves behind
+        self.training = model.training if model.has_rows_in_memory else None
         self.names = None  # known once it was called for the original fit
 
     def __call__(self, fit, drawn):
-        names, values = _named(self.statistic(self.estimator(fit, drawn.y)))
+        names, values = _named(self.statistic(self.estimator(fit, drawn)))
         if self.names is not None and names != self.names:
             raise ValueError(
                 "statistic: the names or the number of values changed from one sample to the next."
@@ -89,9 +90,10 @@ class OfEstimator:
         self.names = names
         return values
 
-    def estimator(self, fit: Fit, y: np.ndarray) -> Any:
-        """The estimator as it would be after a fit to y."""
-        model = replace(self.model, fit=fit, rows=self.training.with_response(y))
+    def estimator(self, fit: Fit, drawn: Drawn) -> Any:
+        """The estimator as it would be after a fit to what was drawn."""
+        rows = None if drawn.y is None else self.training.with_response(drawn.y)
+        model = replace(self.model, fit=fit, rows=rows)
         est = copy(self.est)
         results = type(self.est.results_)(model)
         vars(est).update(model.attributes(), results_=results)

@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise, product
+from itertools import product
+from typing import Any
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from ..._fit.linear import LinearFit
-from ..._sums.onepass import level_products
-from ..._sums.source import InMemory
+from ..._sums.onepass import LevelSums, accumulate
 from .clusters import Clusters
 
 RANK = 1e-10  # eigenvalues below this share of the largest count as zero
@@ -158,23 +159,28 @@ def _root(S, power):
 CORRECTIONS = {"CR0": _uncorrected, "CR1": _scaled, "CR2": _bias_reduced, "CR3": _jackknife}
 
 
-def cluster_robust(
-    fit: LinearFit, source: InMemory, clusters: Clusters, kind: str
-) -> ClusterRobust:
-    """The robust rule of a linear fit, from its rows."""
-    is_only_factor = len(source.codes) == 1 and clusters.factor == 0
+def cluster_robust(fit: LinearFit, rows: Any, clusters: Clusters, kind: str) -> ClusterRobust:
+    """The robust rule of a linear fit, from one pass over its rows.
+
+    ``rows`` yield chunks whose only factor are the clusters.
+    """
+    frame = fit.design.frame
+    own = LevelSums(0, [*frame.fixed[fit.units.independent]], clusters.n, frame.response + 1)
+    accumulate(frame, rows, [own])
+    is_only_factor = len(fit.design.cross.sizes) == 1 and clusters.factor == 0
     batches = levels_as_clusters if is_only_factor else one_by_one
-    return ClusterRobust(fit, batches(fit, source, clusters), clusters.n, CORRECTIONS[kind])
+    return ClusterRobust(fit, batches(fit, own.value, clusters), clusters.n, CORRECTIONS[kind])
 
 
-def levels_as_clusters(fit, source, clusters):
-    """Clusters that are the levels of the only factor, from their cross-products: all in one
-    batch.
+def levels_as_clusters(fit, products, clusters):
+    """Clusters that are the levels of the only factor: all in one batch.
+
+    ``products`` are ``X_c'W pool`` of every cluster, (columns, width, clusters).
     """
     frame = fit.design.frame
     (z,) = ([*effects] for effects in frame.effects)
     x = [*frame.fixed[fit.units.independent]]
-    sums = level_products(frame, source, 0, [*z, *x])
+    sums = np.concatenate([fit.design.cross.sums[0], products])
     gram = sums[:, z + x].transpose(2, 0, 1)
     fitted = np.einsum("cpm,p->cm", sums[:, x], fit.state.fixed.beta)
     ZX, e = _reduced_sums(gram, (sums[:, frame.response] - fitted).T)
@@ -192,39 +198,102 @@ def _reduced_sums(gram, residual):
     return root[:, :, None] * vectors.transpose(0, 2, 1), e
 
 
-def one_by_one(fit, source, clusters):
+def one_by_one(fit, products, clusters):
     """Clusters one by one, whatever the factors within them."""
-    order = np.argsort(clusters.codes, kind="stable")
-    borders = np.concatenate([[0], np.cumsum(np.bincount(clusters.codes, minlength=clusters.n))])
-    for lo, hi in pairwise(borders):
-        yield _cluster(fit, source, order[lo:hi])
+    frame = fit.design.frame
+    columns = [*frame.fixed[fit.units.independent], frame.response]
+    inside = LevelsOf(fit.design.cross, clusters)
+    roots = fit.state.elimination.roots if inside.sizes else []
+    for c, xy in enumerate(products[:, columns].transpose(2, 0, 1)):
+        gram = inside.gram(c)
+        shared = inside.shared(c)
+        root = block_diag(
+            *(np.kron(np.eye(m), root) for m, root in zip(inside.counts(c), roots, strict=True))
+        )
+        root = root.reshape(len(gram), len(gram))  # without a factor block_diag has one row
+        ZX = root.T @ shared[:, :-1]
+        whole = np.block([[root.T @ gram @ root, ZX], [ZX.T, xy[:, :-1]]])
+        left = np.concatenate([root.T @ shared[:, -1], xy[:, -1]])
+        left -= np.concatenate([ZX, xy[:, :-1]]) @ fit.state.fixed.beta
+        rows, e = _reduced_sums(whole[None], left[None])
+        used = np.any(rows[0] != 0.0, axis=1)
+        Z, X = rows[:, used, : len(root)], rows[:, used, len(root) :]
+        yield Batch(np.eye(int(np.sum(used))) + Z @ Z.transpose(0, 2, 1), X, e[:, used])
 
 
-def _cluster(fit, source, rows):
-    X, Z, y = fit.units.columns_and_response(source.X[rows], source.response[rows])
-    e = y - X @ fit.state.fixed.beta
-    codes = [code[rows] for code in source.codes]
-    roots = fit.state.elimination.roots if Z else []
-    parts = zip(Z, roots, codes, strict=True)
-    ZR = np.hstack([np.empty((len(rows), 0))] + [_levels(z @ root, c) for z, root, c in parts])
-    if source.weights is not None:
-        w = np.sqrt(source.weights[rows])
-        ZR, X, e = (w[:, None] * ZR, w[:, None] * X, w * e)
-    Z, X, e = _reduced_rows(ZR, X, e)
-    return Batch((np.eye(len(Z)) + Z @ Z.T)[None], X[None], e[None])
+class LevelsOf:
+    """The cross-products of the levels that lie in each of some clusters.
+
+    Effects are ordered by factor, then by level.
+
+    Attributes
+    ----------
+    cross : the sums of all levels
+    sizes : number of effects of each factor
+    """
+
+    def __init__(self, cross, clusters):
+        self.cross = cross
+        self.sizes = cross.sizes
+        self._order = [np.argsort(p, kind="stable") for p in clusters.parents]
+        self._ends = [_borders(p, clusters.n) for p in clusters.parents]
+        self._place = [_places(o, e) for o, e in zip(self._order, self._ends, strict=True)]
+        factors = range(len(cross.sizes))
+        self._shared = [cross.x_sums(f).transpose(2, 0, 1).copy() for f in factors]
+        self._own = [cross.sums[f][:, list(cross.effects[f])] for f in factors]
+        self._pairs = {}
+        for (f, g), pair in cross.pairs.items():
+            parents = clusters.parents[f][pair.rows]
+            order = np.argsort(parents, kind="stable")
+            self._pairs[f, g] = order, _borders(parents, clusters.n)
+
+    def levels(self, c):
+        """Of every factor, those in cluster c."""
+        found = zip(self._order, self._ends, strict=True)
+        return [order[ends[c] : ends[c + 1]] for order, ends in found]
+
+    def counts(self, c):
+        """How many these are."""
+        return [len(levels) for levels in self.levels(c)]
+
+    def shared(self, c):
+        """``Z'W[X y]`` of cluster c."""
+        width = self.cross.n_fixed + 1
+        parts = zip(self._shared, self.levels(c), strict=True)
+        found = [sums[levels].reshape(-1, width) for sums, levels in parts]
+        return np.concatenate([np.zeros((0, width)), *found])
+
+    def gram(self, c):
+        """``Z'WZ`` of cluster c."""
+        levels = self.levels(c)
+        starts = np.cumsum([0, *(q * len(own) for q, own in zip(self.sizes, levels, strict=True))])
+        out = np.zeros((starts[-1], starts[-1]))
+        for f, own in enumerate(levels):
+            first = starts[f] + self.sizes[f] * np.arange(len(own))
+            _fill(out, first, first, self._own[f][:, :, own])
+        for (f, g), pair in self.cross.pairs.items():
+            order, ends = self._pairs[f, g]
+            own = order[ends[c] : ends[c + 1]]
+            rows = starts[f] + self.sizes[f] * self._place[f][pair.rows[own]]
+            cols = starts[g] + self.sizes[g] * self._place[g][pair.cols[own]]
+            _fill(out, rows, cols, pair.values[:, :, own])
+            _fill(out, cols, rows, pair.values[:, :, own].transpose(1, 0, 2))
+        return out
 
 
-def _reduced_rows(Z, X, e):
-    """As many rows as columns, if there are more."""
-    if len(e) <= Z.shape[1] + X.shape[1]:
-        return Z, X, e
-    Q = np.linalg.qr(np.hstack([Z, X]))[0]
-    return Q.T @ Z, Q.T @ X, Q.T @ e
+def _fill(out, rows, cols, values):
+    """Blocks (r, c, k) at their first rows and columns."""
+    for r, by_column in enumerate(values):
+        for c, entries in enumerate(by_column):
+            out[rows + r, cols + c] = entries
 
 
-def _levels(z, codes):
-    """Columns of the levels' own effects, (n, q levels)."""
-    own, levels = np.unique(codes, return_inverse=True)
-    out = np.zeros((len(z), len(own), z.shape[1]))
-    out[np.arange(len(z)), levels] = z
-    return out.reshape(len(z), -1)
+def _borders(codes, n):
+    return np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=n))])
+
+
+def _places(order, ends):
+    """The place of every level within its cluster."""
+    place = np.empty(len(order), dtype=int)
+    place[order] = np.arange(len(order)) - np.repeat(ends[:-1], np.diff(ends))
+    return place

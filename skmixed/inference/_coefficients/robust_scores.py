@@ -14,63 +14,53 @@ import numpy as np
 
 from ..._algebra.levels import level_sums
 from ..._algebra.packed import halves, lower_triangle, packed_size
-from ..._fit.glmm import GlmmFit
 from ..._fit.information import parameter_directions
-from ..._fit.training import Training
+from ..._fit.model import FittedModel
 from .clusters import Clusters
 
 SCALES = {"CR0": lambda m: 1.0, "CR1": lambda m: m / (m - 1.0)}
 
 
-def robust_covariance(
-    fit: GlmmFit, training: Training, clusters: Clusters, kind: str
-) -> np.ndarray:
+def robust_covariance(model: FittedModel, clusters: Clusters, kind: str) -> np.ndarray:
     """Covariance of beta in the frame's units."""
-    joint = robust_joint(fit, training, clusters, kind)
-    return joint[len(joint) - fit.rank :, len(joint) - fit.rank :]
+    joint = robust_joint(model, clusters, kind)
+    return joint[len(joint) - model.fit.rank :, len(joint) - model.fit.rank :]
 
 
-def robust_joint(fit: GlmmFit, training: Training, clusters: Clusters, kind: str) -> np.ndarray:
+def robust_joint(model: FittedModel, clusters: Clusters, kind: str) -> np.ndarray:
     """Covariance of the covariance parameters and beta."""
+    fit = model.fit
     information = fit.information
     if information is None:
         raise ValueError(
             f"cov={kind!r}: the information of the likelihood is not positive definite, so that "
             "scores say nothing.\nUse cov='model', or a simpler random-effects structure."
         )
-    _, codes = training.read()
-    along = cluster_scores(fit, codes, clusters)
+    along = cluster_scores(model, clusters)
     scores = -0.5 * along @ parameter_directions(fit, information.parameters).T
     inverse = information.covariance
     return inverse @ (scores.T @ scores) @ inverse * SCALES[kind](clusters.n)
 
 
-def cluster_scores(fit: GlmmFit, codes, clusters: Clusters) -> np.ndarray:
-    """Derivatives of the deviance in (packed covariances, beta), (clusters, packed).
-
-    ``codes`` are the levels of the rows, per factor.
-    """
-    parents = [_parents(c, clusters) for c in codes]
+def cluster_scores(model: FittedModel, clusters: Clusters) -> np.ndarray:
+    """Derivatives of the deviance in (packed covariances, beta), (clusters, packed)."""
+    fit = model.fit
+    parents = clusters.parents
+    codes = None if parents else clusters.codes(model)
     along_T = np.zeros((clusters.n, sum(packed_size(len(T)) for T in fit.state.T)))
     along_beta = np.zeros((clusters.n, fit.rank))
     before = 0
     for part in fit.state.parts:
         rows = part.rows
-        own = clusters.codes[before : before + len(rows.y)]
-        if codes:
+        if parents:
             levels = [parent[own] for parent, own in zip(parents, rows.levels, strict=True)]
             own = levels[0][rows.groups[0].codes]
             _add(_packed(part.level_gradients()), levels, along_T)
+        else:
+            own = codes[before : before + len(rows.y)]
         level_sums(own, part.row_gradients(), rows.x, along_beta)
         before += len(rows.y)
     return np.hstack([along_T, along_beta])
-
-
-def _parents(codes, clusters):
-    """The cluster of every level of a factor."""
-    parent = np.zeros(int(codes.max()) + 1, dtype=int)
-    parent[codes] = clusters.codes
-    return parent
 
 
 def _packed(gradients):

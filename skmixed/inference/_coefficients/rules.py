@@ -65,8 +65,8 @@ def linear_coefficients(model: FittedModel, df: str, cov: str, clusters: Any) ->
             f"df='kenward-roger' adjusts the model's own covariance, not cov={cov!r}.\n"
             "Use df='satterthwaite', which is Bell and McCaffrey's there, or cov='model'."
         )
-    found = find_clusters(model.training, clusters, model.names.factors)
-    robust = cluster_robust(fit, model.training.source(), found, cov)
+    found = find_clusters(model, clusters)
+    robust = cluster_robust(fit, found.rows(model), found, cov)
     rule = robust if df == "satterthwaite" else Constant(robust.covariance, constant_df(fit, df))
     return _coefficients(model, rule, df, robust_words(cov, found, df), model_covariance(fit))
 
@@ -81,10 +81,10 @@ def generalised_coefficients(model: FittedModel, df: str, cov: str, clusters: An
     words = DEGREES_OF_FREEDOM[df].words
     scale = None
     if cov in SCALES and fit.rank:
-        found = find_clusters(model.training, clusters, model.names.factors)
+        found = find_clusters(model, clusters)
         scale = covariance
         words = robust_words(cov, found, df)
-        covariance = robust_covariance(fit, model.training, found, cov)
+        covariance = robust_covariance(model, found, cov)
     return _coefficients(model, Constant(covariance, constant_df(fit, df)), df, words, scale)
 
 

@@ -29,7 +29,7 @@ def comparable(smaller: FittedModel, larger: FittedModel) -> Pair:
     for model in (smaller, larger):
         refuse_estimator(model, "likelihoods", "Compare predictions by cross-validation.")
     _check_criteria(smaller.fit.criterion, larger.fit.criterion)
-    keep_rows = smaller.rows is not None and larger.rows is not None
+    keep_rows = smaller.has_rows_in_memory and larger.has_rows_in_memory
     pair = (ByRows if keep_rows else ByName)(smaller, larger)
     if not pair.same_data:
         raise ValueError(
@@ -169,8 +169,16 @@ class ByName(Pair):
         return self._same_sums(slice(-OFFSET_SUMS))
 
     def _same_sums(self, of):
-        first, second = (model.fingerprint[of] for model in self.both)
+        first, second = (model.fingerprint for model in self.both)
+        if min(len(first), len(second)) == 1:  # of rows in parts only their number is kept so
+            first, second = ((n, *_moments_of_response(m)) for (n, *_), m in self._printed)
+            return np.allclose(first, second, rtol=SAME_SUMS, atol=0.0)
+        first, second = first[of], second[of]
         return np.allclose(first, second, rtol=SAME_SUMS, atol=0.0)
+
+    @property
+    def _printed(self):
+        return [(model.fingerprint, model) for model in self.both]
 
     @cached_property
     def fixed(self):
@@ -203,6 +211,16 @@ def combination(columns: np.ndarray, others: np.ndarray) -> np.ndarray | None:
     A = np.linalg.lstsq(others, columns, rcond=None)[0]
     left = np.linalg.norm(columns - others @ A, axis=0)
     return A if np.all(left <= CONTAINED * np.linalg.norm(columns, axis=0)) else None
+
+
+def _moments_of_response(model):
+    """Number of observations, and the sum of squares of the response less its offset, from sums."""
+    fit = model.fit
+    frame, gram = fit.design.frame, fit.design.products[0]
+    weights = np.zeros(len(gram))
+    weights[frame.fixed] = frame.pilot
+    weights[-1] = frame.y_scale
+    return fit.n, weights @ gram @ weights
 
 
 def _moments(model):

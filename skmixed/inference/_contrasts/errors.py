@@ -163,7 +163,7 @@ def _generalised(model, df, cov, clusters):
     found = _delta(model, df)
     if cov not in SCALES:
         return found
-    groups = find_clusters(model.training, clusters, model.names.factors)
-    joint = robust_joint(model.fit, model.training, groups, cov)
+    groups = find_clusters(model, clusters)
+    joint = robust_joint(model, groups, cov)
     robust = replace(found.uncertainty, covariance=joint)
     return replace(found, uncertainty=robust, words=robust_words(cov, groups, df))

@@ -185,7 +185,9 @@ def _residual_variance(model: FittedModel, residual: str) -> float:
     fit = model.fit
     mean = None
     if residual == "delta" and not fit.family.has_residual:
-        mean = np.average(model.training.y, weights=model.training.weights)
+        sums = [(p.known_weights @ p.y, np.sum(p.known_weights)) for p in model.parts()]
+        total, n = np.sum(sums, axis=0)
+        mean = total / n
     return float(fit.sigma2 * fit.family.residual_variance(mean))
 
 
@@ -202,15 +204,21 @@ class _Explained(NamedTuple):
         fit = model.fit
         if fit.family.has_residual and fit.units.has_intercept:
             return _explained_from_sums(fit)
-        training = model.training
-        rows, _ = training.read()
         coefficients = model.predictor.coefficients
-        eta = rows.X[:, : len(coefficients)] @ coefficients
-        w = np.ones(len(eta)) if training.weights is None else training.weights
-        centred = eta - np.average(eta, weights=w)
-        columns, _ = fit.units.columns(rows.X)
-        slope = 2.0 * fit.units.response * columns.T @ (w * centred) / (fit.n - 1.0)
-        return cls(float(w @ centred**2 / (fit.n - 1.0)), slope)
+
+        def predictor(part):
+            return part.read()[0].X[:, : len(coefficients)] @ coefficients
+
+        sums = [(p.known_weights @ predictor(p), np.sum(p.known_weights)) for p in model.parts()]
+        total, n = np.sum(sums, axis=0)
+        squares, slope = 0.0, np.zeros(fit.rank)
+        for part in model.parts():
+            centred = predictor(part) - total / n
+            columns, _ = fit.units.columns(part.read()[0].X)
+            squares += part.known_weights @ centred**2
+            slope += columns.T @ (part.known_weights * centred)
+        scale = fit.n - 1.0
+        return cls(float(squares / scale), 2.0 * fit.units.response / scale * slope)
 
 
 def _explained_from_sums(fit):

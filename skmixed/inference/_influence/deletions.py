@@ -14,7 +14,7 @@ Christensen, Pearson and Johnson 1992).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,9 +23,11 @@ from scipy.linalg import cholesky, solve_triangular
 
 from ..._algebra.levels import level_sums
 from ..._fit.model import FittedModel
+from ..._fit.training import Training
 from ..._fit.uncertainty import Linearised, Uncertainty, error_variances, prior_variances
 from ..._likelihood.linear import LinearState
 from ..._sums.source import less
+from .._coefficients.clusters import factor_clusters
 
 LEAST_WEIGHT = 1e-10  # of a row of the working model, as a share of the largest
 SINGULAR = 1e-10  # least eigenvalue of standardised sums from which coefficients are estimated
@@ -138,21 +140,20 @@ class WhitenedRows:
         return positions(self.codes[found[0]]) if found else [np.arange(len(self.y))]
 
 
-def _rows_of_linear(model: FittedModel) -> WhitenedRows:
+def _rows_of_linear(model: FittedModel, part: Training) -> WhitenedRows:
     fit = model.fit
-    source = model.training.source()
+    source = part.source()
     x, z, y = fit.units.columns_and_response(source.X, source.response)
     weights = np.ones(len(y)) if source.weights is None else source.weights
     return WhitenedRows.of(fit.linear, x, z, y, weights, list(source.codes))
 
 
-def _rows_of_generalised(model: FittedModel) -> WhitenedRows:
+def _rows_of_generalised(model: FittedModel, part: Training) -> WhitenedRows:
     fit = model.fit
-    rows, codes = model.training.read()
+    rows, codes = part.read()
     x, z = fit.units.columns(rows.X)
-    m = np.ones(len(rows)) if model.training.weights is None else model.training.weights
     eta = model.predictor(rows, codes)
-    point = fit.family.at(eta, model.training.y, m)
+    point = fit.family.at(eta, part.y, part.known_weights)
     w = np.maximum(point.weight, LEAST_WEIGHT * np.max(point.weight))
     y = less(eta, rows.offset) + point.score / w
     return WhitenedRows.of(fit.linear, x, z, y, w, codes)
@@ -162,9 +163,9 @@ def _rows_of_generalised(model: FittedModel) -> WhitenedRows:
 ROWS = {True: _rows_of_linear, False: _rows_of_generalised}
 
 
-def rows_of(model: FittedModel) -> WhitenedRows:
-    """The rows of a fitted model, or those of its working model."""
-    return ROWS[model.fit.family.has_residual](model)
+def rows_of(model: FittedModel, part: Training) -> WhitenedRows:
+    """Rows of a fitted model, or those of its working model."""
+    return ROWS[model.fit.family.has_residual](model, part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,9 +206,24 @@ def without_rows(rows: WhitenedRows) -> Deleted:
 def without_levels(rows: WhitenedRows, f: int) -> Deleted:
     """Without each level of factor f."""
     if is_outermost(rows.codes, rows.n_levels, f):
-        sums, n = level_products(rows, f)
-        return _solved(rows.state.fixed.S - sums, rows.n - n)
+        return _outermost(rows.state, [rows], f)
     return _crossed(rows, f)
+
+
+def without_levels_read_again(model: FittedModel, f: int) -> Deleted:
+    """The same of rows that are read part by part, for an outermost factor."""
+    if any(parents is None for parents in factor_clusters(model, f).parents):
+        raise ValueError(
+            f"by={model.names.factors[f]!r}: other factors are crossed with it, so that all rows "
+            "are needed at once, and these are read part by part.\n"
+            "Give them by results_.attach(X, y) if they fit into memory."
+        )
+    return _outermost(model.fit.linear, (rows_of(model, part) for part in model.parts()), f)
+
+
+def _outermost(state, parts, f):
+    sums, n = level_products(parts, f)
+    return _solved(state.fixed.S - sums, np.sum(n) - n)
 
 
 def positions(codes: np.ndarray) -> list[np.ndarray]:
@@ -222,14 +238,20 @@ def is_outermost(codes: Sequence[np.ndarray], n_levels: Sequence[int], f: int) -
     return all(len(found) == m for found, m in zip(pairs, n_levels, strict=True))
 
 
-def level_products(rows: WhitenedRows, f: int) -> tuple[np.ndarray, np.ndarray]:
-    """``[X y]_l'V_l^-1[X y]_l`` of every level of a factor, and its number of observations."""
-    m = rows.n_levels[f]
-    columns = np.column_stack([rows.x, rows.y])
-    out = np.zeros((columns.shape[1], m, columns.shape[1]))
-    for column, sums in zip(columns.T, out, strict=True):
-        level_sums(rows.codes[f], np.ascontiguousarray(column), rows.whitened, sums)
-    return out.transpose(1, 0, 2), np.bincount(rows.codes[f], rows.weights, m)
+def level_products(parts: Iterable[WhitenedRows], f: int) -> tuple[np.ndarray, np.ndarray]:
+    """``[X y]_l'V_l^-1[X y]_l`` of every level of a factor, and its number of observations, from
+    rows in parts.
+    """
+    out = n = None
+    for rows in parts:
+        m = rows.n_levels[f]
+        columns = np.column_stack([rows.x, rows.y])
+        if out is None:
+            out, n = np.zeros((columns.shape[1], m, columns.shape[1])), np.zeros(m)
+        for column, sums in zip(columns.T, out, strict=True):
+            level_sums(rows.codes[f], np.ascontiguousarray(column), rows.whitened, sums)
+        n += np.bincount(rows.codes[f], rows.weights, m)
+    return out.transpose(1, 0, 2), n
 
 
 def _solved(S: np.ndarray, n: np.ndarray) -> Deleted:

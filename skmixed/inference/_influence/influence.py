@@ -18,7 +18,14 @@ from ..._report.progress import Progress
 from ..._report.tables import rounded_html
 from .._arguments import fitted_model
 from .._variances import VarianceEstimates
-from .deletions import Deleted, positions, rows_of, without_levels, without_rows
+from .deletions import (
+    Deleted,
+    positions,
+    rows_of,
+    without_levels,
+    without_levels_read_again,
+    without_rows,
+)
 from .refits import displacement_of, refits
 
 ROW = "row"
@@ -193,7 +200,7 @@ def influence(
     Parameters
     ----------
     est : MixedLinearRegressor or MixedLogisticClassifier
-        Fitted in this process: training rows are needed.
+        Fitted: its training rows are needed, or chunks that can be read again.
     by : str, default=None
         Name of a grouping factor; None or "row" for single rows.
     refit : bool, default=False
@@ -212,6 +219,11 @@ def influence(
         For an unknown factor.
     AttributeError
         Where the training rows are not kept, as in a pickled model.
+
+    Notes
+    -----
+    Of chunks, which are read again, the levels of an outermost factor are left out without a refit;
+    single rows, levels that are crossed with others, and refits need all rows in memory.
 
     References
     ----------
@@ -249,8 +261,8 @@ def unit_names(model: FittedModel, f: int | None) -> pd.Index:
     """What the units are called."""
     if f is not None:
         return pd.Index(model.names.levels[f], name=model.names.factors[f])
-    index = model.training.index
-    return pd.RangeIndex(len(model.training.y), name=ROW) if index is None else index
+    index = model.index
+    return pd.RangeIndex(model.n_rows, name=ROW) if index is None else index
 
 
 def _full(model: FittedModel) -> Full:
@@ -274,16 +286,22 @@ def _entry_name(model, term, row, col):
 def _closed(model: FittedModel, f: int | None, label: str) -> Influence:
     """With the relative covariances kept."""
     fit = model.fit
-    rows = rows_of(model)
-    deleted = without_rows(rows) if f is None else without_levels(rows, f)
+    deleted = _deleted(model, f)
     full = _full(model)
     sigma2 = _residual_variances(fit, deleted)
     transform = fit.units.transform
-    shifts = fit.coefficients[fit.units.independent] - transform @ rows.state.fixed.beta
+    shifts = fit.coefficients[fit.units.independent] - transform @ fit.linear.fixed.beta
     covariances = sigma2[:, None, None] * (transform @ deleted.C @ transform.T)
     variances = np.outer(sigma2 / fit.scale, full.variances.to_numpy())
     found = Found(deleted.beta @ transform.T + shifts, covariances, variances)
     return _influence(found, unit_names(model, f), label, full, refit=False)
+
+
+def _deleted(model: FittedModel, f: int | None) -> Deleted:
+    if f is not None and not model.has_rows_in_memory:
+        return without_levels_read_again(model, f)
+    rows = rows_of(model, model.training)
+    return without_rows(rows) if f is None else without_levels(rows, f)
 
 
 def _residual_variances(fit: Fit, deleted: Deleted) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.linalg import cho_factor, cho_solve
 from ..._algebra.machine import computing
 from ..._fit.base import needs_residual
 from ..._fit.model import FittedModel
+from ..._fit.parts import by_row
 from ..._report.words import html_of_text
 from .._arguments import fitted_model
 from .deletions import WhitenedRows, positions, rows_of
@@ -80,7 +82,7 @@ def loo_predict(est: Any, by: str | None = None) -> LeftOut:
     Parameters
     ----------
     est : MixedLinearRegressor
-        Fitted in this process: training rows are needed.
+        Fitted: its training rows are needed, or chunks that can be read again.
     by : str, default=None
         Name of a grouping factor; None or "row" for single rows.
 
@@ -94,6 +96,10 @@ def loo_predict(est: Any, by: str | None = None) -> LeftOut:
         For an unknown factor, and for a classifier.
     AttributeError
         Where the training rows are not kept, as in a pickled model.
+
+    Notes
+    -----
+    Single rows of chunks are read again part by part; levels need all rows in memory.
 
     References
     ----------
@@ -113,18 +119,24 @@ def loo_predict(est: Any, by: str | None = None) -> LeftOut:
     needs_residual(model.fit, "loo_predict is for", "Use cross_val_predict.")
     f = factor_of(model, by)
     with computing(model.fit.dense_order):
-        return _left_out(model, rows_of(model), f)
+        return _left_out(model, f)
 
 
-def _left_out(model: FittedModel, rows: WhitenedRows, f: int | None) -> LeftOut:
+def _left_out(model: FittedModel, f: int | None) -> LeftOut:
     sigma2 = model.fit.scale
-    found = _rows(rows, sigma2) if f is None else _levels(rows, f, sigma2)
+    y, weights = (by_row(model, attrgetter(name)) for name in ("y", "known_weights"))
+    sizes = np.ones(len(y))
+    if f is None:
+        found = _below([_rows(rows_of(model, part), sigma2) for part in model.parts()])
+    else:
+        rows = rows_of(model, model.training)
+        found = _levels(rows, f, sigma2)
+        sizes = np.bincount(rows.codes[f])
     unit = model.fit.units.response
     index = unit_names(model, None)
     units = unit_names(model, f)
     errors = unit * found.errors
-    w = rows.weights / np.sum(rows.weights)
-    sizes = np.ones(len(errors)) if f is None else np.bincount(rows.codes[f])
+    w = weights / np.sum(weights)
     shift = sizes * np.log(unit)
 
     def of_rows(values, name):
@@ -132,7 +144,7 @@ def _left_out(model: FittedModel, rows: WhitenedRows, f: int | None) -> LeftOut:
 
     return LeftOut(
         by=units.name if f is not None else ROW,
-        predictions=of_rows(model.training.y - errors, "prediction"),
+        predictions=of_rows(y - errors, "prediction"),
         errors=of_rows(errors, "error"),
         std_errors=of_rows(unit * found.std_errors, "std_error"),
         log_density=pd.Series(found.log_density - shift, units, name="log_density"),
@@ -162,6 +174,12 @@ def _rows(rows: WhitenedRows, sigma2: float) -> Predicted:
     log_density = 0.5 * np.log(K) - half - 0.5 * K * e**2 / sigma2
     marginal = 0.5 * np.log(P) - half - 0.5 * P * e**2 / sigma2
     return Predicted(e, np.sqrt(sigma2 / P), log_density, marginal)
+
+
+def _below(parts: list[Predicted]) -> Predicted:
+    """Those of all rows."""
+    pairs = zip(*(vars(part).values() for part in parts), strict=True)
+    return Predicted(*map(np.concatenate, pairs))
 
 
 def _levels(rows: WhitenedRows, f: int, sigma2: float) -> Predicted:

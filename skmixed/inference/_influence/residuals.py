@@ -14,12 +14,15 @@ from scipy.special import xlogy
 from ..._algebra.machine import computing
 from ..._data.checks import check_choice
 from ..._fit.model import FittedModel
+from ..._fit.parts import by_row
+from ..._fit.training import Training
 from .._arguments import fitted_model
 from .deletions import rows_of
 
 Residuals = Literal["response", "pearson", "standardized", "deviance", "working", "decorrelated"]
 GIVEN = ("conditional", "population")
 MOST_DENSE = 8_000  # rows of a block of V whose Cholesky factor is taken
+OF_ALL_ROWS = ("decorrelated",)  # kinds that are no function of the row and its levels
 
 
 def residuals(
@@ -48,7 +51,7 @@ def residuals(
     Parameters
     ----------
     est : MixedLinearRegressor or MixedLogisticClassifier
-        Fitted in this process: training rows are needed.
+        Fitted in this process: training rows are needed, or chunks that can be read again.
     kind : str, default="response"
         As in the table.
     given : {"conditional", "population"}, default="conditional"
@@ -65,6 +68,11 @@ def residuals(
         For a kind that the model does not have.
     AttributeError
         Where the training rows are not kept, as in a pickled model.
+
+    Notes
+    -----
+    Of a model that was fitted to chunks the rows are read again part by part, in the order of the
+    source; "decorrelated" residuals need all rows in memory.
 
     References
     ----------
@@ -84,7 +92,7 @@ def residuals(
     """
     model = fitted_model(est)
     values = residuals_of(model, kind, given)
-    index = model.training.index
+    index = model.index
     return values if index is None else pd.Series(values, index=index, name=kind)
 
 
@@ -93,54 +101,50 @@ def residuals_of(model: FittedModel, kind: str, given: str = "conditional") -> n
     found = KINDS[model.fit.family.has_residual]
     check_choice("given", given, GIVEN)
     check_choice("kind", kind, [k for k, g in found if g == given])
+    of_part = partial(found[kind, given], model)
     with computing(model.fit.dense_order):
-        return found[kind, given](model)
+        return of_part(model.training) if kind in OF_ALL_ROWS else by_row(model, of_part)
 
 
-def _error(model: FittedModel, given: str) -> tuple[np.ndarray, np.ndarray]:
+def _error(model: FittedModel, part: Training, given: str) -> tuple[np.ndarray, np.ndarray]:
     """``y - mu``, and mu."""
-    rows, codes = model.training.read()
+    rows, codes = part.read()
     known = codes if given == "conditional" else model.reader.unknown(rows)
     mean = model.fit.family.mean(model.predictor(rows, known))
-    return model.training.y - mean, mean
+    return part.y - mean, mean
 
 
-def _weights(model):
-    weights = model.training.weights
-    return np.ones(len(model.training.y)) if weights is None else weights
-
-
-def _response(model, given):
-    return _error(model, given)[0]
+def _response(model, part, given):
+    return _error(model, part, given)[0]
 
 
 # ---- linear models: in the frame, where residuals keep their digits
 
 
-def _pearson(model):
-    rows = rows_of(model)
+def _pearson(model, part):
+    rows = rows_of(model, part)
     return np.sqrt(rows.weights / model.fit.scale) * rows.residuals
 
 
-def _standardised(model):
-    rows = rows_of(model)
+def _standardised(model, part):
+    rows = rows_of(model, part)
     variances = model.fit.scale * (1.0 - rows.leverage) / rows.weights
     return rows.residuals / np.sqrt(variances)
 
 
-def _marginal_pearson(model):
-    rows = rows_of(model)
+def _marginal_pearson(model, part):
+    rows = rows_of(model, part)
     return rows.marginal_residuals / np.sqrt(model.fit.scale * rows.marginal_variances)
 
 
-def _marginal_standardised(model):
-    rows = rows_of(model)
+def _marginal_standardised(model, part):
+    rows = rows_of(model, part)
     known = np.sum(rows.x @ rows.state.fixed.covariance * rows.x, axis=1)
     return rows.marginal_residuals / np.sqrt(model.fit.scale * (rows.marginal_variances - known))
 
 
-def _decorrelated(model):
-    rows = rows_of(model)
+def _decorrelated(model, part):
+    rows = rows_of(model, part)
     e = rows.marginal_residuals / np.sqrt(model.fit.scale)
     out = np.empty(len(e))
     for own in rows.independent_sets:
@@ -157,29 +161,29 @@ def _decorrelated(model):
 # ---- outcomes of two kinds
 
 
-def _binary_pearson(model, given):
-    error, mean = _error(model, given)
+def _binary_pearson(model, part, given):
+    error, mean = _error(model, part, given)
     spread = np.sqrt(mean * (1.0 - mean))  # zero where rounding leaves a probability of 0 or 1
-    scaled = np.sqrt(_weights(model)) * error
+    scaled = np.sqrt(part.known_weights) * error
     return np.divide(scaled, spread, out=np.zeros_like(scaled), where=scaled != 0)
 
 
-def _binary_standardised(model):
-    leverage = rows_of(model).leverage
-    return _binary_pearson(model, "conditional") / np.sqrt(1.0 - leverage)
+def _binary_standardised(model, part):
+    leverage = rows_of(model, part).leverage
+    return _binary_pearson(model, part, "conditional") / np.sqrt(1.0 - leverage)
 
 
-def _working(model, given):
-    _, mean = _error(model, given)
-    y = model.training.y
+def _working(model, part, given):
+    _, mean = _error(model, part, given)
+    y = part.y
     return _part(y, mean) - _part(1.0 - y, 1.0 - mean)
 
 
-def _deviance(model, given):
-    error, mean = _error(model, given)
-    y = model.training.y
+def _deviance(model, part, given):
+    error, mean = _error(model, part, given)
+    y = part.y
     parts = xlogy(y, _part(y, mean)) + xlogy(1.0 - y, _part(1.0 - y, 1.0 - mean))
-    return np.sign(error) * np.sqrt(np.maximum(2.0 * _weights(model) * parts, 0.0))
+    return np.sign(error) * np.sqrt(np.maximum(2.0 * part.known_weights * parts, 0.0))
 
 
 def _part(y, mean):

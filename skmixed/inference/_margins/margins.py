@@ -29,7 +29,8 @@ from .._contrasts.errors import errors_of
 from .._contrasts.quantities import Quantities, dependency_words, logit
 from .._contrasts.table import Content, Margins, table_of
 from .estimability import warn_of_undetermined
-from .sample import compared, read_sample
+from .sample import compared
+from .samples import read_samples
 
 Degrees = Literal["normal", "residual", "satterthwaite", "kenward-roger"]
 Covariance = Literal["model", "CR0", "CR1", "CR2", "CR3"]
@@ -113,6 +114,9 @@ def average_predictions(
     levels both hold the posterior variance of their effects.  Covariances at the boundary of their
     space count as known.
 
+    Without X the rows of a model of chunks are read again, part by part: once for what the columns
+    hold, which is remembered, once more for the values of ``by``, and once for the averages.
+
     Examples
     --------
     >>> from skmixed import MixedLogisticClassifier
@@ -126,10 +130,10 @@ def average_predictions(
     1   1      0.80       0.01    0.78     0.82
     """
     model = fitted_model(est)
-    sample, settings = read_sample(model, X, groups, sample_weight, at, by, kind)
-    found = [(setting, sample.average(setting)) for setting in settings]
+    samples, settings = read_samples(model, X, groups, sample_weight, at, by, kind)
+    found = samples.asked(lambda part: [(each, part.average(each)) for each in settings])
     left_out = {"z", "t", "p_value"}
-    return _answer(sample, found, (), level, (df, cov, clusters), left_out)
+    return _answer(samples, found, (), level, (df, cov, clusters), left_out)
 
 
 def average_effects(
@@ -201,6 +205,10 @@ def average_effects(
     EstimabilityWarning
         For effects that the data do not determine.
 
+    Notes
+    -----
+    Without X the rows of a model of chunks are read again, as by :func:`average_predictions`.
+
     References
     ----------
     Williams (2012), Using the margins command to estimate and interpret adjusted predictions and
@@ -219,25 +227,28 @@ def average_effects(
     1   x1    dy/dx     0.264      0.004
     """
     model = fitted_model(est)
-    sample, settings = read_sample(model, X, groups, sample_weight, at, by, kind)
-    found = [
-        ({"term": name, "contrast": contrast} | setting, estimates)
-        for name, values in compared(sample, variables).items()
-        for setting in settings
-        for contrast, estimates in sample.effects(name, values, setting)
-    ]
-    has_cells = bool(settings[0]) or len(sample.cells.columns) > 0
+    samples, settings = read_samples(model, X, groups, sample_weight, at, by, kind)
+    columns = compared(samples.described, variables)
+    found = samples.asked(
+        lambda part: [
+            ({"term": name, "contrast": contrast} | setting, estimates)
+            for name, values in columns.items()
+            for setting in settings
+            for contrast, estimates in part.effects(name, values, setting)
+        ]
+    )
+    has_cells = bool(settings[0]) or len(samples.cells.columns) > 0
     within = ("term", "contrast") if has_cells else ("term",)
-    return _answer(sample, found, within, level, (df, cov, clusters), set())
+    return _answer(samples, found, within, level, (df, cov, clusters), set())
 
 
-def _answer(sample, found, by, level, options, left_out):
+def _answer(samples, found, by, level, options, left_out):
     """Identifying columns, estimates, standard errors, tests and limits; NaN for what the data do
     not determine.
     """
     identified, parts = zip(*found, strict=True)
     estimates = stacked(parts)
-    model = sample.model
+    model = samples.described.model
     errors = errors_of(model, *options, has_levels=estimates.effects.nnz > 0)
     is_averaged_probability = model.fit.family.is_curved and not by
     quantities = Quantities(
@@ -248,7 +259,7 @@ def _answer(sample, found, by, level, options, left_out):
         reasons=tuple(dependency_words(model, estimates)),
     )
     warn_of_undetermined(quantities, "averages")
-    which = pd.concat(_identifying(identified, sample.cells), axis=1)
+    which = pd.concat(_identifying(identified, samples.cells), axis=1)
     notes = (errors.words,) if errors.words else ()
     content = Content(which, quantities, by, check_level(level), notes)
     columns = tested_columns(quantities, level, "none", alone(len(quantities)))

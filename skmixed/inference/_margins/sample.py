@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -21,6 +21,7 @@ from ..._fit.uncertainty import Linearised, Uncertainty
 from .tables import known_columns, known_keys, listed, name_of, plain_table
 
 STEP = 2.0**-17  # relative to the scale: truncation and rounding both stay below 1e-8
+_CODE = "the number of the cell"
 NARROWEST = 2.0**-7  # least scale of a row, as a share of the column's
 
 
@@ -111,17 +112,22 @@ def read_sample(
     if X is None:
         X, groups, sample_weight = training_rows(model, groups, sample_weight)
     table = plain_table(X)
-    settings = _settings(table, at)
-    by = _by_values(model, table, groups, listed(by))
+    settings = settings_of(table, at)
+    by = by_values(model, table, groups, listed(by))
+    check_apart(by, settings)
+    fitted = plain_table(model.training.given.X) if model.has_rows_in_memory else table
+    cells, weights = _cells(by, row_weights(sample_weight, len(table)))
+    uncertainty = model.fit.uncertainty
+    return Sample(model, kind, table, groups, fitted, cells, weights, uncertainty), settings
+
+
+def check_apart(by: Iterable[Hashable], settings: Sequence[dict]) -> None:
+    """Whether no column is given a value and values to average within."""
     if both := [name for name in by if name in settings[0]]:
         raise ValueError(
             f"at and by both name {both[0]!r}.\n"
             "Average at given values of it, or within its values."
         )
-    fitted = table if model.rows is None else plain_table(model.rows.given.X)
-    cells, weights = _cells(by, row_weights(sample_weight, len(table)))
-    uncertainty = model.fit.uncertainty
-    return Sample(model, kind, table, groups, fitted, cells, weights, uncertainty), settings
 
 
 def training_rows(model: FittedModel, groups: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
@@ -130,16 +136,16 @@ def training_rows(model: FittedModel, groups: Any, sample_weight: Any) -> tuple[
         raise ValueError(
             "groups was passed without X.\nPass both, or neither for the rows of the fit."
         )
-    if model.rows is None:
+    if not model.has_rows_in_memory:
         raise ValueError(
-            "X: the rows of the fit are not kept in a copied or pickled model.\n"
+            "X: the rows of the fit are not kept in a pickled model, nor in one of rows in parts.\n"
             "Pass X, or give them back by results_.attach(X, y)."
         )
-    given = model.rows.given
+    given = model.training.given
     return given.X, given.groups, given.sample_weight if sample_weight is None else sample_weight
 
 
-def _settings(table, at):
+def settings_of(table: Table | Array, at: Any) -> list[dict]:
     """All combinations of the values of ``at``, one dict each."""
     if at is not None and not isinstance(at, dict):
         raise TypeError(f"at={at!r}: expected a dict.\nWrite at={{'age': [30, 40]}}.")
@@ -161,7 +167,7 @@ def row_weights(sample_weight: Any, n: int) -> np.ndarray:
     return weights
 
 
-def _by_values(model, table, groups, by):
+def by_values(model: FittedModel | None, table: Table | Array, groups: Any, by: list) -> dict:
     """Values of the columns ``by``: those of the table, or labels that came as ``groups``."""
     passed = {}
     if by and groups is not None:
@@ -173,6 +179,22 @@ def _by_values(model, table, groups, by):
             raise tables.unknown_column("by", name, [*table.names, *passed])
         columns[name] = passed[name] if name not in table.names else table.labels(name)
     return columns
+
+
+def cells_of_rows(
+    by: dict, row_weights: np.ndarray, values: pd.DataFrame, totals: np.ndarray
+) -> sparse.csr_matrix:
+    """Weights (cells, rows) of rows whose cells are known, with the sums of the weights of all rows
+    of the cells.
+    """
+    n = len(row_weights)
+    codes = np.zeros(n, int)
+    if by:
+        known = values.assign(**{_CODE: np.arange(len(values))})
+        rows = pd.DataFrame(by, index=range(n))
+        codes = rows.merge(known, on=list(by), how="left")[_CODE].to_numpy()
+    shares = row_weights / totals[codes]
+    return sparse.csr_matrix((shares, (codes, np.arange(n))), shape=(len(totals), n))
 
 
 def _cells(by, row_weights):

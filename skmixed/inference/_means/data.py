@@ -13,6 +13,7 @@ import pandas as pd
 from ..._data import columns
 from ..._data.tables import Array, Table, some_rows
 from ..._fit.model import FittedModel
+from .._margins.digest import cells_of
 from .._margins.sample import row_weights, training_rows
 from .._margins.tables import plain_table
 
@@ -35,8 +36,13 @@ class Data:
     weights: np.ndarray
 
     @classmethod
-    def of(cls, model: FittedModel, X: Any) -> Data:
-        """The rows of the fit, or others."""
+    def of(cls, model: FittedModel, X: Any, named: Any = ()) -> Data:
+        """The rows of the fit, or others; of chunks their cells, grouping columns that are named
+        among them.
+        """
+        if X is None and model.rows is not None and not model.has_rows_in_memory:
+            cells = cells_of(model, named)
+            return cls(model, plain_table(cells.table), {}, cells.weights)
         groups = weight = None
         if X is None:
             X, groups, weight = training_rows(model, None, None)

@@ -21,7 +21,7 @@ from .._contrasts.quantities import (
 )
 from .._contrasts.table import Content, Margins, table_of
 from .._margins.estimability import warn_of_undetermined
-from .._margins.tables import known_columns
+from .._margins.tables import known_columns, listed
 from .data import Data
 from .predictions import Averager
 from .variables import grid_of
@@ -138,6 +138,9 @@ def marginal_means(
     zeros and ones of which no row has two ones look like levels of one variable: without ``terms``
     they are put at their shares.
 
+    Without X the rows of a model of chunks are read again: once for what the columns hold, which is
+    remembered, and once for frequencies and means.
+
     References
     ----------
     Searle, Speed and Milliken (1980), Population marginal means in the linear model: an alternative
@@ -169,7 +172,8 @@ def marginal_means(
     check_choice("kind", kind, KINDS)
     check_choice("weights", weights, WEIGHTS)
     check_level(level)
-    data = Data.of(model, X)
+    named = [*listed(specs), *listed(by), *(at if isinstance(at, dict) else ())]
+    data = Data.of(model, X, named)
     slopes = None if slopes is None else _number(data, slopes)
     grid = grid_of(data, specs, by, at, terms, () if slopes is None else (slopes,))
     _check_slopes(grid, slopes)

@@ -71,6 +71,11 @@ def drop_one(
     AttributeError
         Where the training rows are not kept.
 
+    Notes
+    -----
+    Of chunks, which are read again for every term, linear models are compared by chi-squared; the
+    bootstrap needs all rows in memory.
+
     References
     ----------
     Halekoh and Hojsgaard (2014), A Kenward-Roger approximation and parametric bootstrap methods for

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ..._algebra.machine import blas_threads
 from ..._fit.glmm import fit_glmm
 from ..._fit.linear import fit_linear
-from ..._fit.model import FittedModel, name_everything
-from ..._fit.training import source_of
+from ..._fit.model import FittedModel, names_of
+from ..._fit.training import RowsOfFit
 from ..._reader import Door, Reader
 from ..._sums.design import Design, RowDesign
+from ..._sums.tally import Tally, Wanted
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,18 +55,28 @@ def without(model: FittedModel, columns: np.ndarray, tol: float, max_iter: int) 
     A column that has a random slope keeps it.
     """
     reader = _reader(model.reader, columns)
-    training = replace(model.training, reader=reader)
-    rows, codes = training.read()
-    source = source_of(training, rows, codes)
-    options = {"n_fixed": reader.n_fixed, "fit_intercept": reader.intercept}
     search = {"tol": tol, "max_iter": max_iter}
     if model.fit.family.has_residual:
-        fit = fit_linear(Design.of(source, reader.terms, **options), reml=False, **search)
+        rows = replace(model.known_rows, reader=reader)
+        fit = fit_linear(_design(rows), reml=False, **search)
     else:
-        design = RowDesign.of(source, reader.terms, **options)
+        rows = replace(model.training, reader=reader)
+        options = {"n_fixed": reader.n_fixed, "fit_intercept": reader.intercept}
+        design = RowDesign.of(rows.source(), reader.terms, **options)
         fit = fit_glmm(design, model.fit.family, n_quadrature=model.fit.points, **search)
-    names = name_everything(training, codes, model.names.response, model.names.event)
-    return replace(model, fit=fit, reader=reader, names=names, rows=training)
+    names = names_of(reader, model.names.sizes, model.names.response, model.names.event)
+    return replace(model, fit=fit, reader=reader, names=names, rows=rows)
+
+
+def _design(rows: RowsOfFit) -> Design:
+    """The sums of all parts."""
+    tally = None
+    with blas_threads():
+        for part in rows.parts():
+            reader, source = part.reader, part.source()
+            wanted = Wanted(reader.terms, reader.n_fixed, reader.intercept)
+            tally = Tally.of(source, wanted) if tally is None else tally.add(source)
+    return Design.of_tally(tally)
 
 
 def _reader(reader: Reader, columns: np.ndarray) -> Reader:
