@@ -193,7 +193,7 @@ class _Search:
         self.report = report
         self.point = start
         self.current = objective(manifold.assemble(start))
-        self.radius = max(1.0, manifold.chart(start).radius)
+        self.radius = None  # that of the first chart, at least one
         self.n_evaluations = 1
         self.quadratic = None
         self.secants = secants  # pairs (step, change of the gradient); None where not wanted
@@ -211,6 +211,8 @@ class _Search:
             return DEGENERATE
         chart, *local = self._local_model()
         self.quadratic = Quadratic(chart.radius, *local)
+        if self.radius is None:
+            self.radius = max(1.0, chart.radius)
         for _ in range(MAX_SHRINKS):
             step = trust_region_step(*local, self.radius)
             predicted = self._predicted(step)
