@@ -212,11 +212,11 @@ def _column_by_column(X, names):
     """The same of few columns of numpy's types, without a table between; None where they hold
     anything else.
     """
-    columns = [X[name] for name in names]
-    if not all(is_plain(column.dtype) for column in columns):
-        return None
-    out = np.empty((len(columns), len(X)))
-    for row, column in zip(out, columns, strict=True):
+    out = np.empty((len(names), len(X)))
+    for row, name in zip(out, names, strict=True):
+        column = X[name]
+        if not is_plain(column.dtype):
+            return None
         row[:] = column.to_numpy()
     return out.T if _are_finite(out) else None
 

@@ -199,7 +199,9 @@ class Sweep:
         AR = np.einsum("rkm,bkc->rcbm", A, root)
         V, log_determinant = _half_inverse(np.einsum("bkr,kcbm->rcbm", root, AR), root)
         self.log_determinant = (
-            log_determinant.sum(axis=1) if factor.counts is None else log_determinant @ factor.counts
+            log_determinant.sum(axis=1)
+            if factor.counts is None
+            else log_determinant @ factor.counts
         )
         taken = np.einsum("krbm,rcbm->kcbm", V, factor.U)
         self.AV = np.einsum("rsm,ksbm->rkbm", A, V)
