@@ -47,14 +47,14 @@ def _drawn_responses(model: Any, *, n_samples: int = 1, **options: Any) -> Answe
 
 
 @cache
-def _constraints(kind: type) -> list[tuple[str, list[Any]]]:
+def _constraints(kind: Any) -> list[tuple[str, list[Any]]]:
     """What the parameters of a class may be, where anybody looks at them."""
     stated = kind._parameter_constraints.items()
     looked_at = [(name, allowed) for name, allowed in stated if not isinstance(allowed, str)]
     return [(name, [make_constraint(c) for c in allowed]) for name, allowed in looked_at]
 
 
-def _is_allowed(value, allowed):
+def _is_allowed(value: Any, allowed: list[Any]) -> bool:
     return any(constraint.is_satisfied_by(value) for constraint in allowed)
 
 
@@ -169,7 +169,8 @@ class MixedModel(Documented, FixedPart, ShowsVariances):
 
     def _validate_params(self) -> None:
         """As scikit-learn does, whose words are made where something is wrong only."""
-        constraints = _constraints(type(self))
+        kind: Any = type(self)
+        constraints = _constraints(kind)
         if all(_is_allowed(getattr(self, name), allowed) for name, allowed in constraints):
             return
         super()._validate_params()

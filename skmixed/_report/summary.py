@@ -251,7 +251,8 @@ def _limits(level):
 
 
 def _coefficient_table(report):
-    rows = report.coefficients.itertuples(index=False)
+    table = report.coefficients
+    rows = (dict(zip(table.columns, row, strict=True)) for row in table.to_numpy().tolist())
     data = [_coefficient_cells(row, report.is_normal) for row in rows]
     tests = ["z", "P>|z|"] if report.is_normal else ["df", "t", "P>|t|"]
     headers = [report.coefficient_title, "std err", *tests, *_limits(report.level)]
@@ -259,9 +260,10 @@ def _coefficient_table(report):
 
 
 def _coefficient_cells(row, is_normal):
-    degrees = [] if is_normal else [f"{row.df:.1f}"]
-    tests = [*degrees, f"{row.t:.2f}", f"{row.p_value:.3f}"]
-    return [number(row.coef), number(row.std_err), *tests, number(row.ci_low), number(row.ci_high)]
+    degrees = [] if is_normal else [f"{row['df']:.1f}"]
+    tests = [*degrees, f"{row['t']:.2f}", f"{row['p_value']:.3f}"]
+    estimate = [number(row[name]) for name in ("coef", "std_err")]
+    return [*estimate, *tests, number(row["ci_low"]), number(row["ci_high"])]
 
 
 def _variance_table(report):
