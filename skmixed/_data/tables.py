@@ -54,6 +54,11 @@ def check_in_memory(X: Any) -> None:
     """Raise for tables whose rows are not here: lazy frames, relations, distributed frames."""
     if isinstance(X, np.ndarray | pd.DataFrame | list):
         return
+    if hasattr(X, "pieces"):
+        raise TypeError(
+            "X: chunks(...) are for fit(chunks(...), 'y').\n"
+            "Give their tables one by one: for rows in chunks(...)."
+        )
     is_dask = hasattr(X, "__dask_graph__")
     if is_dask or isinstance(narwhals.from_native(X, pass_through=True), narwhals.LazyFrame):
         kind = f"{type(X).__module__.partition('.')[0]}.{type(X).__name__}"

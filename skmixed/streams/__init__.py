@@ -115,7 +115,7 @@ class Chunks:
         every = None if wanted is None else [*wanted, *beside.values()]
         for number, table in enumerate(self._tables(every), 1):
             with in_chunk(number):
-                frame = narwhals.from_native(table, eager_only=True)
+                frame = _as_frame(table)
                 if self._columns is None:
                     wanted = _all_but(beside, frame.columns, wanted)
                 piece = _piece(frame, wanted, beside)
@@ -149,6 +149,16 @@ def in_chunk(number: int) -> Iterator[None]:
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"chunk {number}: {error}") from error
+
+
+def _as_frame(table):
+    frame = narwhals.from_native(table, eager_only=True, pass_through=True)
+    if frame is table:
+        raise TypeError(
+            f"source: a {type(table).__name__} is no table.\n"
+            "Give tables of pandas, polars or pyarrow, with a name for every column."
+        )
+    return frame
 
 
 def _all_but(beside, names, before):
@@ -228,6 +238,8 @@ def chunks(
     ------
     TypeError
         For what can be read only once, and other kinds of sources.
+    ValueError
+        For less than one row at a time.
     FileNotFoundError
         For paths that are not there.
 
@@ -249,4 +261,9 @@ def chunks(
     >>> model.coef_.round(2)
     array([1.1, 2. ])
     """
+    if batch_rows < 1:
+        raise ValueError(
+            f"batch_rows={batch_rows!r}: no row would ever be read.\n"
+            "Give some ten thousand rows, or leave it out."
+        )
     return Chunks(source_of(source), columns, batch_rows, progress)

@@ -53,8 +53,8 @@ class DataSet:
 
 
 def _known(names, known):
-    """Those that are there; what is missing is said by whoever needs it."""
-    return [name for name in names if name in known]
+    """These, or all of them where one is missing: what is there is said by whoever needs it."""
+    return list(names) if set(names) <= set(known) else list(known)
 
 
 def _is_parquet(found):

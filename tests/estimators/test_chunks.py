@@ -267,6 +267,13 @@ def test_what_breaks_off_leaves_the_estimator_as_it_was(rows, whole):
         (lambda rows: chunks(iter([rows])), TypeError, "only once"),
         (lambda rows: chunks(rows), TypeError, "single table into a list"),
         (lambda rows: chunks("nowhere.parquet"), FileNotFoundError, "not there"),
+        (lambda rows: chunks([rows], batch_rows=0), ValueError, "batch_rows=0"),
+        (lambda rows: MixedLinearRegressor().fit(chunks([{"y": 1}]), "y"), TypeError, "dict is no"),
+        (
+            lambda rows: MixedLinearRegressor().partial_fit(chunks([rows]), rows["y"]),
+            TypeError,
+            "one by one",
+        ),
         (lambda rows: chunks(3), TypeError, "a int is no file"),
         (lambda rows: MixedLinearRegressor().fit(chunks([rows]), rows["y"]), TypeError, "name of"),
         (lambda rows: MixedLinearRegressor().fit(chunks([rows]), "yy"), ValueError, "'yy'"),
@@ -282,6 +289,11 @@ def test_what_breaks_off_leaves_the_estimator_as_it_was(rows, whole):
 def test_errors(fit, error, message, rows):
     with pytest.raises(error, match=message):
         fit(rows)
+
+
+def test_a_near_name_in_a_file(rows, tmp_path):
+    with pytest.raises(ValueError, match="no column 'x00' among .*\n.*'x0'"):
+        MixedLinearRegressor().fit(chunks(parquet_file(rows, tmp_path), ["x00", "x1"]), "y")
 
 
 def test_from_formula(rows):
