@@ -292,7 +292,7 @@ def test_errors(fit, error, message, rows):
 
 
 def test_a_near_name_in_a_file(rows, tmp_path):
-    with pytest.raises(ValueError, match="no column 'x00' among .*\n.*'x0'"):
+    with pytest.raises(ValueError, match=r"no column 'x00' among .*\n.*'x0'"):
         MixedLinearRegressor().fit(chunks(parquet_file(rows, tmp_path), ["x00", "x1"]), "y")
 
 
