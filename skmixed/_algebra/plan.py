@@ -65,10 +65,7 @@ class Plan:
         other.blocks = blocks
         if not pair_values:
             return other
-        pairs = self.cross.pairs.items()
-        other.cross = replace(
-            self.cross, pairs={key: replace(pair, values=pair_values[key]) for key, pair in pairs}
-        )
+        other.cross = with_pair_values(self.cross, pair_values)
         other.couplings = {
             f: c.with_data(coupled_sums(other.cross, self.layout, f, c.order))
             for f, c in self.couplings.items()
@@ -187,6 +184,14 @@ class Plan:
             later = later + coupling.matrix.T @ H[f].transpose(0, 2, 1).reshape(q * m, k)
         for f in range(len(own)):
             own[f] += self.to_levels(f, later)
+
+
+def with_pair_values(cross, pair_values):
+    """Cross-products with other sums of the pairs of levels."""
+    pairs = cross.pairs.items()
+    return replace(
+        cross, pairs={key: replace(pair, values=pair_values[key]) for key, pair in pairs}
+    )
 
 
 def _pair_product(rows, cols, values, H, shape):

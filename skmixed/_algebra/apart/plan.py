@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..layout import check_dense_size
-from ..plan import Plan
+from ..plan import Plan, with_pair_values
 from .elimination import ApartElimination
 from .sorting import Sorting
 
@@ -92,10 +92,7 @@ class ApartPlan:
         """
         other = copy(self)
         other.blocks = blocks
-        pairs = self.cross.pairs.items()
-        other.cross = replace(
-            self.cross, pairs={key: replace(pair, values=pair_values[key]) for key, pair in pairs}
-        )
+        other.cross = with_pair_values(self.cross, pair_values)
         own = self.split(blocks)
         shared = {key: sorting.split(pair_values[key]) for key, sorting in self.pairs.items()}
         other.parts = [
