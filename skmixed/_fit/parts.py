@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import narwhals
 import numpy as np
 import pandas as pd
 
+from .._data.class_weights import weighted_classes
+from .._data.outcomes import Labels
 from .._data.response import finite_response
 from .._data.rows import Given, Rows
 from .._data.tables import some_rows
 from .._reader import Reader
-from ..streams import Chunks
+from ..streams import Chunks, in_chunk
 from .model import FittedModel
 from .stream import Part
-from .training import Training
+from .training import Training, Weighted, as_they_are
 
 MOST_ROWS = 100_000  # that are read into memory
-Numbers = Callable[[np.ndarray], np.ndarray]  # responses as they are fitted
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,8 @@ class RowParts:
     response : name of the column with the response
     weights : name of the one with the weights; None for ones
     n_rows : number of rows that count
-    numbers : makes numbers of the responses
+    coded : makes numbers of the responses
+    weighted : has the last word on them and their weights
     """
 
     reader: Reader
@@ -59,17 +61,20 @@ class RowParts:
     response: str
     weights: str | None
     n_rows: int
-    numbers: Numbers = finite_response
+    coded: Callable[[np.ndarray], np.ndarray] = finite_response
+    weighted: Callable[[np.ndarray, np.ndarray | None], Weighted] = as_they_are
 
     index = None
 
     def parts(self) -> Iterator[Training]:
         """The rows that count, part by part in the order of the source."""
         n = start = 0
-        for piece in self.chunks.pieces(self.response, self.weights):
+        for number, piece in enumerate(self.chunks.pieces(self.response, self.weights), 1):
             part = Part.of(piece.X, piece.y, None, piece.weights)
             if part is not None:
-                rows = self._rows_of(part, start)
+                with in_chunk(number):
+                    rows = self._rows_of(part, start)
+                self._check(_are_known(rows), f"chunk {number} has levels that it had not")
                 n += len(rows.y)
                 self._check(n <= self.n_rows, "there are more of them")
                 yield rows
@@ -79,9 +84,9 @@ class RowParts:
     def _rows_of(self, part: Part, start: int) -> Training:
         rows = self.reader.read(part.given.X, None)
         codes = self.reader.codes(rows)
-        self._check(all(np.all(code >= 0) for code in codes), "there are levels that it had not")
-        y = self.numbers(part.target(self.reader.owner, len(rows)))
-        found = PartRows(self.reader, part.given, y, part.weights, part.keep, rows.offset, start)
+        y = self.coded(part.target(self.reader.owner, len(rows)))
+        y, weights = self.weighted(y, part.weights)
+        found = PartRows(self.reader, part.given, y, weights, part.keep, rows.offset, start)
         vars(found)["_rows"] = rows, codes
         return found
 
@@ -91,6 +96,24 @@ class RowParts:
                 f"chunks: these are not the rows of the fit: {reason}.\n"
                 "The source must yield what it yielded at the fit; fit again where it has changed."
             )
+
+
+def _are_known(rows):
+    return all(np.all(code >= 0) for code in rows.read()[1])
+
+
+def outcomes_again(
+    model: FittedModel, chunks: Chunks, y: str, weights: str | None, n_rows: int
+) -> RowParts:
+    """Rows of a model of two classes, whose labels are a column."""
+    classes, factors = model.classes, model.class_factors
+    coded = partial(_coded, classes)
+    weighted = partial(weighted_classes, factors)
+    return RowParts(model.reader, chunks, y, weights, n_rows, coded, weighted)
+
+
+def _coded(classes, y):
+    return Labels(y).coded_as(y, classes)
 
 
 def by_row(model: FittedModel, of_part: Callable[[Training], np.ndarray]) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.linalg import lapack, solve_triangular
 
 from .._algebra.elimination import Elimination
+from .._algebra.layout import MAX_DENSE, layout_of
 from .._algebra.operators import mirrored
 from .._algebra.packed import lower_triangle, packed_index
 from .._algebra.plan import Plan
@@ -47,7 +48,7 @@ class Root:
     """
 
     def __init__(self, cross: CrossProducts):
-        self.plan = Plan(cross)
+        self.plan = _plan(cross)
         factors = range(len(cross.sizes))
         self.elimination = _Semidefinite(self.plan, [np.eye(q) for q in cross.sizes])
         shared = [np.ascontiguousarray(cross.x_sums(f)[:, :-1]) for f in factors]
@@ -91,6 +92,18 @@ class Root:
         e = rng.standard_normal(len(x)) * self._used_x
         x += self._x[0] @ e
         return Noise([z[f] for f in range(len(z))], x, float(squares + e @ e))
+
+
+def _plan(cross):
+    layout = layout_of(cross)
+    if layout.dense_order > MAX_DENSE:
+        raise ValueError(
+            f"random_effects: the crossed factors leave a dense matrix of {layout.dense_order:,} "
+            f"columns, more than the {MAX_DENSE:,} from which sums of responses are drawn.\n"
+            "Give the rows by results_.attach(X, y) if they fit into memory: responses are drawn "
+            "row by row then."
+        )
+    return Plan(cross)
 
 
 class _Semidefinite(Elimination):

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skmixed import MixedLinearRegressor, chunks
-from skmixed.inference import residuals
+from skmixed import MixedLinearRegressor, MixedLogisticClassifier, chunks
+from skmixed.inference import average_predictions, r_squared, residuals
 from tests.estimators.test_partial_fit import columns, cuts, model_of, response, table
 
 pytestmark = pytest.mark.filterwarnings("ignore::skmixed.exceptions.SingularFitWarning")
@@ -103,7 +103,7 @@ def test_a_source_that_changed_is_noticed():
     with pytest.raises(ValueError, match="more of them"):
         _ = model.results_.resid
     source[1] = rows[800:].assign(g=99)
-    with pytest.raises(ValueError, match="levels that it had not"):
+    with pytest.raises(ValueError, match="chunk 2 has levels"):
         _ = model.results_.resid
 
 
@@ -120,3 +120,22 @@ def test_labels_of_clusters_are_checked_over_all_parts():
     ]:
         with pytest.raises(ValueError, match=message):
             model.results_.coef_table(cov="CR1", clusters=labels)
+
+
+def test_an_unpickled_classifier_reads_chunks():
+    """Labels are words, and their classes are weighted."""
+    rows = columns(table(), "single")
+    y = pd.Series(np.where(response(table()) > 1.0, "yes", "no"))
+    model = MixedLogisticClassifier("g", class_weight={"yes": 2.0, "no": 1.0}).fit(rows, y)
+    expected = {kind: residuals(model, kind) for kind in ("deviance", "standardized", "working")}
+    averages = average_predictions(model, by="g")["estimate"]
+    shares = r_squared(model, "delta")
+    loaded = pickle.loads(pickle.dumps(model))
+    source = chunks([part.assign(y=y) for part in (rows[:400], rows[400:])])
+    loaded.results_.attach(source, "y")
+    for kind, values in expected.items():
+        same(residuals(loaded, kind), values)
+    same(average_predictions(loaded, by="g")["estimate"], averages)
+    same(r_squared(loaded, "delta")[:7], shares[:7])
+    with pytest.raises(ValueError, match="not the rows of the fit"):
+        loaded.results_.attach(chunks([rows.assign(y=y, x0=0.0)]), "y")

@@ -20,7 +20,7 @@ from ..._data.response import finite_response
 from ..._sums.source import less
 from ...streams import Chunks
 from ..model import FittedModel
-from ..parts import RowParts, check_columns
+from ..parts import RowParts, check_columns, outcomes_again
 from ..training import read_again, source_of
 
 SAME = 1e-6  # share by which numbers of the same rows may differ
@@ -51,7 +51,11 @@ def _check_residuals(model):
 
 
 def attach_glmm(model: FittedModel, X: Any, y: Any, groups: Any, weights: Any) -> FittedModel:
-    """A model of outcomes with its rows, and with the likelihood as a function of them."""
+    """A model of outcomes with its rows, and with the likelihood as a function of them; of chunks
+    only with the rows.
+    """
+    if isinstance(X, Chunks):
+        return _with_chunks(model, X, y, groups, weights)
     outcomes = read_outcomes(y)
     weights = outcomes.weights(X, weights)
     coded: Callable = partial(outcomes.coded_as, classes=model.classes)
@@ -66,6 +70,18 @@ def attach_glmm(model: FittedModel, X: Any, y: Any, groups: Any, weights: Any) -
     found = replace(model, fit=fit)
     vars(found)["fingerprint"] = model.fingerprint
     return found.with_rows(training)
+
+
+def _with_chunks(model, X, y, groups, weights):
+    check_columns(y, groups, weights)
+    found = model.with_rows(outcomes_again(model, X, y, weights, model.fingerprint[0]))
+    total = 0.0
+    for part in found.parts():
+        eta = model.predictor(*part.read())
+        total += float(np.sum(model.fit.family.at(eta, part.y, part.known_weights).loglik))
+    expected = vars(model.fit).get("conditional_loglik", total)
+    _check_same(total, expected, abs(expected))
+    return found
 
 
 def _check_fingerprint(model, training):
