@@ -219,6 +219,8 @@ class GlmmFit(Estimated):
 
     @property
     def dense_order(self):
+        if self.optimum.evaluation is None:
+            return self.sums.plan.dense_order
         return self.state.objective.dense_order
 
     @property

@@ -86,7 +86,8 @@ class RowParts:
         codes = self.reader.codes(rows)
         y = self.coded(part.target(self.reader.owner, len(rows)))
         y, weights = self.weighted(y, part.weights)
-        found = PartRows(self.reader, part.given, y, weights, part.keep, rows.offset, start)
+        given = part.given._replace(sample_weight=part.weights)
+        found = PartRows(self.reader, given, y, weights, part.keep, rows.offset, start)
         vars(found)["_rows"] = rows, codes
         return found
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from ..._fit.model import FittedModel
 from ..._fit.training import Training
+from .sample import row_weights
 from .tables import plain_table
 
 SPREAD = 1 << 14  # rows that are spread over the data set
@@ -162,7 +163,7 @@ def _summed(parts: Iterable[Training], keys: list, means: list) -> pd.DataFrame:
     found = None
     for part in parts:
         rows = plain_table(part.given.X).X
-        w = part.known_weights
+        w = row_weights(part.given.sample_weight, len(part.y))
         sums = {name: w * np.asarray(rows[name]).astype(np.float64) for name in means}
         own = pd.DataFrame({"": w} | sums | {name: rows[name].to_numpy() for name in keys})
         own = own if found is None else pd.concat([found, own], ignore_index=True)

@@ -15,7 +15,15 @@ from ..._fit.model import FittedModel
 from ..._fit.training import Training
 from ..._fit.uncertainty import Estimates
 from .digest import digest_of
-from .sample import Sample, by_values, cells_of_rows, check_apart, read_sample, settings_of
+from .sample import (
+    Sample,
+    by_values,
+    cells_of_rows,
+    check_apart,
+    read_sample,
+    row_weights,
+    settings_of,
+)
 from .tables import listed, plain_table
 
 Asked = list[tuple[dict, Estimates]]  # what is estimated, and the estimates of all cells
@@ -102,7 +110,8 @@ class _Cells:
     def of(cls, model: FittedModel, names: list):
         """Of all rows of a fit."""
         if not names:
-            return cls(names, pd.DataFrame(index=range(1)), np.array([model.fit.n]))
+            total = sum(np.sum(_weights(part)) for part in model.parts())
+            return cls(names, pd.DataFrame(index=range(1)), np.array([total]))
         found = pd.concat(
             [_totals(part, plain_table(part.given.X), names) for part in model.parts()],
             ignore_index=True,
@@ -112,7 +121,7 @@ class _Cells:
 
     def weights(self, part: Training, table: Table):
         """Of the rows of a part, (cells, rows)."""
-        w = part.known_weights
+        w = _weights(part)
         columns = by_values(None, table, None, self.names)
         return cells_of_rows(columns, w, self.values, self.totals)
 
@@ -120,7 +129,11 @@ class _Cells:
 _WEIGHT = "the weights of the rows"
 
 
+def _weights(part):
+    return row_weights(part.given.sample_weight, len(part.y))
+
+
 def _totals(part, table, names):
     columns = by_values(None, table, None, names)
-    rows = pd.DataFrame(columns).assign(**{_WEIGHT: part.known_weights})
+    rows = pd.DataFrame(columns).assign(**{_WEIGHT: _weights(part)})
     return rows.groupby(names, sort=False, observed=True, dropna=False).sum().reset_index()
