@@ -203,7 +203,7 @@ class ToolResults(Estimates):
         Parameters
         ----------
         X : table or array of shape (n_rows, n_columns), default=None
-            As for the estimator's ``predict``; None: the rows of the fit.
+            As for the estimator's ``predict``; None: the rows of the fit, in memory.
         groups : array-like, default=None
             Labels, where they were passed to ``fit`` as well.
         kind : {"conditional", "population", "marginal"}, default="conditional"
@@ -218,6 +218,13 @@ class ToolResults(Estimates):
             regression are those of ``predict_interval``, those of probabilities are symmetric for
             their log-odds.
 
+        Raises
+        ------
+        ValueError
+            Without X where the rows are in chunks.
+        AttributeError
+            Without X where the rows are not kept.
+
         Examples
         --------
         >>> from skmixed import MixedLinearRegressor
@@ -228,6 +235,11 @@ class ToolResults(Estimates):
         4.3
         """
         if X is None:
+            if self.fitted.rows is not None and not self.fitted.has_rows_in_memory:
+                raise ValueError(
+                    "X: errors of all rows of chunks would fill memory.\n"
+                    "Pass some rows: get_prediction(X), or ask chunk by chunk."
+                )
             X, groups = self.fitted.training.given[:2]
         return self._predicted(self.fitted, X, groups, kind)
 

@@ -139,7 +139,7 @@ def training_rows(model: FittedModel, groups: Any, sample_weight: Any) -> tuple[
     if not model.has_rows_in_memory:
         raise ValueError(
             "X: the rows of the fit are not kept in a pickled model, nor in one of rows in parts.\n"
-            "Pass X, or give them back by results_.attach(X, y)."
+            "Pass X, or give them back by results_.attach(X, y), or attach(chunks(...), 'y')."
         )
     given = model.training.given
     return given.X, given.groups, given.sample_weight if sample_weight is None else sample_weight
