@@ -20,7 +20,7 @@ from .._data.tables import unknown_column
 from .._fit.parts import RowParts
 from .._fit.stream import Opened, Part, Stream
 from .._reader import Reader, Spec
-from ..streams import Chunks
+from ..streams import chunks
 
 LIBRARIES = ("dask", "dask_expr")
 FAN_IN = 8  # streams that one task adds
@@ -57,13 +57,10 @@ def rows(reader: Reader, n_rows: int, X: Any, y: Any, sample_weight: Any) -> Row
     """The partitions of a table, fetched one by one; an array has no columns to name."""
     if not _is_table(X) or not all(v is None or _named(v) for v in (y, sample_weight)):
         return None
-    known = reader.features.names
-
-    def fetched(names):
-        table = X if names is None else X[list(names)]
-        return (part.compute() for part in _parts(table))
-
-    return RowParts(reader, Chunks(fetched, known), y, sample_weight, n_rows)
+    known = list(reader.features.names)
+    table = _only(X, {*known, y, sample_weight})
+    fetched = chunks(lambda: (part.compute() for part in _parts(table)), known)
+    return RowParts(reader, fetched, y, sample_weight, n_rows)
 
 
 def applied(ask: Callable, X: Any, groups: Any, answer: Any) -> Any:

@@ -139,3 +139,19 @@ def test_an_unpickled_classifier_reads_chunks():
     same(r_squared(loaded, "delta")[:7], shares[:7])
     with pytest.raises(ValueError, match="not the rows of the fit"):
         loaded.results_.attach(chunks([rows.assign(y=y, x0=0.0)]), "y")
+
+
+def test_partitions_of_dask_are_fetched_again():
+    dd = pytest.importorskip("dask.dataframe")
+    rows = columns(table(), "single").assign(y=response(table()), w=1.0, unused="text")
+    whole = model_of("single").fit(rows.drop(columns=["y", "w", "unused"]), rows["y"])
+    parts = dd.from_pandas(rows.drop(columns="unused"), npartitions=3, sort=False)
+    model = model_of("single").fit(parts, "y", sample_weight="w")
+    same(model.results_.resid, whole.results_.resid, 1e-8)
+    same(average_predictions(model)["estimate"], average_predictions(whole)["estimate"], 1e-8)
+    arrays = parts[["x0", "x1"]].to_dask_array(lengths=True)
+    labels = parts["g"].to_dask_array(lengths=True)
+    y = parts["y"].to_dask_array(lengths=True)
+    model = MixedLinearRegressor().fit(arrays, y, groups=labels)
+    with pytest.raises(AttributeError, match="only sums were kept"):
+        _ = model.results_.resid
