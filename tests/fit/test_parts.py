@@ -141,6 +141,7 @@ def test_an_unpickled_classifier_reads_chunks():
         loaded.results_.attach(chunks([rows.assign(y=y, x0=0.0)]), "y")
 
 
+@pytest.mark.slow
 def test_partitions_of_dask_are_fetched_again():
     dd = pytest.importorskip("dask.dataframe")
     rows = columns(table(), "single").assign(y=response(table()), w=1.0, unused="text")

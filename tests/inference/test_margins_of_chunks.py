@@ -56,7 +56,11 @@ def test_average_predictions(fits, options):
 @pytest.mark.smoke
 @pytest.mark.parametrize(
     "options",
-    [{}, {"variables": {"x1": [0, 1]}, "by": "arm"}, {"at": {"arm": ["c", "a"]}}],
+    [
+        {},
+        {"variables": {"x1": [0, 1]}, "by": "arm"},
+        pytest.param({"at": {"arm": ["c", "a"]}}, marks=pytest.mark.slow),
+    ],
     ids=str,
 )
 def test_average_effects(fits, options):
