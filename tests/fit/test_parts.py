@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier, chunks
+from skmixed._fit.parts import in_memory, words_of_rows
 from skmixed.inference import average_predictions, r_squared, residuals
+from skmixed.inference._influence.residuals import residuals_of
 from tests.estimators.test_partial_fit import columns, cuts, model_of, response, table
 
 pytestmark = pytest.mark.filterwarnings("ignore::skmixed.exceptions.SingularFitWarning")
@@ -156,3 +158,17 @@ def test_partitions_of_dask_are_fetched_again():
     model = MixedLinearRegressor().fit(arrays, y, groups=labels)
     with pytest.raises(AttributeError, match="only sums were kept"):
         _ = model.results_.resid
+
+
+def test_many_rows_are_thinned(fits):
+    """Rows that are spread evenly, labelled by their places in the source."""
+    model, whole = (est.results_.fitted for est in fits[:2])
+    some = in_memory(model, 300)
+    assert words_of_rows(model, some) == f"{some.n_rows} of {model.n_rows:,} rows"
+    places = some.index.to_numpy()
+    every = -(-model.n_rows // 300)
+    assert np.array_equal(places, np.arange(0, model.n_rows, every))
+    np.testing.assert_array_equal(some.training.y, whole.training.y[places])
+    same(residuals_of(some, "pearson"), residuals_of(whole, "pearson")[places])
+    assert in_memory(model).n_rows == model.n_rows
+    assert words_of_rows(model, in_memory(model)) == ""
