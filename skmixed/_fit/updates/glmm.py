@@ -37,7 +37,7 @@ def update_glmm(model: FittedModel, further: Further) -> UpdatedGlmmFit:
     first: GlmmFit = origin(model.fit)
     source, places = _all_further(model.fit, further)
     touched = _touched(source)
-    if model.rows is None and _meets_rows_of_the_fit(places, touched):
+    if not model.has_rows_in_memory and _meets_rows_of_the_fit(places, touched):
         touched = [np.arange(m) for m in source.n_levels]
         there, cross = expanded_modes(first, source, places)
     else:
