@@ -14,6 +14,7 @@ from ._classification import PredictsProbabilities
 from ._data.class_weights import ClassWeighting
 from ._data.outcomes import read_outcomes
 from ._data.rows import Rows
+from ._engines import engine_of
 from ._fit.glmm import GlmmFit, fit_glmm
 from ._fit.model import FittedModel, name_everything
 from ._fit.points import Points
@@ -22,11 +23,13 @@ from ._fit.training import Training, read_training, source_of
 from ._likelihood.quadrature import MAX_DIMENSION
 from ._model.families import BernoulliLogit, Family
 from ._model.priors import PRIORS
-from ._parts.watched import Reporter, Watched
+from ._parts.spilled import FitsChunks
+from ._parts.watched import Reporter
 from ._reader import Reader, Spec
 from ._report.crowding import counted, refuse_boundless, refuse_prior
 from ._report.problems import generalised_problems
 from ._results.coefficients import Covariance, Degrees
+from ._store.design import StoredDesign
 from ._sums.design import RowDesign
 from .results import LogisticResults
 from .terms import RandomEffect
@@ -36,7 +39,7 @@ __all__ = ["MixedLogisticClassifier"]
 LARGEST_OFFSET = 1e8  # beside which a difference of log-odds loses its digits
 
 
-class MixedLogisticClassifier(Watched, PredictsProbabilities):
+class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
     """Logistic regression with random effects, fitted by maximum likelihood.
 
     For the rows of one level of every grouping factor
@@ -222,15 +225,17 @@ class MixedLogisticClassifier(Watched, PredictsProbabilities):
 
         Parameters
         ----------
-        X : table or array of shape (n_rows, n_columns)
-            Fixed effects and, where the constructor names them, grouping columns.
-        y : array-like of shape (n_rows,) or (n_rows, 2)
+        X : table or array of shape (n_rows, n_columns), or chunks
+            Fixed effects and, where the constructor names them, grouping columns.  Rows of
+            :func:`skmixed.chunks` are read once; they wait in temporary files, of which memory
+            holds a part at a time, and are gone when the fit ends.  That needs pyarrow.
+        y : array-like of shape (n_rows,) or (n_rows, 2), or str
             Two labels of any kind; or two columns of counts, the event (the successes) first, whose
-            names, if they have any, are the labels.
+            names, if they have any, are the labels.  Of chunks the name of the column of labels.
         groups : array-like of shape (n_rows,) or (n_rows, n_factors), default=None
             Labels of the grouping factors, where they are not columns of X.
         sample_weight : array-like of shape (n_rows,), default=None
-            Number of times each row, or each count, counts.
+            Number of times each row, or each count, counts; of chunks the name of a column.
 
         Returns
         -------
@@ -263,6 +268,8 @@ class MixedLogisticClassifier(Watched, PredictsProbabilities):
         >>> MixedLogisticClassifier(groups="group").fit(X, y).converged_
         True
         """
+        if (engine := engine_of(X)) is not None:
+            return self._fit_parts(engine, X, y, groups, sample_weight)
         outcomes = read_outcomes(y)
         weighting = ClassWeighting(self.class_weight, outcomes)
         training, rows, codes = read_training(
@@ -306,6 +313,15 @@ class MixedLogisticClassifier(Watched, PredictsProbabilities):
             fit_intercept=reader.intercept,
             alpha=float(self.alpha),
         )
+        return self._fit_rows(reader, design, report)
+
+    def _check_part(self, reader: Reader, rows: Rows) -> None:
+        _check_offset(rows.offset)
+        _check_quadrature(reader, self.n_quadrature)
+
+    def _fit_rows(
+        self, reader: Reader, design: RowDesign | StoredDesign, report: Reporter | None
+    ) -> GlmmFit:
         refuse_prior(reader, design, self.covariance_prior, restricted=False)
         return fit_glmm(
             design,

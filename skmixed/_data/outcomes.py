@@ -72,18 +72,7 @@ class Labels:
     def coded(self, y: np.ndarray) -> np.ndarray:
         """Zeros and ones for the two labels."""
         y = plain(y)
-        missing = is_missing(y)
-        if np.any(missing):
-            raise ValueError(
-                f"Input y contains NaN in {int(np.sum(missing))} rows.\n"
-                "Drop these rows before fitting."
-            )
-        kind = type_of_target(y, input_name="y", raise_unknown=True)
-        if kind not in ("binary", "multiclass"):
-            raise ValueError(
-                f"Unknown label type: {kind}. y must hold the labels of two classes.\n"
-                + _instead(y)
-            )
+        kind = _kind(y)
         self.labels, codes = np.unique(y, return_inverse=True)
         _check_two(self.labels, kind)
         return codes.astype(np.float64)
@@ -102,6 +91,42 @@ class Labels:
     def accuracy(self, predicted: np.ndarray, classes: np.ndarray, sample_weight: Any) -> float:
         y = plain(one_column(self.y))
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+
+
+class LabelsInParts:
+    """Labels of rows that come in parts.
+
+    Attributes
+    ----------
+    seen : the labels so far, in the order in which they came
+    """
+
+    def __init__(self) -> None:
+        self.seen: np.ndarray | None = None
+
+    def coded(self, y: np.ndarray) -> np.ndarray:
+        """Zeros for the label that came first and ones for the other one."""
+        y = plain(y)
+        _kind(y)
+        found = np.unique(y)
+        if self.seen is None:
+            self.seen = found
+        new = found[~np.isin(found, self.seen)]
+        if len(new):
+            self.seen = np.concatenate([self.seen, new])
+        if len(self.seen) > 2:
+            _check_two(self.seen, "multiclass")
+        return (y != self.seen[0]).astype(np.uint8)
+
+    def labels(self) -> np.ndarray:
+        """Both labels, the event last."""
+        seen = np.unique(self.seen) if self.seen is not None else np.zeros(0)
+        _check_two(seen, "binary")
+        return seen
+
+    def is_first_event(self) -> bool:
+        """Whether the label that came first is the event."""
+        return bool(self.seen is not None and self.seen[0] == self.labels()[1])
 
 
 class Counts:
@@ -165,6 +190,21 @@ class Counts:
         is_event = np.array([label == labels[1] for label in predicted], dtype=bool)
         share = np.where(is_event, self.y, 1.0 - self.y)
         return float(w @ share / np.sum(w))
+
+
+def _kind(y):
+    """What scikit-learn says of labels that are none missing."""
+    missing = is_missing(y)
+    if np.any(missing):
+        raise ValueError(
+            f"Input y contains NaN in {int(np.sum(missing))} rows.\nDrop these rows before fitting."
+        )
+    kind = type_of_target(y, input_name="y", raise_unknown=True)
+    if kind not in ("binary", "multiclass"):
+        raise ValueError(
+            f"Unknown label type: {kind}. y must hold the labels of two classes.\n" + _instead(y)
+        )
+    return kind
 
 
 def width(y: Any) -> int:

@@ -7,12 +7,14 @@ else is as it was.  It answers
     stream(spec, alpha, X, y, groups, weights)  the sums of all rows; None where no row counts;
                                                 with lines=True it says how far it is
     rows(reader, n_rows, X, y, weights)         the rows to be read again; None where they cannot be
+    placed(...)                                 all rows where a classifier asks them in rounds
     applied(ask, X, groups, answer)             what ``ask`` says of the rows, part by part
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, wraps
 from importlib import import_module
@@ -24,6 +26,7 @@ import pandas as pd
 from sklearn.utils import check_random_state
 
 from .._fit.keyed import KeyedEffects
+from .._fit.spilling import Check, Spilled
 from .._fit.stream import Stream
 from .._fit.training import RowsOfFit
 from .._reader import Reader, Spec
@@ -103,6 +106,20 @@ class Engine(Protocol):
     def rows(
         self, reader: Reader, n_rows: int, X: Any, y: Any, sample_weight: Any
     ) -> RowsOfFit | None: ...
+
+    def placed(
+        self,
+        spec: Spec,
+        alpha: float,
+        class_weight: Any,
+        X: Any,
+        y: Any,
+        groups: Any,
+        sample_weight: Any,
+        check: Check,
+        *,
+        lines: bool,
+    ) -> AbstractContextManager[Spilled | None]: ...
 
     def applied(self, ask: Callable, X: Any, groups: Any, answer: Answer) -> Any: ...
 

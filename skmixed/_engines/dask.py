@@ -63,6 +63,14 @@ def rows(reader: Reader, n_rows: int, X: Any, y: Any, sample_weight: Any) -> Row
     return RowParts(reader, fetched, y, sample_weight, n_rows)
 
 
+def placed(spec: Spec, alpha: float, class_weight: Any, X: Any, *args: Any, lines: bool) -> Any:
+    """Rows that are asked again and again do not stay with the workers yet."""
+    raise TypeError(
+        f"X: a {type(X).__name__} of Dask is no data set for {spec.owner}.\n"
+        "Fit X.compute() if it fits into memory, or chunks(...) of its files."
+    )
+
+
 def applied(ask: Callable, X: Any, groups: Any, answer: Any) -> Any:
     """What is asked of every partition, not before somebody wants it."""
     import dask

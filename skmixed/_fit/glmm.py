@@ -6,6 +6,7 @@ printing are functions of.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Self
@@ -47,6 +48,7 @@ KNOWN = (
     "effective_rank",
     "conditional_loglik",
     "level_blocks",
+    "is_of_sums",
 )
 
 
@@ -162,6 +164,7 @@ class GlmmFit(Estimated):
     scale = 1.0
     is_degenerate = False
     is_identified = True
+    is_of_sums = False  # whether the rows came in parts, of which only sums were kept
 
     def stripped(self) -> Self:
         """The fit without its rows; what is known of them is kept."""
@@ -179,10 +182,12 @@ class GlmmFit(Estimated):
 
     def completed(self) -> Self:
         """The fit without its rows, which are about to go: all that it keeps is asked for first."""
-        _ = self.linear
-        for name in KNOWN:
-            getattr(self, name, None)
-        return self.stripped()
+        for name in ("linear", *KNOWN):
+            with suppress(AttributeError, ArithmeticError, StopIteration, np.linalg.LinAlgError):
+                getattr(self, name)
+        fit = self.stripped()
+        vars(fit)["is_of_sums"] = True
+        return fit
 
     def with_rows(self, source: Source) -> Self:
         """The same fit of the same rows, which a pickle has left behind."""
@@ -214,7 +219,7 @@ class GlmmFit(Estimated):
     def state(self):
         """The model at the optimum."""
         if self.optimum.evaluation is None:
-            raise rows_missing()
+            raise rows_missing(only_sums=self.is_of_sums)
         return self.optimum.evaluation
 
     @property

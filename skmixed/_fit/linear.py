@@ -15,7 +15,6 @@ import numpy as np
 from .._algebra.machine import computing
 from .._algebra.plans import plan_of
 from .._likelihood.linear import LinearState, ProfiledDeviance
-from .._likelihood.one_factor import OneResponse, searchable
 from .._likelihood.penalised import unpenalised
 from .._model.covariances import Covariances
 from .._model.families import Gaussian
@@ -132,28 +131,18 @@ def _is_residual(cross, f):
 
 def _searched(design, objective, covariances, absent, start=None, floors=None, **options):
     """The fit at the optimum from a point, or from the moment estimates."""
-    known = {"objective": objective}
+    searched = objective.condensed()
     optimum = nothing_to_search()
     if covariances.terms:
-        condensed = objective.condensed()
-        start = moment_start(condensed, covariances) if start is None else start
-        floors = typical_floors(condensed.plan) if floors is None else floors
+        start = moment_start(searched, covariances) if start is None else start
+        floors = typical_floors(searched.plan) if floors is None else floors
         options["scattered"] = SCATTERED * _has_many_minima(design)
-        searched = searchable(condensed)
         optimum = _optimum(searched, covariances, start, floors, options)
-        known |= _known_at(optimum.evaluation, searched, objective)
+    is_known = searched is objective and covariances.terms
+    state = optimum.evaluation if is_known else objective(covariances.assemble(optimum.point))
     fit = LinearFit(design, bool(objective.reml), covariances, optimum.without_evaluation(), absent)
-    vars(fit).update(known)
+    vars(fit).update(objective=objective, state=state)
     return fit
-
-
-def _known_at(state, searched, objective):
-    """What the last evaluation says of the fit."""
-    if searched is objective:
-        return {"state": state}
-    if isinstance(searched, OneResponse) and np.isfinite(state.value):
-        return {"beta": state.beta, "scale": state.sigma2, "deviance": state.value}
-    return {}
 
 
 def _has_many_minima(design):
@@ -274,29 +263,20 @@ class LinearFit(Estimated):
         return self.objective.plan.blocks
 
     @cached_property
-    def deviance(self):
-        """At the optimum, in the units of the frame."""
-        return self.state.value
-
-    @cached_property
     def loglik(self):
-        return self._penalised_loglik(self.state) if self.is_penalised else self._of(self.deviance)
+        return self._loglik(self.state)
 
     @cached_property
     def loglik_without_effects(self):
-        plain = _without_effects(self.objective)
-        return self._penalised_loglik(plain) if self.is_penalised else self._of(plain.value)
+        return self._loglik(_without_effects(self.objective))
 
-    def _penalised_loglik(self, state):
-        """Without the penalties, which were maximised too."""
-        design = self.design.unpenalised()
-        value, nu = unpenalised(state, plan_of(design.cross))
+    def _loglik(self, state):
+        """Without penalties, where these were maximised too."""
+        design, value, nu = self.design, state.value, self.objective.nu
+        if self.is_penalised:
+            design = design.unpenalised()
+            value, nu = unpenalised(state, plan_of(design.cross))
         return -0.5 * float(value + Units(design).deviance(nu, self.objective.reml))
-
-    def _of(self, deviance):
-        """The log-likelihood in the units of the data."""
-        constant = self.units.deviance(self.objective.nu, self.objective.reml)
-        return -0.5 * float(deviance + constant)
 
     @cached_property
     def information(self):

@@ -111,14 +111,10 @@ class FittedModel:
     @cached_property
     def predictor(self) -> LinearPredictor:
         """The linear predictor of new rows."""
-        return LinearPredictor(*self._fixed_part, self.fit.effects, self.reader.terms)
-
-    @property
-    def _fixed_part(self):
-        """Coefficients of the columns, and the intercept."""
         coefficients = self.fit.coefficients
         k = int(self.reader.intercept)
-        return coefficients[k:], float(coefficients[0]) if k else 0.0
+        intercept = float(coefficients[0]) if k else 0.0
+        return LinearPredictor(coefficients[k:], intercept, self.fit.effects, self.reader.terms)
 
     @cached_property
     def dependencies(self) -> Dependencies | None:
@@ -140,11 +136,11 @@ class FittedModel:
     def attributes(self) -> dict[str, Any]:
         """Fitted attributes of the estimator."""
         fit = self.fit
-        coefficients, intercept = self._fixed_part
+        predictor = self.predictor
         found = {
-            "coef_": coefficients,
+            "coef_": predictor.coefficients,
             "coef_names_": np.array(self.names.fixed[self.names.intercept :], dtype=object),
-            "intercept_": intercept,
+            "intercept_": predictor.intercept,
             "covariances_": fit.covariances,
             "loglik_": float(fit.loglik),
             "converged_": bool(fit.optimum.converged),

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._likelihood.start import SAMPLE_ROWS
 from .._search.minimize import DEGENERATE
 
 SUSPICIOUS = 12.0  # log-odds beyond which separation is looked for
@@ -28,6 +29,29 @@ class Unbounded(NamedTuple):
     diverged: list[int]
 
 
+def infinite_in_store(fit, sizes, events) -> Unbounded:
+    """The same of rows that are elsewhere, from the observations and the events of every level, per
+    factor.
+
+    Columns that separate the outcomes are looked for where no more rows are there than a start is
+    searched for in.
+    """
+    columns = []
+    if _is_suspicious(fit):
+        some = fit.state.objective.store.first(SAMPLE_ROWS)
+        if some.facts.n == fit.n:
+            X = np.vstack([block.x[:, int(fit.units.has_intercept) :] for block in some.blocks])
+            y = np.concatenate([block.y for block in some.blocks])
+            kept = fit.units.independent[int(fit.units.has_intercept) :]
+            found = fit.family.separation(*_outcomes(X, y), fit.units.has_intercept)
+            columns = [int(kept[k]) - int(fit.units.has_intercept) for k in found]
+    shares = [e / n for e, n in zip(events, sizes, strict=True)]
+    levels = [np.arange(len(share)) for share in shares]
+    pairs = enumerate(zip(levels, shares, strict=True))
+    homogeneous = [f for f, (c, y) in pairs if fit.family.is_homogeneous(c, y, fit.n)]
+    return _unbounded(fit, columns, homogeneous)
+
+
 def infinite_estimates(fit, X, y, codes) -> Unbounded:
     """Look for what has no finite estimate.
 
@@ -35,11 +59,19 @@ def infinite_estimates(fit, X, y, codes) -> Unbounded:
     besides the intercept, y the responses and ``codes`` the levels per factor of all rows.  A row
     with both outcomes counts as one of each.
     """
-    is_suspicious = fit.state.sums.reach > SUSPICIOUS or not fit.optimum.converged
-    is_suspicious &= fit.design.ridge.is_none  # every direction that separates is penalised
     intercept = fit.units.has_intercept
-    columns = fit.family.separation(*_outcomes(X, y), intercept) if is_suspicious else []
+    columns = fit.family.separation(*_outcomes(X, y), intercept) if _is_suspicious(fit) else []
     homogeneous = [f for f, c in enumerate(codes) if fit.family.is_homogeneous(c, y, fit.n)]
+    return _unbounded(fit, columns, homogeneous)
+
+
+def _is_suspicious(fit):
+    """Whether predictions are extreme; with a ridge every direction that separates is penalised."""
+    is_extreme = fit.state.sums.reach > SUSPICIOUS or not fit.optimum.converged
+    return is_extreme and fit.design.ridge.is_none
+
+
+def _unbounded(fit, columns, homogeneous):
     is_perfect = fit.optimum.stop == DEGENERATE and not (columns or homogeneous)
     large = _with_variances_above(0.0 if is_perfect else DIVERGED, fit)
     return Unbounded(columns, homogeneous, sorted(large - set(homogeneous)))

@@ -70,11 +70,9 @@ class Covariances:
     def packed(self, term, matrices):
         """Rows of packed derivatives from a stack of matrices of one term."""
         q = self.sizes[term.factor]
-        rows, cols = lower_triangle(q)
-        if len(self.terms) == 1 and len(self.sizes) == 1:
-            return matrices[:, rows, cols]
         full = np.zeros((len(matrices), q, q))
         full[:, term.window, term.window] = matrices
+        rows, cols = lower_triangle(q)
         out = np.zeros((len(matrices), self._starts[-1]))
         out[:, self._starts[term.factor] : self._starts[term.factor + 1]] = full[:, rows, cols]
         return out
@@ -87,8 +85,6 @@ class Covariances:
     def chart(self, point):
         """One chart for all terms; its derivatives are packed, (k, K)."""
         charts = [t.structure.chart(T) for t, T in zip(self.terms, point, strict=True)]
-        if len(charts) == 1:
-            return self._chart_of_one(*charts)
         ends = np.cumsum([0] + [len(chart.derivatives) for chart in charts])
         derivatives = [
             self.packed(term, chart.derivatives)
@@ -105,15 +101,6 @@ class Covariances:
 
         radius = float(np.linalg.norm([chart.radius for chart in charts]))
         return Chart(np.vstack(derivatives), second, move, radius)
-
-    def _chart_of_one(self, chart):
-        """That of a single term."""
-        return Chart(
-            derivatives=self.packed(self.terms[0], chart.derivatives),
-            second=lambda D: chart.second(*self.split(D)),
-            move=lambda s: [chart.move(s)],
-            radius=chart.radius,
-        )
 
     def split(self, factors):
         """The blocks of the terms within the factors' matrices."""

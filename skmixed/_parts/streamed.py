@@ -121,10 +121,7 @@ class Streamed(BaseEstimator):
         spec, lines = Spec.of(self), bool(self.verbose)
         stream = engine.stream(spec, float(self.alpha), X, y, groups, sample_weight, lines=lines)
         if stream is None or stream.n_rows < 2:
-            raise ValueError(
-                f"{type(X).__name__}: {0 if stream is None else stream.n_rows} rows that count, "
-                "and a fit needs two.\nLook at the parts of X."
-            )
+            raise too_few(X, 0 if stream is None else stream.n_rows)
         if isinstance(y, str):
             stream = replace(stream, response=y)
         self._store_fit(stream)
@@ -183,6 +180,14 @@ class Streamed(BaseEstimator):
 
     def _store_fit(self, stream: Stream) -> None:
         raise NotImplementedError
+
+
+def too_few(X: Any, n_rows: int) -> ValueError:
+    """The error for rows in parts that are not enough."""
+    return ValueError(
+        f"{type(X).__name__}: {n_rows} rows that count, and a fit needs two.\n"
+        "Look at the parts of X."
+    )
 
 
 def streamed_model(fit: Any, stream: Stream) -> FittedModel:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from .._sums.blocks import ROWS_PER_BLOCK, RowBlock, level_order, row_block
+from .._sums.blocks import RowBlock, level_order, row_block
 
 EDGES = 1 << 20  # pairs of levels that are kept before they are summed up as components
 
@@ -59,8 +59,10 @@ class Cut(NamedTuple):
     levels: list[np.ndarray]
 
 
-def cut(rows: Rows, component: np.ndarray, most: int = ROWS_PER_BLOCK) -> Iterator[Cut]:
-    """Blocks of whole components, of which ``component`` is that of every row."""
+def cut(rows: Rows, component: np.ndarray, most: int) -> Iterator[Cut]:
+    """Blocks of whole components, each with about ``most`` rows or a single one that has more;
+    ``component`` is that of every row.
+    """
     order = _order(rows.codes, component)
     rows = rows.take(order)
     component = component[order]

@@ -207,7 +207,9 @@ def chunks(
     """A data set in parts, for ``fit(chunks(...), "y")``: rows are read, summed and forgotten.
 
     Memory holds a few parts and the sums, however many rows there are; the fit is that of all rows
-    in memory, to rounding.
+    in memory, to rounding.  A classifier has to see its rows again and again: they are read once,
+    and wait in memory-mapped Arrow files in a temporary folder (by ``tempfile``, about as large as
+    the numbers in the columns) until the fit ends.
 
     Parameters
     ----------
