@@ -178,7 +178,6 @@ ERRORS = [
         "2 partitions, and X has 4",
     ),
     (lambda ddf, y: MixedLinearRegressor("g").fit(chunks([y]), y), TypeError, "name of a column"),
-    (lambda ddf, y: MixedLinearRegressor("g").fit(ddf, "y").results_.resid, AttributeError, "rows"),
 ]
 
 
