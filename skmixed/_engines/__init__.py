@@ -26,9 +26,9 @@ import pandas as pd
 from sklearn.utils import check_random_state
 
 from .._fit.keyed import KeyedEffects
+from .._fit.parts import RowParts
 from .._fit.spilling import Check, Spilled
 from .._fit.stream import Stream
-from .._fit.training import RowsOfFit
 from .._reader import Reader, Spec
 
 __all__ = ["Answer", "Asking", "Drawing", "Engine", "by_part", "engine_of"]
@@ -105,7 +105,7 @@ class Engine(Protocol):
 
     def rows(
         self, reader: Reader, n_rows: int, X: Any, y: Any, sample_weight: Any
-    ) -> RowsOfFit | None: ...
+    ) -> RowParts | None: ...
 
     def placed(
         self,

@@ -219,7 +219,7 @@ class GlmmFit(Estimated):
     def state(self):
         """The model at the optimum."""
         if self.optimum.evaluation is None:
-            raise rows_missing(only_sums=self.is_of_sums)
+            raise rows_missing(are_read_again=self.is_of_sums)
         return self.optimum.evaluation
 
     @property

@@ -81,6 +81,11 @@ class RowParts:
             start += len(piece.y)
         self._check(n == self.n_rows, f"there are {n:,}, and were {self.n_rows:,}")
 
+    def of_outcomes(self, classes: np.ndarray, factors: np.ndarray | None) -> RowParts:
+        """The same of a model of two classes, whose labels are a column."""
+        weighted = partial(weighted_classes, factors)
+        return replace(self, coded=partial(_coded, classes), weighted=weighted)
+
     def _rows_of(self, part: Part, start: int) -> Training:
         rows = self.reader.read(part.given.X, None)
         codes = self.reader.codes(rows)
@@ -101,16 +106,6 @@ class RowParts:
 
 def _are_known(rows):
     return all(np.all(code >= 0) for code in rows.read()[1])
-
-
-def outcomes_again(
-    model: FittedModel, chunks: Chunks, y: str, weights: str | None, n_rows: int
-) -> RowParts:
-    """Rows of a model of two classes, whose labels are a column."""
-    classes, factors = model.classes, model.class_factors
-    coded = partial(_coded, classes)
-    weighted = partial(weighted_classes, factors)
-    return RowParts(model.reader, chunks, y, weights, n_rows, coded, weighted)
 
 
 def _coded(classes, y):

@@ -48,6 +48,9 @@ class FitsChunks(Watched):
             is_of_sums=True,
         )
         vars(model)["fingerprint"] = (rows.n_rows,)
+        again = engine.rows(rows.reader, rows.n_rows, X, y, sample_weight)
+        if again is not None:
+            model = model.with_rows(again.of_outcomes(rows.classes, rows.factors))
         self._store(model, generalised_problems(model, infinite))
         return self
 

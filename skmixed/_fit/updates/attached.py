@@ -21,7 +21,7 @@ from ..._data.response import finite_response
 from ..._sums.source import less
 from ...streams import Chunks
 from ..model import FittedModel
-from ..parts import RowParts, check_columns, outcomes_again
+from ..parts import RowParts, check_columns
 from ..training import read_again, source_of
 
 SAME = 1e-6  # share by which numbers of the same rows may differ
@@ -75,7 +75,8 @@ def attach_glmm(model: FittedModel, X: Any, y: Any, groups: Any, weights: Any) -
 
 def _with_chunks(model, X, y, groups, weights):
     check_columns(y, groups, weights)
-    found = model.with_rows(outcomes_again(model, X, y, weights, model.fingerprint[0]))
+    rows = RowParts(model.reader, X, y, weights, model.fingerprint[0])
+    found = model.with_rows(rows.of_outcomes(model.classes, model.class_factors))
     fit = model.fit
     total = 0.0
     for part in found.parts():
