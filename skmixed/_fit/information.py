@@ -304,5 +304,6 @@ def _matrices(state, direction):
 
 def _slope_at(state, change):
     T = [t + step for t, step in zip(state.T, _matrices(state, change), strict=True)]
-    moved = state.at([*T, state.beta + change[len(change) - len(state.beta) :]])
+    beta = state.beta + change[len(change) - len(state.beta) :]
+    moved = state.at([*T, beta], curved=False)
     return moved.slope if np.isfinite(moved.value) else np.full(len(change), np.nan)

@@ -12,6 +12,7 @@ from .._likelihood.discrepancy import Discrepancy, discrepancy
 from .._likelihood.glmm import GlmmDeviance, GlmmState
 from .._likelihood.laplace import Laplace
 from .._likelihood.quadrature import MAX_DIMENSION, AdaptiveQuadrature
+from .._likelihood.start import SAMPLE_ROWS
 from .._model.covariances import Parameters
 from .._search.minimize import Optimum
 from .._sums.design import RowDesign
@@ -127,8 +128,11 @@ def enough(
     optimum.
     """
     numbers = NUMBERS.get(n_effects(design), ())
+    if numbers and not objective.store.holds_rows:
+        objective = _as_sampled(design, objective, parameters, start, again)
+        numbers = numbers[numbers.index(objective.integration.points) :]
     optimum = start(objective)
-    if numbers and not optimum.converged:
+    if LEAP in numbers[1:] and not optimum.converged:
         leapt = _with_points(design, objective, LEAP)
         there = start(leapt)
         if not there.converged:
@@ -146,6 +150,17 @@ def enough(
         if all(_is_the_same(design, objective, optimum, parameters, each) for each in more):
             return Enough(optimum, objective, True)
     return Enough(optimum, objective, False)
+
+
+def _as_sampled(design, objective, parameters, start, again):
+    """The deviance by as many points as the first rows need: all need that many at least."""
+    some = replace(objective, store=objective.store.first(SAMPLE_ROWS))
+    try:
+        found = enough(design, some, parameters, start, again)
+    except ValueError:  # nothing is attainable there
+        return objective
+    points = found.objective.integration.points if found.is_enough else 1
+    return _with_points(design, objective, points)
 
 
 def _is_the_same(design, objective, optimum, parameters, points):

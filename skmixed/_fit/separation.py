@@ -7,9 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .._likelihood.start import SAMPLE_ROWS
+from .._model.separation import NEGLIGIBLE, separating_direction
 from .._search.minimize import DEGENERATE
+from .._store.protocol import PerBlock
 
 SUSPICIOUS = 12.0  # log-odds beyond which separation is looked for
+ROUNDS = 20  # of looking for rows that a separating direction predicts wrong
+MOST_WRONG = 500  # such rows of a block that are added at a time
 DIVERGED = 225.0  # variance of log-odds: those of typical levels differ by a factor of e^15
 
 
@@ -32,19 +36,8 @@ class Unbounded(NamedTuple):
 def infinite_in_store(fit, sizes, events) -> Unbounded:
     """The same of rows that are elsewhere, from the observations and the events of every level, per
     factor.
-
-    Columns that separate the outcomes are looked for where no more rows are there than a start is
-    searched for in.
     """
-    columns = []
-    if _is_suspicious(fit):
-        some = fit.state.objective.store.first(SAMPLE_ROWS)
-        if some.facts.n == fit.n:
-            X = np.vstack([block.x[:, int(fit.units.has_intercept) :] for block in some.blocks])
-            y = np.concatenate([block.y for block in some.blocks])
-            kept = fit.units.independent[int(fit.units.has_intercept) :]
-            found = fit.family.separation(*_outcomes(X, y), fit.units.has_intercept)
-            columns = [int(kept[k]) - int(fit.units.has_intercept) for k in found]
+    columns = _separating_columns(fit) if _is_suspicious(fit) else []
     shares = [e / n for e, n in zip(events, sizes, strict=True)]
     levels = [np.arange(len(share)) for share in shares]
     pairs = enumerate(zip(levels, shares, strict=True))
@@ -89,3 +82,38 @@ def _outcomes(X, y):
     if not len(both):
         return X, y
     return np.concatenate([X, X[both]]), np.concatenate([np.ceil(y), np.zeros(len(both))])
+
+
+def _separating_columns(fit):
+    """Columns that separate the outcomes of rows in a store.
+
+    Looked for among some rows, to which others are added that a direction of these predicts wrong.
+    """
+    store = fit.state.objective.store
+    has_intercept = fit.units.has_intercept
+    kept = fit.units.independent
+    mixing = fit.design.frame.mixing[np.ix_(kept, kept)]
+    blocks = store.first(SAMPLE_ROWS).blocks
+    x = np.vstack([block.x_of(slice(None)) for block in blocks])
+    y = np.concatenate([block.y for block in blocks])
+    for _ in range(ROUNDS):
+        direction = separating_direction(x, y)
+        if direction is None:
+            return []
+        wrong = store.round(wrong_rows, direction).total
+        if sum(len(own) for _, own in wrong) == 0:
+            break
+        x = np.vstack([x, *(rows for rows, _ in wrong)])
+        y = np.concatenate([y, *(own for _, own in wrong)])
+    candidates = np.linalg.solve(mixing.T, x.T).T[:, int(has_intercept) :]
+    found = fit.family.separation(candidates, y, has_intercept)
+    return [int(kept[k + has_intercept]) - int(has_intercept) for k in found]
+
+
+def wrong_rows(block, carried, direction):
+    """Rows of a block farthest on the wrong side of a direction, a visit of a round."""
+    rows = block.rows
+    sides = np.where(rows.y > 0, 1.0, -1.0) * (rows.x @ direction)
+    worst = np.argsort(sides)[:MOST_WRONG]
+    worst = worst[sides[worst] < -NEGLIGIBLE * np.max(np.abs(sides))]
+    return PerBlock([(rows.x_of(worst), rows.y[worst])]), carried

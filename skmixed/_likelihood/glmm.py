@@ -70,8 +70,9 @@ class GlmmDeviance:
         eta = self.family.link(self._outcomes.total / self.n)
         return self.store.round(constant_deviance, (self.family, eta)).total + self.saturated
 
-    def __call__(self, point, near: Any = None):
-        """The model at ``point``; ``near`` says from where modes are searched for.
+    def __call__(self, point, near: Any = None, *, curved: bool = True):
+        """The model at ``point``; ``near`` says from where modes are searched for, ``curved``
+        whether second derivatives will be asked for.
 
         Where the variances leave all bounds or a mode is out of reach, the deviance is infinite.
         """
@@ -80,7 +81,7 @@ class GlmmDeviance:
         if not is_bounded or not np.all(np.isfinite(beta)):
             return Unattainable()
         try:
-            return GlmmState(self, T, beta, near)
+            return GlmmState(self, T, beta, near, curved=curved)
         except np.linalg.LinAlgError:
             return Unattainable()
 
@@ -122,7 +123,7 @@ class GlmmState:
     Parameters are ordered as (packed T of all factors, beta).
     """
 
-    def __init__(self, objective: GlmmDeviance, T, beta, near=None):
+    def __init__(self, objective: GlmmDeviance, T, beta, near=None, *, curved=True):
         self.objective = objective
         self.T = T
         self.beta = beta
@@ -130,7 +131,7 @@ class GlmmState:
         self.roots = [integration.root(f, t) for f, t in enumerate(T)]
         place = Place(objective.family, integration, T, self.roots, beta)
         self.place = place
-        self.sums = sums_at(objective.store, place, near)
+        self.sums = sums_at(objective.store, place, near, curved=curved)
         if not np.isfinite(self.value):
             raise np.linalg.LinAlgError("the deviance overflows")
 
@@ -143,12 +144,12 @@ class GlmmState:
         """From where the modes of a neighbour are searched for."""
         return self.sums.near()
 
-    def at(self, point):
+    def at(self, point, *, curved=True):
         """The same model at another point, its modes searched for from where their derivatives
         lead.
         """
         change = flat(point) - flat([*self.T, self.beta])
-        return self.objective(point, self.sums.near(change))
+        return self.objective(point, self.sums.near(change), curved=curved)
 
     def forget_rows(self) -> None:
         """Drop what was computed row by row and can be computed again."""

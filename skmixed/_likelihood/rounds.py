@@ -86,11 +86,14 @@ class Sums(Protocol):
         """Where the modes are after a change of the parameters, or at the same ones."""
 
 
-def sums_at(store: Store, place: Place, near: Any = None) -> Sums:
-    """The rows of a store at a place; ``near`` says from where their modes are searched for."""
+def sums_at(store: Store, place: Place, near: Any = None, *, curved: bool = True) -> Sums:
+    """The rows of a store at a place; ``near`` says from where their modes are searched for, and
+    ``curved`` whether somebody will ask for second derivatives.
+    """
     if store.holds_rows:
         return Parts.at(store, place, near)
-    return Answer(*store.round(evaluate, (place, near and near.change), near and near.handle))
+    handle, change = (None, None) if near is None else near
+    return Answer(*store.round(evaluate, (place, change, curved), handle))
 
 
 class Parts:
@@ -165,20 +168,22 @@ class Carried(NamedTuple):
     Attributes
     ----------
     c : ``T^-1 b`` per factor
-    s_dot : its derivatives in the parameters, in half as many digits
+    s_dot : its derivatives in the parameters, in half as many digits; None where nobody asked
     """
 
     c: list[np.ndarray]
-    s_dot: list[np.ndarray]
+    s_dot: list[np.ndarray] | None
 
     @classmethod
-    def of(cls, part: LaplacePart) -> Self:
+    def of(cls, part: LaplacePart, curved: bool) -> Self:
         """What a part found."""
+        if not curved:
+            return cls(part.modes.c, None)
         return cls(part.modes.c, [s.astype(np.float32) for s in part.curvature.s_dot])
 
     def guess(self, change) -> Guess:
         """Where the modes are after a change of the parameters, to first order."""
-        if change is None:
+        if change is None or self.s_dot is None:
             return Guess(self.c)
         step = change.astype(np.float32)
         parts = zip(self.c, self.s_dot, strict=True)
@@ -194,18 +199,18 @@ class Totals:
     reach: float
     gradient: tuple[np.ndarray, ...]
     beta_gradient: np.ndarray
-    hessian: np.ndarray
+    hessian: np.ndarray | float
 
     @classmethod
-    def of(cls, part: LaplacePart) -> Self:
-        """Of one block."""
+    def of(cls, part: LaplacePart, curved: bool) -> Self:
+        """Of one block; the Hessian is not a number where nobody asked."""
         return cls(
             float(part.value),
             float(np.sum(part.point.loglik)),
             float(np.max(np.abs(part.point.eta))),
             tuple(part.gradient),
             part.beta_gradient,
-            part.hessian,
+            part.hessian if curved else np.nan,
         )
 
     def __add__(self, other: Totals | Unreached) -> Totals | Unreached:
@@ -232,12 +237,12 @@ class Unreached:
 
 def evaluate(block, carried: Carried | None, request):
     """The likelihood of a block at a place and its derivatives, a visit of a round."""
-    place, change = request
+    place, change, curved = request
     guess = Guess.zero(block.plan) if carried is None else carried.guess(change)
     with computing(block.plan.dense_order):
         try:
             part = place.part(block, guess)
-            return Totals.of(part), Carried.of(part)
+            return Totals.of(part, curved), Carried.of(part, curved)
         except np.linalg.LinAlgError:
             return Unreached(), carried
 

@@ -82,6 +82,14 @@ class LongBlock(RowBlock):
                 level_sums(group.codes[rows], product[rows], x, out)
         return np.ascontiguousarray(with_x.transpose(0, 2, 1)), np.array(with_z)
 
+    def x_of(self, rows):
+        wanted = np.arange(len(self.y))[rows]
+        out = np.empty((len(wanted), self.x.shape[1]))
+        for own, x in self.x:
+            inside = (wanted >= own.start) & (wanted < own.stop)
+            out[inside] = x[wanted[inside] - own.start]
+        return out
+
     def x_sums(self, values):
         return sum(values[rows] @ x for rows, x in self.x)
 

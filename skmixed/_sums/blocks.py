@@ -157,6 +157,10 @@ class RowBlock:
             for z, group in zip(self.z, self.groups, strict=True)
         ]
 
+    def x_of(self, rows):
+        """The columns x of some rows."""
+        return self.x[rows]
+
     def x_sums(self, values):
         """``X'values``."""
         return values @ self.x

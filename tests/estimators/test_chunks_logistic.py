@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from skmixed import MixedLogisticClassifier, chunks
+from skmixed.exceptions import SeparationWarning
 from skmixed.inference import conditional_aic
 from tests.estimators.test_partial_fit import cuts
 
@@ -43,7 +44,8 @@ def small_blocks(monkeypatch, tmp_path):
     """Blocks, starts and files as of many rows."""
     monkeypatch.setattr("skmixed._store.spill.ROWS_PER_BLOCK", 200)
     monkeypatch.setattr("skmixed._store.spill.BUCKETS", 3)
-    monkeypatch.setattr("skmixed._likelihood.start.SAMPLE_ROWS", 600)
+    for module in ("_likelihood.start", "_fit.points", "_fit.separation"):
+        monkeypatch.setattr(f"skmixed.{module}.SAMPLE_ROWS", 600)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield
     assert not list(Path(tmp_path).glob("skmixed-*"))
@@ -157,6 +159,18 @@ def test_hazards(hazard):
     found = MixedLogisticClassifier("g", n_quadrature=1, tol=1e-12)
     found.fit(chunks(parts, COLUMNS["single"]), "y")
     assert_same(found, model.fit(rows[COLUMNS["single"]], rows["y"]), 1e-8)
+
+
+@pytest.mark.slow
+def test_separation_is_seen():
+    rows = table()
+    rng = np.random.default_rng(1)
+    rows["x1"] = 1.0 * ((rows["y"] == "won") & (rng.random(N) < 0.2))
+    model = MixedLogisticClassifier("g", n_quadrature=1)
+    with pytest.warns(SeparationWarning, match="'x1'"):
+        model.fit(chunks(in_parts(rows, 3), COLUMNS["single"]), "y")
+    rows.loc[rows.index[-3:], ["x1", "y"]] = [1.0, "lost"]
+    assert model.fit(chunks(in_parts(rows, 3), COLUMNS["single"]), "y").converged_
 
 
 def test_what_breaks_off_leaves_the_estimator_as_it_was():
