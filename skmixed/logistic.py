@@ -103,6 +103,14 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         Stop when the next step is predicted to lower the deviance by less than this.
     max_iter : int, default=100
         Largest number of Newton iterations.
+    solver : {"auto", "exact", "iterative"}, default="auto"
+        How crossed factors are eliminated.  "exact" factorises one dense matrix of as many columns
+        as all of them but the largest have effects.  "iterative" never forms it: conjugate
+        gradients, and traces by fixed random vectors, whose error of the estimates is a few
+        hundredths of a standard error; the log-likelihood is known up to a Monte-Carlo error
+        then, and what compares likelihoods refuses.  "auto" is exact up to 4,000 columns, and
+        beyond where that takes no more than about three times as long and fits into memory.
+        Without crossed factors everything is exact.
     verbose : int, default=0
         1 logs the deviance of every iteration to the logger "skmixed", or prints it where logging
         is not set up.
@@ -124,6 +132,8 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         Log-likelihood of the zeros and ones, without binomial coefficients.
     results_ : LogisticResults
         Standard errors, tests and tables under statsmodels' names.
+    solver_ : str
+        "exact" or "iterative": how the random effects were eliminated.
     converged_ : bool
         True only at an optimum.
     n_iter_ : int
@@ -178,6 +188,7 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         "fit_intercept": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "solver": [StrOptions({"auto", "exact", "iterative"})],
         "verbose": ["verbose"],
     }
 
@@ -196,6 +207,7 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         fit_intercept: bool = True,
         tol: float = 1e-9,
         max_iter: int = 100,
+        solver: Literal["auto", "exact", "iterative"] = "auto",
         verbose: int = 0,
     ) -> None:
         self.groups = groups
@@ -210,6 +222,7 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
+        self.solver = solver
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -330,6 +343,7 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
             tol=self.tol,
             max_iter=self.max_iter,
             covariance_prior=self.covariance_prior,
+            solver=self.solver,
             report=report,
         )
 

@@ -92,7 +92,10 @@ def check_dense_size(layouts, sizes, matrices):
     what = f"random_effects: the crossed factors leave a dense matrix of {max(sides):,} columns"
     if len(sides) > 1:
         what += f", the largest of {len(sides):,}"
-    advice = "Drop or coarsen the crossed factor that has the second most levels."
+    advice = (
+        "Drop or coarsen the crossed factor that has the second most levels, or fit with "
+        "solver='iterative'."
+    )
     if any(sizes[f] > 1 for layout in layouts for f in layout.dense):
         matrices = 2 * matrices
     entries = sum(float(side) ** 2 for side in sides)

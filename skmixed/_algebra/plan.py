@@ -34,6 +34,8 @@ class Plan:
     filled : stage -> its operator's values, where these never change
     """
 
+    solver = "exact"
+
     def __init__(self, cross, matrices=MATRICES):
         self.cross = cross
         self.layout = layout_of(cross)

@@ -57,6 +57,14 @@ class Maximum(Protocol):
         """The log-likelihood with all constants."""
 
     @property
+    def solver(self) -> str:
+        """How the effects were eliminated: "exact" or "iterative"."""
+
+    @property
+    def loglik_error(self) -> float:
+        """Its Monte-Carlo error; zero where it is exact."""
+
+    @property
     def loglik_without_effects(self) -> float:
         """The same with every random effect left out."""
 
@@ -303,6 +311,25 @@ def rows_missing(*, only_sums: bool = False, are_read_again: bool = False) -> At
         "Give them back by results_.attach(X, y), or ask for it before pickling: what is known is "
         "kept."
     )
+
+
+def needs_exact(fit: Fit, what: str) -> None:
+    """Refuse what compares likelihoods that are known only up to chance."""
+    if fit.solver == "iterative":
+        raise ValueError(
+            f"{what}: not with solver_='iterative', whose log-likelihood, and traces, have a "
+            f"Monte-Carlo error ({fit.loglik_error:.1f} here).\n"
+            "Fit with solver='exact', if need be to fewer rows."
+        )
+
+
+def needs_solutions(fit: Fit, what: str) -> None:
+    """Refuse what takes a solution for every row."""
+    if fit.solver == "iterative":
+        raise ValueError(
+            f"{what}: with solver_='iterative' every row or level would take a solution by "
+            "conjugate gradients.\nFit with solver='exact', if need be to fewer rows."
+        )
 
 
 def needs_residual(fit: Fit, what: str, instead: str) -> None:

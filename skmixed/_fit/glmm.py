@@ -7,7 +7,7 @@ printing are functions of.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Self
 
@@ -21,10 +21,11 @@ from .._likelihood.working import working_model, working_state
 from .._model.covariances import NO_EFFECTS, Covariances, Parameters
 from .._model.families import Family
 from .._model.priors import prior_of
-from .._search.boundary import NothingAttainable, search
+from .._search.boundary import NothingAttainable
 from .._search.identification import confounded_terms
 from .._search.minimize import UNBOUNDED, Optimum
 from .._search.start import typical_floors
+from .._search.ways import way_of
 from .._store.design import StoredDesign, store_of
 from .._store.protocol import PerBlock, following
 from .._sums.design import RowDesign
@@ -40,6 +41,7 @@ PLAIN_MAX_ITER = 100
 #: what a fit keeps without its rows, where it is known
 KNOWN = (
     "loglik",
+    "loglik_error",
     "effects",
     "information",
     "working_sums",
@@ -60,12 +62,13 @@ def fit_glmm(
     tol: float,
     max_iter: int,
     covariance_prior: str | None = None,
+    solver: str = "auto",
     report=None,
 ) -> GlmmFit:
     """Maximise the likelihood of a design."""
     points = 1 if n_quadrature == "auto" else n_quadrature
     integration = integration_of(design, points)
-    objective = GlmmDeviance(store_of(design), family, integration, design.ridge)
+    objective = GlmmDeviance(store_of(design, solver), family, integration, design.ridge)
     with computing(objective.dense_order):
         absent = unidentified_factors(design, objective)
         covariances = design.covariances(absent, covariance_prior)
@@ -96,6 +99,7 @@ def _optimum(objective, parameters, options):
     try:
         start, near, floors = start_of(objective, parameters, options["max_iter"])
         nearby = partial(objective, near=near)
+        search = way_of(objective).search
         return search(nearby, parameters, start, floors, secants=True, **options)
     except NothingAttainable as error:
         raise ValueError(
@@ -108,6 +112,7 @@ def _again(objective, before, parameters, options):
     """The optimum from one of another approximation."""
     floors = typical_floors(working_model(before.evaluation).objective.plan)
     nearby = partial(objective, near=before.evaluation.near())
+    search = way_of(objective).search
     return search(nearby, parameters, before.point, floors, secants=True, **options)
 
 
@@ -124,9 +129,11 @@ def _fit_at(design, covariances, absent, found):
         found.optimum,
         absent,
         objective,
+        solver=objective.solver,
     )
     fit.state.forget_rows()
-    _ = fit.loglik, fit.effects, fit.effective_rank  # noted at once, for models that are pickled
+    # noted at once, for models that are pickled
+    _ = fit.loglik, fit.loglik_error, fit.effects, fit.effective_rank
     return fit
 
 
@@ -160,6 +167,7 @@ class GlmmFit(Estimated):
     optimum: Optimum
     absent: tuple[int, ...]
     objective: GlmmDeviance | None
+    solver: str = field(default="exact", kw_only=True)
 
     scale = 1.0
     is_degenerate = False
@@ -193,7 +201,8 @@ class GlmmFit(Estimated):
         """The same fit of the same rows, which a pickle has left behind."""
         design = self.design.with_rows(source)
         integration = integration_of(design, self.points)
-        objective = GlmmDeviance(store_of(design), self.family, integration, design.ridge)
+        store = store_of(design, self.solver)
+        objective = GlmmDeviance(store, self.family, integration, design.ridge)
         space = self._search_space
         with computing(objective.dense_order):
             state = objective(space.assemble(self.optimum.point))
@@ -206,7 +215,7 @@ class GlmmFit(Estimated):
     def unbounded(self) -> GlmmFit:
         """The same fit, known to be no optimum because the likelihood has none."""
         fit = replace(self, optimum=replace(self.optimum, stop=UNBOUNDED))
-        known = ("loglik", "effects", "effective_rank")
+        known = ("loglik", "loglik_error", "effects", "effective_rank")
         vars(fit).update({name: getattr(self, name) for name in known})
         return fit
 
@@ -254,7 +263,7 @@ class GlmmFit(Estimated):
         with computing():
             if known := vars(self).get("working_sums"):
                 T = self._search_space.covariances.assemble(self.optimum.point[:-1])
-                return working_state(known, T, self.design.ridge)
+                return working_state(known, T, self.design.ridge, self.solver)
             return working_model(self.state)
 
     @property
@@ -283,6 +292,12 @@ class GlmmFit(Estimated):
     @cached_property
     def loglik(self):
         return -0.5 * self.state.likelihood
+
+    @cached_property
+    def loglik_error(self):
+        if self.solver == "exact":
+            return 0.0
+        return 0.5 * sum(part.elimination.log_determinant_error for part in self.state.parts)
 
     @cached_property
     def conditional_loglik(self):
@@ -343,6 +358,7 @@ class GlmmFit(Estimated):
         *T, beta = self.optimum.point
         terms = space.covariances
         start = [*terms.start(terms.assemble(T), floors), beta]
+        search = way_of(objective).search
         optimum = search(objective, space, start, floors, secants=True, **options)
         found = Enough(optimum, objective, self.is_enough)
         return _fit_at(design, self.covariance_model, self.absent, found)

@@ -185,12 +185,13 @@ def _pseudo_inverse(hessian):
 def _profiled_hessian(fit, parameters):
     """Hessian of the profiled deviance in the parameters, and ``s_a = y'P V_a P y``.
 
-    Exact for a single factor; central differences of the exact gradient otherwise.
+    Exact for a single factor; central differences of the exact gradient otherwise; the average
+    information where the gradient is an average over random vectors.
     """
     if not parameters:
         return np.zeros((0, 0)), np.zeros(0)
     basis = fit.covariance_model.directions([(k, p.matrix) for k, p in parameters])
-    if fit.state.exact:
+    if fit.state.exact or fit.solver == "iterative":
         hessian = basis @ fit.state.hessian @ basis.T
     else:
         slopes = [
@@ -306,4 +307,4 @@ def _slope_at(state, change):
     T = [t + step for t, step in zip(state.T, _matrices(state, change), strict=True)]
     beta = state.beta + change[len(change) - len(state.beta) :]
     moved = state.at([*T, beta], curved=False)
-    return moved.slope if np.isfinite(moved.value) else np.full(len(change), np.nan)
+    return moved.slope if moved.attainable else np.full(len(change), np.nan)

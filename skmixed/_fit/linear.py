@@ -6,7 +6,7 @@ printing are functions of.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
@@ -19,15 +19,16 @@ from .._likelihood.penalised import unpenalised
 from .._model.covariances import Covariances
 from .._model.families import Gaussian
 from .._model.priors import prior_of
-from .._search.boundary import NothingAttainable, search
+from .._search.boundary import NothingAttainable
 from .._search.identification import confounded_terms
 from .._search.minimize import DEGENERATE, Optimum, nothing_to_search
 from .._search.start import moment_start, typical_floors
+from .._search.ways import way_of
 from .._sums.design import Design
 from .base import Criterion, Estimated
 from .information import linear_information
 from .second_order import SecondOrder
-from .uncertainty import Uncertainty, error_variances
+from .uncertainty import Uncertainty, error_variances, level_error_variances
 from .units import Units
 
 REPRODUCED = 1e-6  # share of the response's sum of squares that is nothing, where a search failed
@@ -40,6 +41,7 @@ KNOWN = (
     "covariances",
     "effects",
     "loglik",
+    "loglik_error",
     "loglik_without_effects",
     "information",
     "effective_rank",
@@ -57,11 +59,12 @@ def fit_linear(
     tol: float,
     max_iter: int,
     covariance_prior: str | None = None,
+    solver: str = "auto",
     report=None,
 ) -> LinearFit:
     """Maximise the (restricted) likelihood of a design, with its ridge and a prior."""
     _check_degrees(design, reml)
-    plan = plan_of(design.cross)
+    plan = plan_of(design.cross, solver=solver)
     with computing(plan.dense_order):
         objective = ProfiledDeviance.of(plan, reml, design.ridge)
         plain = _without_effects(objective)
@@ -137,10 +140,12 @@ def _searched(design, objective, covariances, absent, start=None, floors=None, *
         start = moment_start(searched, covariances) if start is None else start
         floors = typical_floors(searched.plan) if floors is None else floors
         options["scattered"] = SCATTERED * _has_many_minima(design)
-        optimum = _optimum(searched, covariances, start, floors, options)
+        search = way_of(objective.plan).search
+        optimum = _optimum(search, searched, covariances, start, floors, options)
     is_known = searched is objective and covariances.terms
     state = optimum.evaluation if is_known else objective(covariances.assemble(optimum.point))
-    fit = LinearFit(design, bool(objective.reml), covariances, optimum.without_evaluation(), absent)
+    found = covariances, optimum.without_evaluation(), absent
+    fit = LinearFit(design, bool(objective.reml), *found, solver=objective.plan.solver)
     vars(fit).update(objective=objective, state=state)
     return fit
 
@@ -152,7 +157,7 @@ def _has_many_minima(design):
     return design.cross.n <= few and max(sizes) > 1
 
 
-def _optimum(objective, covariances, start, floors, options):
+def _optimum(search, objective, covariances, start, floors, options):
     try:
         return search(objective, covariances, start, floors, **options)
     except NothingAttainable as error:
@@ -175,6 +180,7 @@ class LinearFit(Estimated):
     covariance_model: Covariances
     optimum: Optimum
     absent: tuple[int, ...]
+    solver: str = field(default="exact", kw_only=True)
 
     family = Gaussian()
 
@@ -191,7 +197,7 @@ class LinearFit(Estimated):
     @cached_property
     def objective(self):
         """The deviance as a function of the relative covariances."""
-        return self._objective_of(plan_of(self.design.cross), self.design)
+        return self._objective_of(plan_of(self.design.cross, solver=self.solver), self.design)
 
     def _objective_of(self, plan, design):
         """The same deviance of other sums."""
@@ -267,6 +273,10 @@ class LinearFit(Estimated):
         return self._loglik(self.state)
 
     @cached_property
+    def loglik_error(self):
+        return 0.0 if self.solver == "exact" else 0.5 * self.state.elimination.log_determinant_error
+
+    @cached_property
     def loglik_without_effects(self):
         return self._loglik(_without_effects(self.objective))
 
@@ -275,7 +285,7 @@ class LinearFit(Estimated):
         design, value, nu = self.design, state.value, self.objective.nu
         if self.is_penalised:
             design = design.unpenalised()
-            value, nu = unpenalised(state, plan_of(design.cross))
+            value, nu = unpenalised(state, plan_of(design.cross, solver=self.solver))
         return -0.5 * float(value + Units(design).deviance(nu, self.objective.reml))
 
     @cached_property
@@ -296,8 +306,15 @@ class LinearFit(Estimated):
         z[f] = np.tile(self.units.basis(f), (levels, 1))
         codes[f] = np.repeat(np.arange(levels), q)
         rows = (np.zeros((n, self.rank)), z, codes)
-        found = self.scale * error_variances(self.state, *rows) + self.second_order.shifted(*rows)
+        given = self.scale * self._mode_errors(f, rows)
+        found = given + self.second_order.shifted(*rows)
         return self.units.variance * found.reshape(levels, q)
+
+    def _mode_errors(self, f, rows):
+        """Of the modes, for known covariances; by random vectors where each would be a solution."""
+        if self.solver == "exact":
+            return error_variances(self.state, *rows)
+        return level_error_variances(self.state, f, self.units.basis(f)).ravel()
 
     @property
     def uncertainty(self):

@@ -143,6 +143,7 @@ class FittedModel:
             "intercept_": predictor.intercept,
             "covariances_": fit.covariances,
             "loglik_": float(fit.loglik),
+            "solver_": str(fit.solver),
             "converged_": bool(fit.optimum.converged),
             "n_iter_": int(fit.optimum.n_evaluations),
         }

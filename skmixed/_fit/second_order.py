@@ -66,7 +66,8 @@ class Directions:
 def directions(fit) -> Directions:
     """From the observed information; the expected one where a covariance is singular."""
     information = fit.information
-    if information is None or not all(_inside(fit)):
+    is_known = information is not None and (all(_inside(fit)) or fit.solver == "iterative")
+    if not is_known:
         information = expected_information(fit, _tangents(fit))
     values, vectors = np.linalg.eigh(information.of_covariances)
     roots = np.sqrt(np.maximum(values, 0.0))
@@ -116,7 +117,8 @@ class SecondOrder:
     @cached_property
     def directions(self) -> Directions:
         """In which the covariances may be wrong."""
-        if not self.fit.is_identified:
+        is_unknown = self.fit.solver == "iterative" and self.fit.information is None
+        if is_unknown or not self.fit.is_identified:
             return Directions([], np.zeros(0), 0.0)
         return directions(self.fit)
 

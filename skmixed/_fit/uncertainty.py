@@ -31,6 +31,7 @@ import numpy as np
 from scipy import sparse
 
 from .._algebra.combinations import sparse_rows
+from .._algebra.packed import packed_index
 
 ROWS_PER_CHUNK = 1 << 14
 
@@ -206,6 +207,33 @@ def error_variances(state, x, z, codes, *, prior=True):
     rows = Linearised(np.zeros(n), np.ones(n), np.zeros(n), x, z, codes)
     out = Uncertainty(state, 1.0, state.fixed.covariance).row_variances(rows)
     return out + prior_variances(state.elimination.T, z, codes) if prior and z else out
+
+
+def fitted_variances(state, x, z, codes):
+    """Variances of ``x'beta + z'b`` of all rows of a fit in units of sigma^2; by random vectors
+    where each would be a solution.
+    """
+    if not codes or state.objective.plan.solver == "exact":
+        return error_variances(state, x, z, codes)
+    moved = x - sum(
+        np.einsum("nq,qpn->np", v, B[:, :-1][:, :, code])
+        for v, B, code in zip(z, state.B, codes, strict=True)
+    )
+    through_beta = np.einsum("np,pr,nr->n", moved, state.fixed.covariance, moved)
+    return state.posterior.quadratic_forms(z, codes) + through_beta
+
+
+def level_error_variances(state, f, basis):
+    """Variances of ``z'b`` of all levels of factor f for the rows z of ``basis``, in units of
+    sigma^2, (levels, rows).
+
+    From the blocks of the levels, which an iterative elimination knows about.
+    """
+    q = len(state.T[f])
+    M = state.posterior.covariances[f][packed_index(q)]
+    zB = np.einsum("rq,qpm->rpm", basis, state.B[f][:, :-1])
+    through_beta = np.einsum("rpm,ps,rsm->mr", zB, state.fixed.covariance, zB)
+    return np.maximum(np.einsum("rq,qsm,rs->mr", basis, M, basis), 0.0) + through_beta
 
 
 def prior_variances(T, z, codes):

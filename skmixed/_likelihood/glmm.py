@@ -36,14 +36,26 @@ class GlmmDeviance:
     prior: Prior = FLAT
 
     @classmethod
-    def of(cls, blocks: Sequence[RowBlock], family, integration, ridge: Ridge = NO_RIDGE) -> Self:
+    def of(
+        cls,
+        blocks: Sequence[RowBlock],
+        family,
+        integration,
+        ridge: Ridge = NO_RIDGE,
+        solver: str = "auto",
+    ) -> Self:
         """The deviance of some blocks of rows, with a penalty on beta."""
-        return cls(Held.of(blocks), family, integration, ridge)
+        return cls(Held.of(blocks, solver), family, integration, ridge)
 
     @property
     def n(self):
         """Number of observations."""
         return self.store.facts.n
+
+    @property
+    def solver(self):
+        """How the effects are eliminated."""
+        return self.store.solver
 
     @property
     def levels(self):
@@ -123,6 +135,8 @@ class GlmmState:
     Parameters are ordered as (packed T of all factors, beta).
     """
 
+    attainable = True
+
     def __init__(self, objective: GlmmDeviance, T, beta, near=None, *, curved=True):
         self.objective = objective
         self.T = T
@@ -132,7 +146,7 @@ class GlmmState:
         place = Place(objective.family, integration, T, self.roots, beta)
         self.place = place
         self.sums = sums_at(objective.store, place, near, curved=curved)
-        if not np.isfinite(self.value):
+        if not self.sums.is_finite:
             raise np.linalg.LinAlgError("the deviance overflows")
 
     @property

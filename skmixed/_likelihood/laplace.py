@@ -57,6 +57,11 @@ class LaplacePart:
     def value(self):
         return np.sum(self.modes.penalised) + self.elimination.log_determinant
 
+    @property
+    def is_finite(self):
+        """Whether the value is, as far as is known without the log-determinant."""
+        return bool(np.isfinite(np.sum(self.modes.penalised)))
+
     @cached_property
     def posterior(self):
         """Blocks of the covariance of the effects around their modes."""

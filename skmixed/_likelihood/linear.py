@@ -242,7 +242,7 @@ class ProfiledDeviance:
         The very same where that is all of them.
         """
         fewer = condensed(self.plan.cross)
-        return self if fewer is None else self._of_plan(plan_of(fewer))
+        return self if fewer is None else self._of_plan(plan_of(fewer, solver=self.plan.solver))
 
     def _of_plan(self, plan):
         """The same likelihood of other sums."""
@@ -268,6 +268,7 @@ class Unattainable:
     """A point the optimiser should turn back from."""
 
     value = np.inf
+    attainable = False
 
 
 class LinearState:
@@ -276,6 +277,8 @@ class LinearState:
     Derivatives are computed when they are first asked for, so that a rejected step costs a value
     only.  Fixed effects that are given are kept; sums of squares and the deviance then say nothing.
     """
+
+    attainable = True
 
     def __init__(self, objective: ProfiledDeviance, T, fixed: FixedEffects | None = None):
         self.objective = objective

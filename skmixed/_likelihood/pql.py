@@ -12,8 +12,8 @@ import numpy as np
 
 from .._model.covariances import Covariances
 from .._search.boundary import NothingAttainable
-from .._search.minimize import minimize
 from .._search.start import moment_start, typical_floors
+from .._search.ways import way_of
 from .glmm import GlmmDeviance
 from .modes import Guess
 from .working import working_deviance
@@ -35,8 +35,9 @@ def pql_start(objective: GlmmDeviance, covariances: Covariances):
     for _ in range(ROUNDS):
         working = working_deviance(objective, eta)
         start = _start(working, covariances, last)
+        minimize = way_of(working.plan).minimize
         found = minimize(working, covariances, start, tol=CLOSE_ENOUGH, max_iter=STEPS)
-        if not np.isfinite(found.evaluation.value):
+        if not found.evaluation.attainable:
             break
         last = found
         eta = _predictors(found.evaluation, blocks)

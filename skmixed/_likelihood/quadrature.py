@@ -106,6 +106,10 @@ class QuadraturePart(LaplacePart):
         self.half, self.log_determinants = inverse_factors(self.A, self.L)  # C^-1, packed
 
     @property
+    def is_finite(self):
+        return bool(np.isfinite(self.value))
+
+    @property
     def value(self):
         logarithms = np.log(self.integral.total)
         return float(np.sum(self.log_determinants + self.modes.penalised - 2.0 * logarithms))

@@ -63,6 +63,10 @@ class Sums(Protocol):
         """The deviance without penalties."""
 
     @property
+    def is_finite(self) -> bool:
+        """Whether it is, as far as is known without a log-determinant that takes long."""
+
+    @property
     def loglik(self) -> float:
         """The log-likelihood of the rows at the modes."""
 
@@ -108,6 +112,10 @@ class Parts:
         near = near or [Guess.zero(plan) for plan in store.plans]
         blocks = zip(store.blocks, store.plans, strict=True)
         return cls([place.part(block, guess) for block, guess in zip(blocks, near, strict=True)])
+
+    @property
+    def is_finite(self):
+        return all(part.is_finite for part in self.parts)
 
     @property
     def value(self):
@@ -213,6 +221,10 @@ class Totals:
             part.hessian if curved else np.nan,
         )
 
+    @property
+    def is_finite(self) -> bool:
+        return bool(np.isfinite(self.value))
+
     def __add__(self, other: Totals | Unreached) -> Totals | Unreached:
         if not np.isfinite(other.value):
             return other
@@ -230,6 +242,7 @@ class Unreached:
     """Where some modes are out of reach."""
 
     value = np.inf
+    is_finite = False
 
     def __add__(self, other):
         return self

@@ -42,16 +42,19 @@ def working_deviance(objective: GlmmDeviance, eta) -> ProfiledDeviance:
     cross = working_cross_products(objective, eta)
     plans = objective.store.plans
     if len(plans) > 1:
-        return ProfiledDeviance.working(plan_of(cross), cross, objective.ridge, objective.prior)
+        plan = plan_of(cross, solver=objective.solver)
+        return ProfiledDeviance.working(plan, cross, objective.ridge, objective.prior)
     blocks = [cross.level_blocks(f) for f in range(len(cross.sizes))]
     pair_values = {key: pair.values for key, pair in cross.pairs.items()}
     plan = plans[0].reweighted(blocks, pair_values)
     return ProfiledDeviance.working(plan, cross, objective.ridge, objective.prior)
 
 
-def working_state(cross: CrossProducts, T, ridge: Ridge = NO_RIDGE) -> LinearState:
+def working_state(
+    cross: CrossProducts, T, ridge: Ridge = NO_RIDGE, solver: str = "auto"
+) -> LinearState:
     """The working linear model at T."""
-    return ProfiledDeviance.working(plan_of(cross), cross, ridge)(T)
+    return ProfiledDeviance.working(plan_of(cross, solver=solver), cross, ridge)(T)
 
 
 def working_model(state: GlmmState) -> LinearState:
@@ -61,8 +64,9 @@ def working_model(state: GlmmState) -> LinearState:
     a little.
     """
     sums = (_sums_there(state, floor) for floor in FLOORS)
-    models = (working_state(cross, state.T, state.objective.ridge) for cross in sums)
-    return next(model for model in models if np.isfinite(model.value))
+    o = state.objective
+    models = (working_state(cross, state.T, o.ridge, o.solver) for cross in sums)
+    return next(model for model in models if model.attainable)
 
 
 def _sums_there(state, floor):

@@ -22,6 +22,7 @@ FOUND = (
     "covariances_",
     "scale_",
     "loglik_",
+    "solver_",
     "converged_",
     "n_iter_",
     "results_",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from types import TracebackType
 from typing import Any, Self
@@ -19,8 +20,9 @@ def say(line: str) -> None:
 
 
 def say_iteration(deviance: float, decrease: float, radius: float) -> None:
-    """A line about a search."""
-    say(f"deviance {deviance:.8g}   predicted decrease {decrease:.3g}   radius {radius:.3g}")
+    """A line about a search, which may not know the deviance."""
+    start = "" if math.isnan(deviance) else f"deviance {deviance:.8g}   "
+    say(f"{start}predicted decrease {decrease:.3g}   radius {radius:.3g}")
 
 
 class Counter:

@@ -56,7 +56,7 @@ class Report:
     title : of the whole
     names : of everything
     nobs, converged : number of observations, and whether this is an optimum
-    criteria : pairs (name, value), the log-likelihood first
+    criteria : pairs (name, words), the log-likelihood first
     details : further pairs (name, words) for the header
     joint : the test that all coefficients but the intercept are zero
     coefficients : table of the fixed effects
@@ -71,7 +71,7 @@ class Report:
     names: Names
     nobs: float
     converged: bool
-    criteria: Sequence[tuple[str, float]]
+    criteria: Sequence[tuple[str, str]]
     details: Sequence[tuple[str, str]]
     joint: JointLine | None
     coefficients: pd.DataFrame
@@ -197,7 +197,7 @@ def _data_lines(report):
 
 def _fit_lines(report):
     """Criteria and the test of all slopes, if there is one, to be dealt out left and right."""
-    criteria = [(name, f"{value:.3f}") for name, value in report.criteria]
+    criteria = list(report.criteria)
     if report.joint is None:
         return criteria
     title, name, statistic, pvalue = report.joint

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .._fit.base import Fit
+from .._fit.base import Fit, needs_exact
 from .._fit.model import FittedModel
 from ..inference._coefficients.contrasts import Coefficients, WaldTest, wald_chi2
 from ..inference._variances import VarianceEstimates
@@ -91,7 +91,8 @@ class Estimates:
     @property
     def llf(self) -> float:
         """The (restricted) log-likelihood with all constants, at the estimates and without what
-        ``alpha`` adds to it.
+        ``alpha`` adds to it.  With ``solver_="iterative"`` it has a Monte-Carlo error, which the
+        summary prints.
 
         Examples
         --------
@@ -163,6 +164,7 @@ class Estimates:
         >>> round(results.aic, 1)
         3373.4
         """
+        needs_exact(self._fit, "AIC")
         return 2.0 * self.n_params - 2.0 * self.llf
 
     @property
@@ -178,6 +180,7 @@ class Estimates:
         >>> round(results.bic, 1)
         3397.9
         """
+        needs_exact(self._fit, "BIC")
         return float(np.log(self.nobs)) * self.n_params - 2.0 * self.llf
 
     @property

@@ -72,11 +72,7 @@ def make_report(results: Any, level: float, heading: Heading, coefficients: Coef
         names=results.fitted.names,
         nobs=results.nobs,
         converged=results.converged,
-        criteria=[
-            (heading.likelihood, results.llf),
-            ("AIC:", results.aic),
-            ("BIC:", results.bic),
-        ],
+        criteria=criteria(results, heading, ".3f"),
         details=[*heading.details, *_penalty_lines(results.fitted.fit)],
         joint=joint,
         coefficients=coefficients.table(level),
@@ -86,6 +82,26 @@ def make_report(results: Any, level: float, heading: Heading, coefficients: Coef
         level=level,
         notes=[*methods, *_notes(results, heading.plain)],
     )
+
+
+def criteria(results: Any, heading: Heading, digits: str) -> list[tuple[str, str]]:
+    """Log-likelihood, AIC and BIC with their names; of an iterative fit about the first."""
+    fit = results.fitted.fit
+    if fit.solver == "iterative":
+        return [(heading.likelihood, f"about {fit.loglik:.1f}"), ("Solver:", "iterative")]
+    found = (results.llf, results.aic, results.bic)
+    names = (heading.likelihood, "AIC:", "BIC:")
+    return [(name, f"{value:{digits}}") for name, value in zip(names, found, strict=True)]
+
+
+def notes_on_solver(fit: Fit) -> list[str]:
+    """What a summary says where the log-likelihood is known up to chance."""
+    if fit.solver == "exact":
+        return []
+    return [
+        f"Log-likelihood about {fit.loglik:,.0f} (Monte-Carlo error {fit.loglik_error:.1f}).",
+        "AIC, BIC and likelihood-ratio tests need solver='exact'.",
+    ]
 
 
 def _penalty_lines(fit: Fit) -> list[tuple[str, str]]:
@@ -134,8 +150,9 @@ def _joint_line(results: Any, coefficients: Coefficients) -> JointLine | None:
 
 def _notes(results: Any, plain: str) -> list[str]:
     fit = results.fitted.fit
-    lines = notes_on_penalties(fit)
-    test = None if fit.is_penalised else results.random_effects_test()
+    lines = notes_on_penalties(fit) + notes_on_solver(fit)
+    is_tested = not fit.is_penalised and fit.solver == "exact"
+    test = results.random_effects_test() if is_tested else None
     if test is not None and test.df:
         name = test.distribution.split("(")[0]
         found = f"{test.distribution} = {test.statistic:.2f}"

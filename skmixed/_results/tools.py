@@ -13,7 +13,7 @@ from .._fit.kinds import Kind
 from .._fit.model import FittedModel
 from .._fit.parts import by_row
 from .estimates import Estimates
-from .report import Heading
+from .report import Heading, criteria
 
 __all__ = ["ToolResults"]
 
@@ -271,12 +271,16 @@ def _header(results: Any, heading: Heading, yname: str | None) -> dict[str, Any]
         **{f"Groups ({factor}):": f"{len(levels)}" for factor, levels in sizes},
         "Df Model:": f"{results.df_model}",
         "Df Residuals:": f"{results.df_resid:g}",
-        heading.likelihood: results.llf,
-        "AIC:": results.aic,
-        "BIC:": results.bic,
+        **_criteria(results, heading),
         "Converged:": "Yes" if results.converged else "No",
         **dict(heading.details),
     }
+
+
+def _criteria(results: Any, heading: Heading) -> dict[str, Any]:
+    if results.fitted.fit.solver == "iterative":
+        return dict(criteria(results, heading, ".4f"))
+    return {heading.likelihood: results.llf, "AIC:": results.aic, "BIC:": results.bic}
 
 
 def _variances(results: Any, level: float) -> Any:

@@ -100,7 +100,7 @@ class Boundary:
         """The minimum with zeros made exact and saddles left."""
         for _ in range(MAX_RESTARTS):
             optimum = self._snapped(optimum)
-            escape = self._escape(optimum)
+            escape = self.escape(optimum)
             if escape is None or not optimum.converged:
                 return optimum
             again = minimum_from(escape)
@@ -222,7 +222,7 @@ class Boundary:
         change = radius**2 * (np.abs(gradient[own]).sum() + np.abs(hessian[own, own]).sum())
         return bool(stop > start and change < NEGLIGIBLE_CHANGE)
 
-    def _escape(self, optimum):
+    def escape(self, optimum):
         """A point beyond a saddle: a direction without variance in which the deviance would fall,
         or None.
         """
@@ -232,7 +232,7 @@ class Boundary:
         gradient = self.manifold.split(optimum.evaluation.gradient)
         terms = zip(self.structures, self.floors, gradient, strict=True)
         for k, (structure, floor, D) in enumerate(terms):
-            bump = _descent_at_zero(point[k], D, floor)
+            bump = descent_at_zero(point[k], D, floor)
             if bump is not None and structure.n_parameters:
                 point[k] = structure.start(point[k] + bump, NUDGE * floor)
                 return point
@@ -264,7 +264,7 @@ def _ends(structures):
     return np.cumsum([0] + [structure.n_parameters for structure in structures])
 
 
-def _descent_at_zero(T, D, floor):
+def descent_at_zero(T, D, floor):
     """Small covariance along the null direction of T with the steepest descent of the deviance."""
     scale = np.sqrt(floor)
     units = np.outer(scale, scale)

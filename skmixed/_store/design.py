@@ -48,6 +48,19 @@ class StoredDesign(DesignBase):
         return RowDesign(*known, [], self.gram, self.n)
 
 
-def store_of(design: RowDesign | StoredDesign) -> Store:
-    """The rows of a design, wherever they are."""
-    return Held.of(design.blocks) if isinstance(design, RowDesign) else design.store
+def store_of(design: RowDesign | StoredDesign, solver: str = "auto") -> Store:
+    """The rows of a design, wherever they are.
+
+    Raises
+    ------
+    ValueError
+        Where an iterative solver is asked for and rows are elsewhere.
+    """
+    if isinstance(design, RowDesign):
+        return Held.of(design.blocks, solver)
+    if solver == "iterative" and len(design.frame.effects) > 1:
+        raise ValueError(
+            "solver='iterative': a logistic model needs its rows in memory for that.\n"
+            "Use fit(X, y), or solver='exact'."
+        )
+    return design.store

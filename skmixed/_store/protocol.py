@@ -49,7 +49,7 @@ class Block(NamedTuple):
     @classmethod
     def of(cls, rows: RowBlock) -> Self:
         """With a plan made for the rows."""
-        return cls(rows, plan_of(rows.pattern, MATRICES))
+        return cls(rows, plan_of(rows.pattern, MATRICES, "exact"))
 
 
 #: ``function(block, carried, request)``, the summary and what is carried
@@ -123,6 +123,10 @@ class Store(Protocol):
     places: Sequence[np.ndarray] | None
 
     @property
+    def solver(self) -> str:
+        """How the effects are eliminated."""
+
+    @property
     def facts(self) -> Facts:
         """What does not change from round to round."""
 
@@ -156,9 +160,13 @@ class Held:
     places = None
 
     @classmethod
-    def of(cls, blocks: Sequence[RowBlock]) -> Self:
+    def of(cls, blocks: Sequence[RowBlock], solver: str = "auto") -> Self:
         """With plans made for the rows."""
-        return cls(blocks, [plan_of(block.pattern, MATRICES) for block in blocks])
+        return cls(blocks, [plan_of(block.pattern, MATRICES, solver) for block in blocks])
+
+    @property
+    def solver(self):
+        return self.plans[0].solver
 
     @cached_property
     def facts(self):
@@ -191,6 +199,7 @@ class Elsewhere:
     """
 
     holds_rows = False
+    solver = "exact"
     places: Sequence[np.ndarray] | None = None
 
     @cached_property

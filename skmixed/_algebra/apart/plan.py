@@ -28,6 +28,8 @@ class ApartPlan:
     offsets, width : factor -> its first column, and the number of columns
     """
 
+    solver = "exact"
+
     def __init__(self, cross, part, matrices):
         """``part`` of every level, per factor."""
         n_parts = 1 + max(int(own.max(initial=0)) for own in part)

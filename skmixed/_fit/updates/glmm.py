@@ -66,7 +66,9 @@ def expanded_modes(
     the fit count by those at its modes.
     """
     known = _known_sums(fit).spread(places, source.n_levels)
-    objective = GlmmDeviance.of(fit.design.blocks_of(source), fit.family, Laplace())
+    objective = GlmmDeviance.of(
+        fit.design.blocks_of(source), fit.family, Laplace(), solver=fit.solver
+    )
     T = fit.covariance_model.assemble(fit.T)
     b = [np.zeros((q, m)) for q, m in zip(known.sizes, source.n_levels, strict=True)]
     last = np.inf
@@ -74,7 +76,7 @@ def expanded_modes(
     for _ in range(MAX_STEPS):
         eta = _predictors(objective.store.blocks, fit.beta, b)
         cross = known + working_cross_products(objective, eta)
-        plan = plan_of(cross)
+        plan = plan_of(cross, solver=fit.solver)
         with computing(plan.dense_order):
             there = LinearState(ProfiledDeviance.working(plan, cross), T, fit.linear.fixed)
         moves = [new - old for new, old in zip(there.effects, b, strict=True)]
@@ -153,7 +155,9 @@ def _of_levels(source, levels):
 
 def _state(fit, source) -> GlmmState:
     """The modes of some rows at the estimates."""
-    objective = GlmmDeviance.of(fit.design.blocks_of(source), fit.family, Laplace())
+    objective = GlmmDeviance.of(
+        fit.design.blocks_of(source), fit.family, Laplace(), solver=fit.solver
+    )
     with computing(objective.dense_order):
         return GlmmState(objective, fit.covariance_model.assemble(fit.T), fit.beta)
 
@@ -185,7 +189,8 @@ class UpdatedGlmmFit(GlmmFit):
             first = self.origin.linear
             cross = self._sums_of(first.objective.plan.cross)
             T = self.covariance_model.assemble(self.T)
-            return LinearState(ProfiledDeviance.working(plan_of(cross), cross), T, first.fixed)
+            plan = plan_of(cross, solver=self.solver)
+            return LinearState(ProfiledDeviance.working(plan, cross), T, first.fixed)
 
     def _sums_of(self, known):
         """Working cross-products of all levels."""

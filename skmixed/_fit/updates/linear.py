@@ -36,7 +36,13 @@ def update_linear(model: FittedModel, further: Further) -> UpdatedLinearFit:
     # beta has its sums of squares from the rows of the fit
     design = replace(fit.design, cross=replace(both, n=known.n, gram=known.gram))
     return UpdatedLinearFit(
-        design, fit.reml, fit.covariance_model, fit.optimum, fit.absent, origin(fit)
+        design,
+        fit.reml,
+        fit.covariance_model,
+        fit.optimum,
+        fit.absent,
+        origin(fit),
+        solver=fit.solver,
     )
 
 
@@ -64,6 +70,10 @@ class UpdatedLinearFit(LinearFit):
     @property
     def loglik(self):
         return self.origin.loglik
+
+    @property
+    def loglik_error(self):
+        return self.origin.loglik_error
 
     @property
     def loglik_without_effects(self):

@@ -82,7 +82,8 @@ def between(subject: Subject) -> Iterator[str]:
 
 def _certainty(subject):
     """Whether groups differ at all."""
-    if subject.model.fit.is_penalised:  # of which there is no test
+    fit = subject.model.fit
+    if fit.is_penalised or fit.solver == "iterative":  # of which there is no test
         return
     test = subject.est.results_.random_effects_test()
     if not test.df or np.isnan(test.pvalue) or not np.any(subject.shares.variances > 0):

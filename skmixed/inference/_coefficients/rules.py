@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._data.checks import check_choice
+from ..._fit.base import needs_exact
 from ..._fit.linear import LinearFit
 from ..._fit.model import FittedModel
 from .._penalised import refuse_penalised, refuse_ridge
@@ -57,6 +58,8 @@ def linear_coefficients(model: FittedModel, df: str, cov: str, clusters: Any) ->
     check_rule(df, cov, clusters)
     fit = model.fit
     check_penalised(fit, df, cov)
+    if df in ("satterthwaite", "kenward-roger"):
+        needs_exact(fit, f"df={df!r}")
     if cov == "model" or not fit.rank:  # no coefficients have no degrees of freedom
         found = DEGREES_OF_FREEDOM[df if fit.rank else "normal"]
         return _coefficients(model, found.rule(fit), df, DEGREES_OF_FREEDOM[df].words)

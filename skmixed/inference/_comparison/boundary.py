@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..._data.checks import check_choice
-from ..._fit.base import Fit
+from ..._fit.base import Fit, needs_exact
 from ..._model.covariances import Covariances
 from .._penalised import refuse_penalised
 from .cones import mixture_weights
@@ -57,6 +57,7 @@ def random_effects_test(
     """
     check_choice("method", method, METHODS)
     refuse_penalised(fit, "the likelihood-ratio test is", "Fit without penalties to test.")
+    needs_exact(fit, "the likelihood-ratio test")
     statistic = likelihood_ratio(fit.loglik, fit.loglik_without_effects)
     if method == "exact":
         return exact_test(fit, statistic, n_samples, random_state)

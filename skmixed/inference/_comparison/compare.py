@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..._data.checks import check_choice
+from ..._fit.base import needs_exact
 from ..._fit.model import FittedModel
 from ..._report.tables import WholeTable
 from .._arguments import fitted_model
@@ -126,6 +127,7 @@ def likelihood_ratio_test(
     models = [(fitted_model(est, "models"), est) for est in (smaller, larger)]
     for model, _ in models:
         refuse_penalised(model.fit, "likelihood-ratio tests are", BY_PREDICTION)
+        needs_exact(model.fit, "likelihood-ratio tests")
     (null, null_est), (alternative, est) = sorted(models, key=lambda pair: _n_params(pair[0]))
     pair = comparable(null, alternative)
     test = named(_nested_test(pair), _described(null), _described(alternative))
@@ -204,6 +206,7 @@ def compare(
     fitted = [model for _, model in named]
     for model in fitted:
         refuse_penalised(model.fit, "tests and weights of models are", BY_PREDICTION)
+        needs_exact(model.fit, "tests and weights of models")
     table = _criteria(fitted)
     table.index = pd.Index([name for name, _ in named], name="model")
     tests = [_test_or_nan(smaller, larger) for smaller, larger in pairwise(fitted)]

@@ -15,7 +15,7 @@ import numpy as np
 from ..._algebra.levels import inner_products
 from ..._algebra.machine import computing
 from ..._algebra.packed import lower_triangle, pack
-from ..._fit.base import Fit
+from ..._fit.base import Fit, needs_exact
 from ..._fit.glmm import GlmmFit
 from ..._fit.linear import LinearFit
 from ..._likelihood.linear import working_variates
@@ -109,6 +109,7 @@ def conditional_aic(est: Any) -> ConditionalAIC:
     True
     """
     fit: Fit = fitted_model(est).fit
+    needs_exact(fit, "conditional_aic")
     if not fit.is_identified:
         raise ValueError(
             "conditional_aic: no residual variance is left.\nDrop columns or random effects."

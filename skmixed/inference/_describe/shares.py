@@ -111,7 +111,8 @@ def _limits(fit, found, members, share, std_error, level):
             return exact
     limits = UNKNOWN
     is_simple = share == 0 or _has_one_variance(fit, members)
-    if is_simple and not fit.is_penalised and not is_clear(share, std_error):
+    has_profile = is_simple and not fit.is_penalised and fit.solver == "exact"
+    if has_profile and not is_clear(share, std_error):
         others = found.total - float(members @ found.variances)
         limits = profile_limits(fit, np.flatnonzero(members), others, level)
     return logit_limits(share, std_error, level) if np.isnan(limits[0]) else limits

@@ -24,7 +24,7 @@ from scipy.linalg import cholesky, solve_triangular
 from ..._algebra.levels import level_sums
 from ..._fit.model import FittedModel
 from ..._fit.training import Training
-from ..._fit.uncertainty import Linearised, Uncertainty, error_variances, prior_variances
+from ..._fit.uncertainty import Linearised, Uncertainty, fitted_variances, prior_variances
 from ..._likelihood.linear import LinearState
 from ..._sums.source import less
 from .._coefficients.clusters import factor_clusters
@@ -70,7 +70,7 @@ class WhitenedRows:
             for column, b in zip(columns.T, effects, strict=True):
                 rest -= column[:, None] * b[:, code].T
         whitened = weights[:, None] * rest
-        leverage = weights * error_variances(state, x, z, codes)
+        leverage = weights * fitted_variances(state, x, z, codes)
         u = whitened @ state.fixed.contrast
         return cls(state, x, z, y, weights, codes, whitened, u, leverage)
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..._algebra.machine import computing
 from ..._data.tables import unknown_column
-from ..._fit.base import Fit
+from ..._fit.base import Fit, needs_solutions
 from ..._fit.model import FittedModel
 from ..._report.progress import Progress
 from ..._report.tables import rounded_html
@@ -244,6 +244,7 @@ def influence(
     model = fitted_model(est)
     f = factor_of(model, by)
     label = ROW if f is None else model.names.factors[f]
+    needs_solutions(model.fit, "influence")
     with computing(model.fit.dense_order):
         return _refitted(model, f, label, progress) if refit else _closed(model, f, label)
 

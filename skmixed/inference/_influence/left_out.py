@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
 
 from ..._algebra.machine import computing
-from ..._fit.base import needs_residual
+from ..._fit.base import needs_residual, needs_solutions
 from ..._fit.model import FittedModel
 from ..._fit.parts import by_row
 from ..._report.words import html_of_text
@@ -117,6 +117,7 @@ def loo_predict(est: Any, by: str | None = None) -> LeftOut:
     """
     model = fitted_model(est)
     needs_residual(model.fit, "loo_predict is for", "Use cross_val_predict.")
+    needs_solutions(model.fit, "loo_predict")
     f = factor_of(model, by)
     with computing(model.fit.dense_order):
         return _left_out(model, f)

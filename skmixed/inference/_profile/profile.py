@@ -23,7 +23,7 @@ import pandas as pd
 from ..._algebra.machine import computing
 from ..._data.checks import warn
 from ..._data.tables import unknown_column
-from ..._fit.base import Fit
+from ..._fit.base import Fit, needs_exact
 from ..._fit.joint import entries_of
 from ..._report.tables import WholeTable
 from ...exceptions import ConvergenceWarning
@@ -108,6 +108,7 @@ def profile(
     model = fitted_model(est)
     fit = model.fit
     refuse_penalised(fit, PROFILES, BOOTSTRAP)
+    needs_exact(fit, "profiles")
     names = model.coefficient_names
     fixed, variances = _selected(parameters, names)
     profiler = profiler_of(fit, level)
@@ -132,6 +133,7 @@ def profile_limits(
     data; NaN where nothing is identified.
     """
     refuse_penalised(fit, PROFILES, BOOTSTRAP)
+    needs_exact(fit, "profiles")
     profiler = profiler_of(fit, level)
     one = _deviation if scale == "sd" else Profiler.variance
     with computing(fit.dense_order):

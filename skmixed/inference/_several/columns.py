@@ -79,7 +79,7 @@ def _measures(est: Any, model: FittedModel) -> dict[str, Measure]:
     found |= {f"Groups ({factor})": Measure(len(size), 0) for factor, size in sizes}
     restricted = "Log-likelihood (REML)" if fit.criterion.reml else "Log-likelihood"
     found[restricted] = Measure(fit.loglik, 2)
-    if not model.has_estimator:  # whose parameters cannot be counted
+    if not model.has_estimator and fit.solver == "exact":  # else nobody knows it
         found["AIC"] = Measure(est.results_.aic, 2)
     return found
 

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from ..._data.checks import check_choice
+from ..._fit.base import needs_exact
 from .._arguments import fitted_model
 from .._bootstrap.resampling import Resampler
 from .._coefficients.terms import are_dropped, model_terms, relatives
@@ -98,6 +99,7 @@ def drop_one(
     check_choice("method", method, METHODS)
     model = fitted_model(est)
     refuse_penalised(model.fit, "likelihood-ratio tests are", "Fit without penalties to test.")
+    needs_exact(model.fit, "likelihood-ratio tests")
     search = {"tol": est.tol, "max_iter": est.max_iter}
     every = model_terms(model, terms)
     droppable = [term for term in every if not relatives(term, every)]

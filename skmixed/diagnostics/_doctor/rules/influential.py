@@ -63,7 +63,8 @@ def _by_levels(exam, factor):
     """By how much each level moves the coefficients of the frame; None where it is not known."""
     rows = exam.rows
     is_crossed = not is_outermost(rows.codes, rows.n_levels, factor.position)
-    if factor.n_levels < FEWEST_LEVELS or (is_crossed and factor.n_levels > MOST_LEVELS):
+    most = MOST_LEVELS if exam.fit.solver == "exact" else 0
+    if factor.n_levels < FEWEST_LEVELS or (is_crossed and factor.n_levels > most):
         return None
     return rows.state.fixed.beta - without_levels(rows, factor.position).beta
 
