@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
@@ -10,15 +9,15 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ._about.documented import Documented
 from ._data.checks import check_parameters, warn
 from ._engines import Answer, Drawing, by_part, engine_of
+from ._fit.keyed import drawing
 from ._fit.kinds import Kind
 from ._fit.model import FittedModel
-from ._fit.predictions import drawn_predictors, new_effects
+from ._fit.predictions import drawn_predictors
 from ._formula.complete import rows_of
 from ._formula.response import evaluate_response, response_column
 from ._formula.split import sides
@@ -315,17 +314,7 @@ class MixedModel(Documented, FixedPart, ShowsVariances):
         >>> model.simulate(X, n_samples=5, random_state=0).shape
         (1000, 5)
         """
-        return self._drawn(X, groups, n_samples, check_random_state(random_state), kind)
-
-    def _drawn(
-        self,
-        X: Any,
-        groups: Any,
-        n_samples: int,
-        rng: np.random.RandomState,
-        kind: Kind,
-        draw: Callable[..., np.ndarray] = new_effects,
-    ) -> np.ndarray:
+        rng, draw = drawing(random_state)
         model = self._model
         eta = drawn_predictors(model, X, groups, n_samples, rng, kind, draw)
         return self._responses(model.fit.family.draw(rng, eta, model.fit.sigma2))

@@ -132,6 +132,20 @@ class Growing:
             joined.append(register)
         return Growing(self.name, known, tuple(joined)), codes
 
+    @classmethod
+    def united(
+        cls, parts: Sequence[Sequence[Growing]]
+    ) -> tuple[list[Growing], list[list[np.ndarray]]]:
+        """Factors with the levels of several parts, and where the levels of each part are."""
+        factors = list(parts[0])
+        places = [[np.arange(factor.n_levels) for factor in factors]]
+        for part in parts[1:]:
+            pairs = zip(factors, part, strict=True)
+            found = [known.extended(factor.level_columns) for known, factor in pairs]
+            factors = [factor for factor, _ in found]
+            places.append([place for _, place in found])
+        return factors, places
+
     @property
     def level_columns(self) -> list[np.ndarray]:
         """The labels of every level, column by column."""

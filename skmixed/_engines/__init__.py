@@ -7,6 +7,7 @@ else is as it was.  It answers
     stream(spec, alpha, X, y, groups, weights)  the sums of all rows; None where no row counts;
                                                 with lines=True it says how far it is
     rows(reader, n_rows, X, y, weights)         the rows to be read again; None where they cannot be
+
     placed(...)                                 all rows where a classifier asks them in rounds
     applied(ask, X, groups, answer)             what ``ask`` says of the rows, part by part
 """
@@ -25,13 +26,11 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_random_state
 
-from .._fit.keyed import KeyedEffects
-from .._fit.parts import RowParts
+from .._fit.keyed import PartOfDraws
 from .._fit.spilling import Check, Spilled
 from .._fit.stream import Stream
+from .._fit.training import RowsOfFit
 from .._reader import Reader, Spec
-
-__all__ = ["Answer", "Asking", "Drawing", "Engine", "by_part", "engine_of"]
 
 
 class Answer(NamedTuple):
@@ -67,29 +66,29 @@ class Asking:
         return getattr(self.estimator, self.method)(X, groups=groups, **self.options)
 
 
+@dataclass(frozen=True, eq=False)
 class Drawing(Asking):
     """Draws of responses: a level has the same effects in every part."""
 
+    seed: int = 0
+
     def __call__(self, X: Any, groups: Any, number: int) -> Any:
         """What is drawn for the rows of a part."""
-        chosen = {"n_samples": 1, "kind": "marginal"} | self.options
-        seed = chosen.pop("random_state")
-        own = np.random.SeedSequence([seed, number]).generate_state(4)
-        rng = np.random.RandomState(own)
-        return self.estimator._drawn(X, groups, rng=rng, draw=KeyedEffects(seed), **chosen)
+        options = self.options | {"random_state": PartOfDraws(self.seed, number)}
+        return getattr(self.estimator, self.method)(X, groups=groups, **options)
 
     @classmethod
     def of(cls, method: str, estimator: Any, options: dict[str, Any]) -> Self:
         """With a seed for all parts."""
         rng = check_random_state(options.get("random_state"))
-        seed = int(rng.randint(np.iinfo(np.int32).max))
-        return cls(method, estimator, options | {"random_state": seed})
+        return cls(method, estimator, options, int(rng.randint(np.iinfo(np.int32).max)))
 
 
 class Engine(Protocol):
     """A module of this folder."""
 
-    def takes(self, X: Any) -> bool: ...
+    def takes(self, X: Any) -> bool:
+        """Whether X is for it."""
 
     def stream(
         self,
@@ -101,11 +100,13 @@ class Engine(Protocol):
         sample_weight: Any,
         *,
         lines: bool,
-    ) -> Stream | None: ...
+    ) -> Stream | None:
+        """The sums of all rows, or None where no row counts."""
 
     def rows(
         self, reader: Reader, n_rows: int, X: Any, y: Any, sample_weight: Any
-    ) -> RowParts | None: ...
+    ) -> RowsOfFit | None:
+        """The rows of a fit, to be read again."""
 
     def placed(
         self,
@@ -119,9 +120,11 @@ class Engine(Protocol):
         check: Check,
         *,
         lines: bool,
-    ) -> AbstractContextManager[Spilled | None]: ...
+    ) -> AbstractContextManager[Spilled | None]:
+        """All rows where rounds reach them, or None where no row counts."""
 
-    def applied(self, ask: Callable, X: Any, groups: Any, answer: Answer) -> Any: ...
+    def applied(self, ask: Callable, X: Any, groups: Any, answer: Answer) -> Any:
+        """What ``ask(rows, groups, number)`` says of every part."""
 
 
 def engine_of(X: Any) -> Engine | None:

@@ -7,18 +7,37 @@ hash: the k-th is the normal quantile of the k-th number of the sequence that St
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
+from sklearn.utils import check_random_state
 
 from .._data.factors import Factor, hashed
 from .._data.rows import Rows
 from .model import FittedModel
+from .predictions import new_effects
 
 STEP = np.uint64(0x9E3779B97F4A7C15)
 MIXERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 TINY = 2.0**-53
+
+
+class PartOfDraws(NamedTuple):
+    """A seed for all parts, and which of them this is."""
+
+    seed: int
+    number: int
+
+
+def drawing(random_state: Any) -> tuple[np.random.RandomState, Callable[..., np.ndarray]]:
+    """What draws, and how effects of levels are drawn."""
+    if not isinstance(random_state, PartOfDraws):
+        return check_random_state(random_state), new_effects
+    own = np.random.SeedSequence(list(random_state)).generate_state(4)
+    return np.random.RandomState(own), KeyedEffects(random_state.seed)
 
 
 @dataclass(frozen=True)

@@ -87,19 +87,13 @@ class Summed:
     @classmethod
     def total(cls, parts: Sequence[Summed]) -> Summed:
         """Of all rows of several, with the union of their levels."""
-        factors = parts[0].factors
-        places = [[np.arange(factor.n_levels) for factor in factors]]
-        for part in parts[1:]:
-            pairs = zip(factors, part.factors, strict=True)
-            found = [known.extended(factor.level_columns) for known, factor in pairs]
-            factors = tuple(factor for factor, _ in found)
-            places.append([place for _, place in found])
+        factors, places = Growing.united([part.factors for part in parts])
         n_levels = [factor.n_levels for factor in factors]
         with blas_threads():
             tally = Tally.total([part.tally for part in parts], places, n_levels)
         sizes = _scattered([part.sizes for part in parts], places, n_levels)
         counts = _scattered([part.counts for part in parts], places, n_levels)
-        return cls(factors, tally, sizes, counts)
+        return cls(tuple(factors), tally, sizes, counts)
 
     def in_order(self) -> tuple[tuple, Summed]:
         """The factors with their levels sorted, and the sums of these levels."""

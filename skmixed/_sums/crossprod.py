@@ -48,6 +48,14 @@ class PairSums:
         data = np.array([m.data for m in merged]).reshape(*values.shape[:2], -1)
         return cls(out_rows, table.indices, data, shape)
 
+    @classmethod
+    def total(cls, parts, places, shape):
+        """Of several, whose levels are ``places[k]`` among all."""
+        rows = [place[pair.rows] for pair, (place, _) in zip(parts, places, strict=True)]
+        cols = [place[pair.cols] for pair, (_, place) in zip(parts, places, strict=True)]
+        values = np.concatenate([pair.values for pair in parts], axis=2)
+        return cls.from_entries(np.concatenate(rows), np.concatenate(cols), values, shape)
+
     def __add__(self, other):
         """Entry by entry: the smaller table is looked up in the larger one."""
         more, fewer = sorted((self._in_order(), other._in_order()), key=lambda table: -len(table))
@@ -164,15 +172,14 @@ class CrossProducts:
         for part, place in zip(parts, places, strict=True):
             for table, own, where in zip(sums, part.sums, place, strict=True):
                 table[:, :, where] += own
-        pairs = {}
-        for f, g in first.pairs:
-            found = [(p.pairs[f, g], place) for p, place in zip(parts, places, strict=True)]
-            pairs[f, g] = PairSums.from_entries(
-                np.concatenate([place[f][pair.rows] for pair, place in found]),
-                np.concatenate([place[g][pair.cols] for pair, place in found]),
-                np.concatenate([pair.values for pair, _ in found], axis=2),
+        pairs = {
+            (f, g): PairSums.total(
+                [part.pairs[f, g] for part in parts],
+                [(place[f], place[g]) for place in places],
                 (n_levels[f], n_levels[g]),
             )
+            for f, g in first.pairs
+        }
         n = sum(part.n for part in parts)
         gram = np.sum([part.gram for part in parts], axis=0)
         return replace(first, n=n, gram=gram, sums=tuple(sums), pairs=pairs)

@@ -48,7 +48,7 @@ def test_partitions_are_the_whole(kind, rows):
 
 
 def test_a_tree_of_sums_by_shares_of_levels_and_threads(rows, monkeypatch):
-    monkeypatch.setattr("skmixed._engines.dask.MANY_LEVELS", 10)
+    monkeypatch.setattr("skmixed._engines.dask.sums.MANY_LEVELS", 10)
     X = columns(rows, "crossed").assign(w=rows["w"])
     whole = model_of("crossed").fit(X.drop(columns="w"), rows["y"], sample_weight=rows["w"])
     with dask.config.set(scheduler="threads"):
