@@ -88,6 +88,8 @@ class PredictsProbabilities(ClassifierMixin, MixedModel):
         Parameters
         ----------
         X : table or array of shape (n_rows, n_columns)
+            With the columns of the fit.  Of Dask's tables and arrays predictions are Dask's too,
+            with the same partitions and index.
         groups : array-like, default=None
             Labels, where they were passed to ``fit`` as well.
         kind : {"conditional", "population", "marginal"}, default="conditional"

@@ -289,7 +289,8 @@ class MixedModel(Documented, FixedPart, ShowsVariances):
         Parameters
         ----------
         X : table or array of shape (n_rows, n_columns)
-            As for ``predict``.
+            As for ``predict``.  Where Dask has it in partitions, a level has the same effects in
+            all of them.
         groups : array-like, default=None
             Labels, where they were passed to ``fit`` as well.
         n_samples : int, default=1

@@ -71,7 +71,8 @@ class PredictsMeans(RegressorMixin, MixedModel):
         Parameters
         ----------
         X : table or array of shape (n_rows, n_columns)
-            With the columns of the fit; grouping columns may be missing.
+            With the columns of the fit; grouping columns may be missing.  Of Dask's tables and
+            arrays predictions are Dask's too, with the same partitions and index.
         groups : array-like, default=None
             Labels, where they were passed to ``fit`` as well.
         kind : {"conditional", "population", "marginal"}, default="conditional"

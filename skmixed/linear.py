@@ -209,13 +209,14 @@ class MixedLinearRegressor(Streamed, Watched, PredictsMeans):
         ----------
         X : table or array of shape (n_rows, n_columns), or chunks
             Fixed effects and, where the constructor names them, grouping columns.  Rows of
-            :func:`skmixed.chunks` are read part by part and forgotten, as by :meth:`partial_fit`.
+            :func:`skmixed.chunks` are read part by part and forgotten, as by :meth:`partial_fit`;
+            tables and arrays of Dask are summed where they are.
         y : array-like of shape (n_rows,), or str
-            The response; of chunks the name of its column.
+            The response; of chunks, and of a table of Dask, the name of its column.
         groups : array-like of shape (n_rows,) or (n_rows, n_factors), default=None
             Labels of the grouping factors, where they are not columns of X.
-        sample_weight : array-like of shape (n_rows,), default=None
-            Number of times each row counts; of chunks the name of a column.
+        sample_weight : array-like of shape (n_rows,) or str, default=None
+            Number of times each row counts; of chunks and tables of Dask the name of a column.
 
         Returns
         -------

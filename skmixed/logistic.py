@@ -241,14 +241,17 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         X : table or array of shape (n_rows, n_columns), or chunks
             Fixed effects and, where the constructor names them, grouping columns.  Rows of
             :func:`skmixed.chunks` are read once; they wait in temporary files, of which memory
-            holds a part at a time, and are gone when the fit ends.  That needs pyarrow.
+            holds a part at a time, and are gone when the fit ends.  That needs pyarrow.  Rows of
+            tables and arrays of Dask wait with the workers.
         y : array-like of shape (n_rows,) or (n_rows, 2), or str
             Two labels of any kind; or two columns of counts, the event (the successes) first, whose
-            names, if they have any, are the labels.  Of chunks the name of the column of labels.
+            names, if they have any, are the labels.  Of chunks and tables of Dask the name of the
+            column of labels.
         groups : array-like of shape (n_rows,) or (n_rows, n_factors), default=None
             Labels of the grouping factors, where they are not columns of X.
-        sample_weight : array-like of shape (n_rows,), default=None
-            Number of times each row, or each count, counts; of chunks the name of a column.
+        sample_weight : array-like of shape (n_rows,) or str, default=None
+            Number of times each row, or each count, counts; of chunks and tables of Dask the name
+            of a column.
 
         Returns
         -------

@@ -7,7 +7,6 @@ else is as it was.  It answers
     stream(spec, alpha, X, y, groups, weights)  the sums of all rows; None where no row counts;
                                                 with lines=True it says how far it is
     rows(reader, n_rows, X, y, weights)         the rows to be read again; None where they cannot be
-
     placed(...)                                 all rows where a classifier asks them in rounds
     applied(ask, X, groups, answer)             what ``ask`` says of the rows, part by part
 """
@@ -27,9 +26,9 @@ import pandas as pd
 from sklearn.utils import check_random_state
 
 from .._fit.keyed import PartOfDraws
+from .._fit.parts import RowParts
 from .._fit.spilling import Check, Spilled
 from .._fit.stream import Stream
-from .._fit.training import RowsOfFit
 from .._reader import Reader, Spec
 
 
@@ -105,7 +104,7 @@ class Engine(Protocol):
 
     def rows(
         self, reader: Reader, n_rows: int, X: Any, y: Any, sample_weight: Any
-    ) -> RowsOfFit | None:
+    ) -> RowParts | None:
         """The rows of a fit, to be read again."""
 
     def placed(

@@ -119,6 +119,13 @@ def test_further_rows_after_a_fit(rows):
     assert_same(model, model_of("single").fit(X.drop(columns="y"), X["y"]))
 
 
+def test_rows_are_read_again(rows):
+    X = columns(rows, "single").assign(y=rows["y"])
+    whole = model_of("single").fit(X.drop(columns="y"), X["y"])
+    ours = model_of("single").fit(dd.from_pandas(X, npartitions=3), "y")
+    np.testing.assert_allclose(ours.results_.resid, whole.results_.resid, rtol=1e-7, atol=1e-7)
+
+
 def test_predictions_wait(rows):
     X = columns(rows, "single").set_index(np.arange(N) * 2.0)
     model = model_of("single").fit(X, rows["y"])
@@ -178,6 +185,11 @@ ERRORS = [
         "2 partitions, and X has 4",
     ),
     (lambda ddf, y: MixedLinearRegressor("g").fit(chunks([y]), y), TypeError, "name of a column"),
+    (
+        lambda ddf, y: MixedLinearRegressor().fit(da.ones((9, 1)), da.arange(9)).results_.resid,
+        AttributeError,
+        "only sums",
+    ),
 ]
 
 
