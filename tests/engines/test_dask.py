@@ -135,7 +135,7 @@ def test_predictions_wait(rows):
         asked.append(len(part))
         return part
 
-    ddf = dd.from_pandas(X, npartitions=3).map_partitions(seen, meta=X[:0])
+    ddf = dd.from_pandas(X, npartitions=3).map_partitions(seen, meta=X.iloc[:0])
     found = model.predict(ddf)
     _, std = model.predict(ddf, return_std=True)
     limits = model.predict_interval(ddf, level=0.5)
