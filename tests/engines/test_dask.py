@@ -186,7 +186,11 @@ ERRORS = [
     ),
     (lambda ddf, y: MixedLinearRegressor("g").fit(chunks([y]), y), TypeError, "name of a column"),
     (
-        lambda ddf, y: MixedLinearRegressor().fit(da.ones((9, 1)), da.arange(9)).results_.resid,
+        lambda ddf, y: (
+            MixedLinearRegressor()
+            .fit(ddf[["x0"]].to_dask_array(), ddf["y"], groups=ddf["g"])
+            .results_.resid
+        ),
         AttributeError,
         "only sums",
     ),
