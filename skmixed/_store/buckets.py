@@ -21,10 +21,15 @@ class Buckets:
     folder : where they are written
     name : of the files
     count : number of files
+
+    Attributes
+    ----------
+    counts : rows of every file
     """
 
     def __init__(self, folder: Path, name: str, count: int):
         self.paths = [folder / f"{name}-{k}.arrow" for k in range(count)]
+        self.counts = np.zeros(count, dtype=np.int64)
         self._writers = [ArrowWriter(path) for path in self.paths]
         self._waiting: list[tuple[Arrays, np.ndarray]] = []
         self._n_waiting = 0
@@ -36,6 +41,7 @@ class Buckets:
         """Rows, each for the bucket of its key."""
         self._waiting.append((arrays, keys))
         self._n_waiting += len(keys)
+        self.counts += np.bincount(keys, minlength=len(self.counts))
         if self._n_waiting >= WAITING_ROWS:
             self._write()
 

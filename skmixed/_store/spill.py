@@ -132,8 +132,7 @@ class Spill:
         """Buckets whose rows share no component with others."""
         buckets = self._buckets
         if self.n_factors < 2:
-            for k in range(BUCKETS):
-                yield _Group(buckets, k, None, False)
+            yield from _together(buckets, range(BUCKETS), None)
             return
         component = self._components.of_levels()[0]
         sizes = np.zeros(int(component.max()) + 1, dtype=np.int64)
@@ -141,7 +140,7 @@ class Spill:
             sizes += np.bincount(component[batch["code0"]], minlength=len(sizes))
         long = np.flatnonzero(sizes > LONG)
         if len(sizes) == 1:
-            yield _Group(buckets, 0, component, len(long) > 0)
+            yield _Group(buckets, [0], component, len(long) > 0)
             return
         key = np.arange(len(sizes)) % BUCKETS
         key[long] = BUCKETS + np.arange(len(long))
@@ -150,32 +149,48 @@ class Spill:
             found.add(batch, key[component[batch["code0"]]])
         found.close()
         buckets.drop(0)
-        for k in range(len(found)):
-            yield _Group(found, k, component, k >= BUCKETS)
+        yield from _together(found, range(BUCKETS), component)
+        for k in range(BUCKETS, len(found)):
+            yield _Group(found, [k], component, True)
+
+
+def _together(buckets, ks, component):
+    """Buckets one by one, or several where they hold few rows."""
+    chosen = []
+    for k in ks:
+        chosen.append(k)
+        if np.sum(buckets.counts[chosen]) >= ROWS_PER_BLOCK or k == ks[-1]:
+            yield _Group(buckets, chosen, component, False)
+            chosen = []
 
 
 class _Group(NamedTuple):
-    """Rows of a bucket.
+    """Rows of some buckets.
 
     Attributes
     ----------
-    buckets, k : where they are
+    buckets, ks : where they are
     component : of the levels of the first factor, where there are others
     is_long : whether they are one component, too long to be read at once
     """
 
     buckets: Buckets
-    k: int
+    ks: list[int]
     component: np.ndarray | None
     is_long: bool
 
     def parts(self):
         """The rows, all at once or some at a time."""
-        batches = self.buckets.batches(self.k)
+        batches = [batch for k in self.ks for batch in self.buckets.batches(k)]
         if self.is_long:
             yield from batches
-        elif batches := list(batches):
+        elif batches:
             yield below(batches)
+
+    def drop(self):
+        """Remove them."""
+        for k in self.ks:
+            self.buckets.drop(k)
 
 
 @dataclass(eq=False)
@@ -196,7 +211,7 @@ class _Sorting:
         self.levels = [LevelSums.nothing(len(place)) for place in self.places]
 
     def take(self, group):
-        """The rows of a bucket, which is removed."""
+        """The rows of some buckets, which are removed."""
         if group.is_long:
             self._take_long(group)
         else:
@@ -210,7 +225,7 @@ class _Sorting:
                     path = self.folder / f"block-{len(self.entries)}.arrow"
                     self.entries.append(filed(found.rows, path))
                     self.in_blocks.append(found.levels)
-        group.buckets.drop(group.k)
+        group.drop()
 
     def _without_factors(self, rows):
         """Blocks of rows are levels of a factor that has no variance."""
