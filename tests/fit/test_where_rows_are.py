@@ -97,7 +97,7 @@ INFERENCE = {
     "drop_one": (function("drop_one"), ROWS_DO),
     "drop_one, bootstrap": (
         function("drop_one", method="bootstrap", n_samples=2, random_state=0),
-        IN_MEMORY,
+        ROWS_DO,
     ),
     "hausman_test": (lambda est: inference.hausman_test(est.single), SUMS_DO),
     "icc": (function("icc"), SUMS_DO),
@@ -112,7 +112,7 @@ INFERENCE = {
         lambda est: inference.likelihood_ratio_test(
             est, other(est), method="bootstrap", n_samples=2
         ),
-        IN_MEMORY,
+        DRAWN,
     ),
     "loo_predict": (function("loo_predict"), ROWS_DO),
     "loo_predict, levels": (function("loo_predict", by="school"), IN_MEMORY),

@@ -70,13 +70,26 @@ def test_a_bootstrap_of_variances_by_reml():
     assert found.df == 2 and 0.05 <= found.pvalue <= 1.0
 
 
-def test_a_bootstrap_needs_rows():
-    smaller, larger = pair(MixedLinearRegressor, **ML)
+def test_a_bootstrap_of_classifiers_needs_rows():
+    smaller, larger = pair(MixedLogisticClassifier)
     with pytest.raises(AttributeError, match="training rows"):
         likelihood_ratio_test(
             pickle.loads(pickle.dumps(smaller)), larger, method="bootstrap", n_samples=2
         )
-    assert likelihood_ratio_test(copy.deepcopy(smaller), larger).size
+    linear, larger = pair(MixedLinearRegressor, **ML)
+    assert likelihood_ratio_test(copy.deepcopy(linear), larger).size
+
+
+def test_a_bootstrap_of_linear_models_draws_sums_where_rows_are_not_kept():
+    smaller, larger = pair(MixedLinearRegressor, **ML)
+    options = {"method": "bootstrap", "n_samples": 59, "random_state": 0}
+    by_row = likelihood_ratio_test(smaller, larger, **options)
+    saved = pickle.loads(pickle.dumps(smaller))
+    by_sum = likelihood_ratio_test(saved, larger, **options)
+    assert by_sum.statistic == pytest.approx(by_row.statistic)
+    assert by_sum.n_samples == 59
+    assert abs(by_sum.pvalue - by_row.pvalue) < 0.25
+    assert by_sum == likelihood_ratio_test(saved, larger, **options)
 
 
 def test_arguments_of_the_bootstrap():

@@ -9,7 +9,7 @@ import numpy as np
 from ..._data.checks import check_n_samples, warn
 from ...exceptions import ConvergenceWarning
 from .._bootstrap.bootstrap import replicates
-from .._bootstrap.resampling import Resampler
+from .._bootstrap.resampling import Draws
 from .likelihood_ratio import LikelihoodRatioTest, bootstrapped, likelihood_ratio
 
 
@@ -24,7 +24,7 @@ class LikelihoodRatio:
 
     names = ["statistic", "converged"]
 
-    def __init__(self, larger: Resampler, shift: float):
+    def __init__(self, larger: Any, shift: float):
         self.larger = larger
         self.shift = shift
 
@@ -36,7 +36,7 @@ class LikelihoodRatio:
 
 def bootstrapped_test(
     test: LikelihoodRatioTest,
-    smaller: Resampler,
+    smaller: Draws,
     statistic: LikelihoodRatio,
     n_samples: int,
     **options: Any,

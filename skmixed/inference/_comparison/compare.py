@@ -20,10 +20,10 @@ from ..._fit.base import needs_exact
 from ..._fit.model import FittedModel
 from ..._report.tables import WholeTable
 from .._arguments import fitted_model
-from .._bootstrap.resampling import Resampler
 from .._penalised import refuse_penalised
 from .bootstrapped import LikelihoodRatio, bootstrapped_test
 from .cones import mixture_weights
+from .drawn import drawn_for
 from .likelihood_ratio import LikelihoodRatioTest, likelihood_ratio, mixture_test, named
 from .nesting import Embedding, NotNested
 from .pairs import Pair, comparable
@@ -89,7 +89,7 @@ def likelihood_ratio_test(
         For other rows, another response or other weights; different methods; restricted likelihoods
         of different fixed effects; models that are not nested.
     AttributeError
-        For a bootstrap of models whose training rows are not kept.
+        For a bootstrap of classifiers whose training rows are not kept.
 
     Warns
     -----
@@ -133,10 +133,8 @@ def likelihood_ratio_test(
     test = named(_nested_test(pair), _described(null), _described(alternative))
     if method == "chi2":
         return _with_size(test, pair)
-    source, other = (
-        Resampler(model, tol=est.tol, max_iter=est.max_iter)
-        for model, est in ((null, null_est), (alternative, est))
-    )
+    searches = ({"tol": e.tol, "max_iter": e.max_iter} for e in (null_est, est))
+    source, other = drawn_for(pair, *searches)
     options = {"n_jobs": n_jobs, "random_state": random_state, "progress": progress}
     return bootstrapped_test(test, source, LikelihoodRatio(other, pair.shift), n_samples, **options)
 

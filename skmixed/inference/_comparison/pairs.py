@@ -29,8 +29,7 @@ def comparable(smaller: FittedModel, larger: FittedModel) -> Pair:
     for model in (smaller, larger):
         refuse_estimator(model, "likelihoods", "Compare predictions by cross-validation.")
     _check_criteria(smaller.fit.criterion, larger.fit.criterion)
-    keep_rows = smaller.has_rows_in_memory and larger.has_rows_in_memory
-    pair = (ByRows if keep_rows else ByName)(smaller, larger)
+    pair = pair_of(smaller, larger)
     if not pair.same_data:
         raise ValueError(
             "the models were fitted to different rows, responses or weights.\n"
@@ -42,6 +41,12 @@ def comparable(smaller: FittedModel, larger: FittedModel) -> Pair:
             "Refit both with method='ml'."
         )
     return pair
+
+
+def pair_of(smaller: FittedModel, larger: FittedModel) -> Pair:
+    """The two side by side: by their rows where these are in memory."""
+    keep_rows = smaller.has_rows_in_memory and larger.has_rows_in_memory
+    return (ByRows if keep_rows else ByName)(smaller, larger)
 
 
 def _check_criteria(first: Criterion, second: Criterion) -> None:

@@ -13,10 +13,11 @@ from scipy import stats
 from ..._data.checks import check_choice
 from ..._fit.base import needs_exact
 from .._arguments import fitted_model
-from .._bootstrap.resampling import Resampler
 from .._coefficients.terms import are_dropped, model_terms, relatives
 from .._comparison.bootstrapped import LikelihoodRatio, bootstrapped_test
+from .._comparison.drawn import drawn_for
 from .._comparison.likelihood_ratio import likelihood_ratio, mixture_test
+from .._comparison.pairs import pair_of
 from .._penalised import refuse_penalised
 from .smaller import without
 from .tables import TermTable, term_table
@@ -74,8 +75,7 @@ def drop_one(
 
     Notes
     -----
-    Of chunks, which are read again for every term, linear models are compared by chi-squared; the
-    bootstrap needs all rows in memory.
+    Of chunks, which are read again for every term; the bootstrap draws the sums of responses.
 
     References
     ----------
@@ -158,6 +158,6 @@ class _Draws:
     def p_value(self, row, whole, smaller, search):
         """Of a row."""
         test = mixture_test(row["statistic"], np.ones(1), "", free=row["df"])
-        larger = LikelihoodRatio(Resampler(whole, **search), 0.0)
-        source = Resampler(smaller, **search)
-        return bootstrapped_test(test, source, larger, self.n_samples, **self.options).pvalue
+        source, larger = drawn_for(pair_of(smaller, whole), search, search)
+        statistic = LikelihoodRatio(larger, 0.0)
+        return bootstrapped_test(test, source, statistic, self.n_samples, **self.options).pvalue

@@ -65,7 +65,10 @@ def without(model: FittedModel, columns: np.ndarray, tol: float, max_iter: int) 
         design = RowDesign.of(rows.source(), reader.terms, **options)
         fit = fit_glmm(design, model.fit.family, n_quadrature=model.fit.points, **search)
     names = names_of(reader, model.names.sizes, model.names.response, model.names.event)
-    return replace(model, fit=fit, reader=reader, names=names, rows=rows)
+    found = replace(model, fit=fit, reader=reader, names=names, rows=rows)
+    if "fingerprint" in vars(model):
+        vars(found)["fingerprint"] = model.fingerprint
+    return found
 
 
 def _design(rows: RowsOfFit) -> Design:
