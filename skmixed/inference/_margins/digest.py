@@ -145,13 +145,17 @@ class _Roles(NamedTuple):
     @classmethod
     def of(cls, model, digest, named):
         grouping = model.reader.door.grouping(plain_table(digest))
-        own = [name for name in digest if name not in grouping]
-        dates = [name for name in own if digest[name].dtype.kind in "mM"]
-        means = [name for name in own if is_number(digest[name]) and _is_long(digest[name])]
-        keys = [name for name in own if name not in means and name not in dates]
-        return cls(
-            keys + [name for name in digest if name in grouping and name in named], means, dates
-        )
+        roles = {n: _role(digest[n], n in grouping, n in named) for n in digest}
+        return cls(*([n for n, role in roles.items() if role == wanted] for wanted in cls._fields))
+
+
+def _role(column, is_grouping, is_named):
+    """Of a column; nothing for a grouping column that nobody names."""
+    if is_grouping:
+        return "keys" if is_named else ""
+    if column.dtype.kind in "mM":
+        return "dates"
+    return "means" if is_number(column) and _is_long(column) else "keys"
 
 
 def _is_long(column):
