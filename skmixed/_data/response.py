@@ -30,6 +30,7 @@ def one_column(y: Any, *, warn: bool = False) -> np.ndarray:
         For more columns, masked values, dates and complex numbers.
     """
     check_unmasked(None, y, "y")
+    tables.check_at_hand("y", y)
     names = tables.column_names(y)
     if names is not None and len(names) == 1:
         y = y[names[0]]

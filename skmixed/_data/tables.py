@@ -46,6 +46,15 @@ def some_rows(values: Any, places: np.ndarray) -> Any:
     return _safe_indexing(values, places)
 
 
+def check_at_hand(role: str, values: Any) -> None:
+    """Raise for a column whose values are in partitions."""
+    if hasattr(values, "__dask_graph__"):
+        raise TypeError(
+            f"{role}: values of a {type(values).__name__} of Dask are not in memory.\n"
+            "Collect them first: .compute()."
+        )
+
+
 def check_in_memory(X: Any) -> None:
     """Raise for tables whose rows are not here: lazy frames, relations, distributed frames."""
     if isinstance(X, np.ndarray | pd.DataFrame | list):

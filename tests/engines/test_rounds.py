@@ -65,10 +65,7 @@ def assert_same(ours, theirs, tol=1e-6):
     assert ours.classes_.tolist() == theirs.classes_.tolist()
 
 
-CASES = [
-    pytest.param(name, marks=[] if name in ("single", "nested") else pytest.mark.slow)
-    for name in MODELS
-]
+CASES = [pytest.param(name, marks=[] if name == "nested" else pytest.mark.slow) for name in MODELS]
 
 
 @pytest.mark.parametrize("kind", CASES)
@@ -124,6 +121,16 @@ def test_errors(change, y, message, rows):
     X = rows[["x0", "g", "y"]]
     with pytest.raises(ValueError, match=message):
         MixedLogisticClassifier("g").fit(parted(change(X), 3), y)
+
+
+def test_scores_are_of_collected_values(rows):
+    X = rows[["x0", "g", "y"]]
+    model = MixedLogisticClassifier("g").fit(X[["x0", "g"]], X["y"])
+    ddf = parted(X, 3)
+    with pytest.raises(TypeError, match="y: values of a Series of Dask"):
+        model.score(ddf, ddf["y"])
+    y = ddf["y"].compute()
+    assert model.score(ddf, y) == model.score(X[["x0", "g"]], X["y"])
 
 
 def test_rows_that_must_be_in_one_place_and_are_too_many(rows, monkeypatch):
