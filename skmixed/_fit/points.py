@@ -127,10 +127,9 @@ def enough(
     ``objective`` is Laplace's, ``start`` searches from the very beginning, ``again`` from another
     optimum.
     """
-    numbers = NUMBERS.get(n_effects(design), ())
-    if numbers and not objective.store.holds_rows:
+    if not objective.store.holds_rows:
         objective = _as_sampled(design, objective, parameters, start, again)
-        numbers = numbers[numbers.index(objective.integration.points) :]
+    numbers = _numbers(design, objective.integration.points)
     optimum = start(objective)
     if LEAP in numbers[1:] and not optimum.converged:
         leapt = _with_points(design, objective, LEAP)
@@ -152,8 +151,15 @@ def enough(
     return Enough(optimum, objective, False)
 
 
+def _numbers(design, least):
+    """Numbers of points that are tried, from some number on; none where there is no rule."""
+    return [number for number in NUMBERS.get(n_effects(design), ()) if number >= least]
+
+
 def _as_sampled(design, objective, parameters, start, again):
     """The deviance by as many points as the first rows need: all need that many at least."""
+    if not _numbers(design, 1):
+        return objective
     some = replace(objective, store=objective.store.first(SAMPLE_ROWS))
     try:
         found = enough(design, some, parameters, start, again)

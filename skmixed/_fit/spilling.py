@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,12 +142,7 @@ class FirstPass:
         reader = replace(self.reader, factors=tuple(factor for factor, _ in found))
         wanted = Wanted(reader.terms, reader.n_fixed, reader.intercept, self.alpha)
         frame = wanted.frame(self._all_seen(factors, turned), len(places))
-
-        def outcome(y, weights):
-            events = 1.0 - y if turned else y.astype(np.float64)
-            return weighted_classes(factors, events, weights)
-
-        s = self.spill.sorted(frame, places, outcome)
+        s = self.spill.sorted(frame, places, partial(_outcome, turned, factors))
         design = StoredDesign(frame, reader.terms, s.independent, s.store, s.gram, s.n)
         sums = ([getattr(own, name) for own in s.levels] for name in ("rows", "n", "events"))
         return Spilled(reader, design, classes, factors, *sums, self.n_rows)
@@ -160,6 +156,12 @@ class FirstPass:
             for kind, seen in self._seen.items()
         ]
         return parts[0] + parts[1]
+
+
+def _outcome(turned, factors, y, weights):
+    """Shares of events and weights of rows; ``turned`` says that zeros are events."""
+    events = 1.0 - y if turned else y.astype(np.float64)
+    return weighted_classes(factors, events, weights)
 
 
 def _weighted(seen, factor):

@@ -38,16 +38,7 @@ class FitsChunks(Watched):
                 fit = self._fit_rows(rows.reader, rows.design, report)
             infinite = infinite_in_store(fit, rows.sizes, rows.events)
             fit = (fit.unbounded() if any(infinite) else fit).completed()
-        model = FittedModel(
-            fit,
-            rows.reader,
-            rows.names(y if isinstance(y, str) else response_name(y)),
-            None,
-            rows.classes,
-            class_factors=rows.factors,
-            is_of_sums=True,
-        )
-        vars(model)["fingerprint"] = (rows.n_rows,)
+        model = _model_of(fit, rows, y)
         again = engine.rows(rows.reader, rows.n_rows, X, y, sample_weight)
         if again is not None:
             model = model.with_rows(again.of_outcomes(rows.classes, rows.factors))
@@ -60,3 +51,12 @@ class FitsChunks(Watched):
 
     def _fit_rows(self, reader: Reader, design: Any, report: Reporter | None) -> GlmmFit:
         raise NotImplementedError
+
+
+def _model_of(fit, rows, y):
+    """The fitted model; ``y`` is the response, or the name of its column."""
+    names = rows.names(y if isinstance(y, str) else response_name(y))
+    known = {"class_factors": rows.factors, "is_of_sums": True}
+    model = FittedModel(fit, rows.reader, names, None, rows.classes, **known)
+    vars(model)["fingerprint"] = (rows.n_rows,)
+    return model

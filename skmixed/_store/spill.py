@@ -285,13 +285,17 @@ def _with_columns(entry, columns):
 
 def _below(parts):
     """Rows below each other."""
-    first = parts[0]
-    pairs = zip(*(part.z for part in parts), strict=True)
+    x, z, y, m, codes, offset = zip(*parts, strict=True)
     return Rows(
-        np.concatenate([part.x for part in parts]),
-        [np.concatenate(own, axis=1) for own in pairs],
-        np.concatenate([part.y for part in parts]),
-        np.concatenate([part.m for part in parts]) if np.ndim(first.m) else first.m,
-        [np.concatenate(own) for own in zip(*(part.codes for part in parts), strict=True)],
-        None if first.offset is None else np.concatenate([part.offset for part in parts]),
+        np.concatenate(x),
+        [np.concatenate(own, axis=1) for own in zip(*z, strict=True)],
+        np.concatenate(y),
+        _whole(m),
+        [np.concatenate(own) for own in zip(*codes, strict=True)],
+        _whole(offset),
     )
+
+
+def _whole(values):
+    """One array of those of all parts; what is no array is the same in all."""
+    return np.concatenate(values) if np.ndim(values[0]) else values[0]
