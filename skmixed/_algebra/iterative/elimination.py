@@ -17,6 +17,7 @@ from .preconditioner import LevelBlocks
 from .schur import SchurComplement, packed_posterior
 
 SOLVED = 1e-10  # of solutions: residual, as a share of the right-hand side
+REQUESTED = 1e-6  # the same of errors, whose own error is about its square
 MOST_NUMBERS = 1 << 25  # of all solutions that are asked for at once
 COLUMNS = 32  # that are solved for together
 
@@ -129,7 +130,7 @@ class IterativeElimination:
         rest = sparse.csr_array(Z[:, start:]) - product @ self.plan.shared
         rhs = self.schur.scaled(rest.toarray().T)
         chunks = (rhs[:, lo : lo + COLUMNS] for lo in range(0, rhs.shape[1], COLUMNS))
-        yield np.hstack([self.inverse(np.ascontiguousarray(chunk)) for chunk in chunks]).T, rhs.T
+        yield np.hstack([self.inverse(chunk.copy(), REQUESTED) for chunk in chunks]).T, rhs.T
 
 
 def _levels(rows, q):
