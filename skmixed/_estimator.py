@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
+from functools import cache
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from sklearn.utils._param_validation import make_constraint
 from sklearn.utils.validation import check_is_fitted
 
 from ._about.documented import Documented
@@ -41,6 +43,18 @@ PREDICTION_METHODS = (
 def _drawn_responses(model: Any, *, n_samples: int = 1, **options: Any) -> Answer:
     classes = getattr(model, "classes_", None)
     return Answer(range(n_samples), np.float64 if classes is None else classes.dtype)
+
+
+@cache
+def _constraints(kind: Any) -> list[tuple[str, list[Any]]]:
+    """What the parameters of a class may be, where anybody looks at them."""
+    stated = kind._parameter_constraints.items()
+    looked_at = [(name, allowed) for name, allowed in stated if not isinstance(allowed, str)]
+    return [(name, [make_constraint(c) for c in allowed]) for name, allowed in looked_at]
+
+
+def _is_allowed(value: Any, allowed: list[Any]) -> bool:
+    return any(constraint.is_satisfied_by(value) for constraint in allowed)
 
 
 class MixedModel(Documented, FixedPart, ShowsVariances):
@@ -151,6 +165,14 @@ class MixedModel(Documented, FixedPart, ShowsVariances):
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = tags.input_tags.string = self._names_columns()
         return tags
+
+    def _validate_params(self) -> None:
+        """As scikit-learn does, whose words are made where something is wrong only."""
+        kind: Any = type(self)
+        constraints = _constraints(kind)
+        if all(_is_allowed(getattr(self, name), allowed) for name, allowed in constraints):
+            return
+        super()._validate_params()
 
     def _names_columns(self) -> bool:
         """Whether the parameters name grouping columns of X."""

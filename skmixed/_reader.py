@@ -14,6 +14,7 @@ from numbers import Integral
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import pandas as pd
 from sklearn.utils.validation import (
     _check_feature_names,
     _check_n_features,
@@ -134,6 +135,8 @@ class Features:
     @classmethod
     def of(cls, owner: str, X) -> Features:
         """As scikit-learn counts and names them."""
+        if isinstance(X, pd.DataFrame) and all(type(name) is str for name in X.columns):
+            return cls(owner, tuple(X.columns), X.shape[1])
         found = _stand_in(owner)
         _check_feature_names(found, X, reset=True)
         _check_n_features(found, X, reset=True)

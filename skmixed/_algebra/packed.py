@@ -92,10 +92,10 @@ def _pair_entries(q):
 
 def pair_traces(S):
     """``sum_l tr(X_l E_a N_l E_b)`` for all packed directions from ``S = X N'``, X and N packed
-    symmetric (K, m).
+    symmetric (K, m).  S may have axes before.
     """
-    left, right, weights = _pair_entries(packed_order(len(S)))
-    return S[left, right].sum(axis=0) * weights
+    left, right, weights = _pair_entries(packed_order(S.shape[-1]))
+    return S[..., left, right].sum(axis=-3) * weights
 
 
 def crossed_directions(products):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from math import sqrt
+from operator import mul
+
 import numpy as np
+
+TINY = float(np.finfo(float).tiny)
 
 
 def pivoted_root(T, tol=1e-14):
@@ -10,22 +15,26 @@ def pivoted_root(T, tol=1e-14):
 
     Columns beyond the rank are exactly zero.
     """
-    size = len(T)
-    rest = np.array(T, dtype=float)
-    root = np.zeros((size, size))
+    rows = np.asarray(T, dtype=float).tolist()
+    size = len(rows)
+    left = [rows[i][i] for i in range(size)]
+    root = [[0.0] * size for _ in range(size)]
     order = []
     remaining = list(range(size))
-    cutoff = tol * max(np.trace(T), np.finfo(float).tiny)
+    cutoff = tol * max(sum(left), TINY)
     for k in range(size):
-        pivot = max(remaining, key=lambda i: rest[i, i])
+        pivot = max(remaining, key=left.__getitem__)
         remaining.remove(pivot)
         order.append(pivot)
-        if rest[pivot, pivot] > cutoff:
-            column = rest[:, pivot] / np.sqrt(rest[pivot, pivot])
-            column[order[:-1]] = 0.0
-            root[:, k] = column
-            rest -= column[:, None] * column
-    return root, np.array(order)
+        if left[pivot] > cutoff:
+            own = root[pivot]
+            own[k] = sqrt(left[pivot])
+            for i in remaining:
+                known = sum(map(mul, root[i][:k], own))
+                entry = (rows[i][pivot] - known) / own[k]
+                root[i][k] = entry
+                left[i] -= entry * entry
+    return np.array(root).reshape(size, size), np.array(order)
 
 
 def semidefinite_cholesky(S, tol=1e-14):

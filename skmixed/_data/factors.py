@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 HASH = 0x9E3779B97F4A7C15  # an odd number without a pattern
+FEW_ROWS = 64  # up to which an index is not worth its making
+ORDERED = ("i", "f")  # kinds of labels that are looked up by their order
 DENSE_RANGE = 4  # integers that span less than this many times their number need no sort
 
 
@@ -50,16 +52,37 @@ class Factor:
 
     def codes(self, columns):
         """Codes of rows; -1 where the level was never seen."""
-        each = [
-            places.get_indexer(pd.Index(np.asarray(column)))
-            for places, column in zip(self._places, columns, strict=True)
-        ]
+        each = [self._codes(k, np.asarray(column)) for k, column in enumerate(columns)]
         if self.combinations is None:
             return each[0]
         mixed = _mixed_radix(each, self.levels)
         place = np.minimum(np.searchsorted(self.combinations, mixed), len(self.combinations) - 1)
         known = (self.combinations[place] == mixed) & np.all([c >= 0 for c in each], axis=0)
         return np.where(known, place, -1)
+
+    def _codes(self, k, column):
+        """Codes of one column, few rows by themselves."""
+        labels = np.asarray(self.levels[k])
+        if len(column) > FEW_ROWS or len(labels) == 0:
+            return self._places[k].get_indexer(pd.Index(column))
+        if column.dtype.kind == labels.dtype.kind and self._is_sorted[k]:
+            place = np.minimum(labels.searchsorted(column), len(labels) - 1)
+            return np.where(labels[place] == column, place, -1)
+        if column.dtype.kind == "O" and set(map(type, column)) == {str}:
+            return np.array([self._texts[k].get(label, -1) for label in column])
+        return self._places[k].get_indexer(pd.Index(column))
+
+    @cached_property
+    def _is_sorted(self):
+        """Whether the labels are numbers in their order, as those of a stream need not be."""
+        return [
+            labels.dtype.kind in ORDERED and bool(np.all(labels[:-1] < labels[1:]))
+            for labels in map(np.asarray, self.levels)
+        ]
+
+    @cached_property
+    def _texts(self):
+        return [{label: code for code, label in enumerate(labels)} for labels in self.levels]
 
     def extended(self, columns):
         """The factor with the levels of further rows, where its own levels are in it, and the codes

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.utils.validation import column_or_1d
 
 from . import tables
@@ -29,6 +30,8 @@ def one_column(y: Any, *, warn: bool = False) -> np.ndarray:
     ValueError
         For more columns, masked values, dates and complex numbers.
     """
+    if type(y) in (np.ndarray, pd.Series) and y.ndim == 1 and tables.is_plain(y.dtype):
+        return np.asarray(y)
     check_unmasked(None, y, "y")
     tables.check_at_hand("y", y)
     names = tables.column_names(y)

@@ -19,9 +19,13 @@ from sklearn.utils.validation import check_array
 from .checks import first_line, nearest
 from .columns import is_missing, labels, numbers
 
+FEW_COLUMNS = 32  # of a table that are read one by one
+
 
 def column_names(X: Any) -> list | None:
     """Names of the columns of a table, None for arrays."""
+    if isinstance(X, np.ndarray | pd.Series):
+        return None
     names = getattr(X, "column_names", None)  # pyarrow first: there, .columns is a list of arrays
     if names is None:
         names = getattr(X, "columns", None)
@@ -106,10 +110,14 @@ class Table:
 
     def matrix(self, names: Sequence[Hashable]) -> np.ndarray:
         """Some columns as floats; text, missing and infinite values are errors that name theirs."""
-        if len(names) == len(self.names):
-            return numeric_matrix(self.X)
         if not names:
             return np.empty((len(self), 0))
+        if len(names) <= FEW_COLUMNS and isinstance(self.X, pd.DataFrame):
+            found = _column_by_column(self.X, names)
+            if found is not None:
+                return found
+        if len(names) == len(self.names):
+            return numeric_matrix(self.X)
         return numeric_matrix(self.X[names] if hasattr(self.X, "iloc") else self.X.select(names))
 
     def changed(self, changes: dict) -> Table:
@@ -207,11 +215,33 @@ def numeric_matrix(X: Any) -> np.ndarray:
         getattr(dtype, "kind", "O") in "biuf" for dtype in X.dtypes.array
     ):
         matrix = X.to_numpy(dtype=np.float64, na_value=np.nan)
-        if np.isfinite(np.sum(matrix)) or np.all(np.isfinite(matrix)):
+        if _are_finite(matrix):
             return matrix
     columns = [numbers(name, X[name]) for name in column_names(X)]
     matrix = np.column_stack(columns) if columns else np.empty((len(X), 0))
     return check_array(matrix, dtype=np.float64, input_name="X")
+
+
+def _column_by_column(X, names):
+    """The same of few columns of numpy's types, without a table between; None where they hold
+    anything else.
+    """
+    out = np.empty((len(names), len(X)))
+    for row, name in zip(out, names, strict=True):
+        column = X[name]
+        if not is_plain(column.dtype):
+            return None
+        row[:] = column.to_numpy()
+    return out.T if _are_finite(out) else None
+
+
+def is_plain(dtype: Any) -> bool:
+    """Whether a type is one of numpy's for numbers and truth values."""
+    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
+
+
+def _are_finite(matrix):
+    return np.isfinite(np.sum(matrix)) or np.all(np.isfinite(matrix))
 
 
 def without_nullable(values):

@@ -15,6 +15,7 @@ import numpy as np
 from .._algebra.machine import computing
 from .._algebra.plans import plan_of
 from .._likelihood.linear import LinearState, ProfiledDeviance
+from .._likelihood.one_factor import OneResponse, searchable
 from .._likelihood.penalised import unpenalised
 from .._model.covariances import Covariances
 from .._model.families import Gaussian
@@ -134,23 +135,33 @@ def _is_residual(cross, f):
 
 def _searched(design, objective, covariances, absent, start=None, floors=None, **options):
     """The fit at the optimum from a point, or from the moment estimates."""
-    searched = objective.condensed()
+    known = {"objective": objective}
     optimum = nothing_to_search()
     if covariances.terms:
-        start = moment_start(searched, covariances) if start is None else start
-        floors = typical_floors(searched.plan) if floors is None else floors
-        options["scattered"] = SCATTERED * _has_many_minima(design)
+        condensed = objective.condensed()
+        start = moment_start(condensed, covariances) if start is None else start
+        floors = typical_floors(condensed.plan) if floors is None else floors
+        options["scattered"] = SCATTERED * has_many_minima(design)
+        searched = searchable(condensed)
         search = way_of(objective.plan).search
         optimum = _optimum(search, searched, covariances, start, floors, options)
-    is_known = searched is objective and covariances.terms
-    state = optimum.evaluation if is_known else objective(covariances.assemble(optimum.point))
+        known |= _known_at(optimum.evaluation, searched, objective)
     found = covariances, optimum.without_evaluation(), absent
     fit = LinearFit(design, bool(objective.reml), *found, solver=objective.plan.solver)
-    vars(fit).update(objective=objective, state=state)
+    vars(fit).update(known)
     return fit
 
 
-def _has_many_minima(design):
+def _known_at(state, searched, objective):
+    """What the last evaluation says of the fit."""
+    if searched is objective:
+        return {"state": state}
+    if isinstance(searched, OneResponse) and np.isfinite(state.value):
+        return {"beta": state.beta, "scale": state.sigma2, "deviance": state.value}
+    return {}
+
+
+def has_many_minima(design):
     """Whether the deviance may well have several: few rows and slopes."""
     sizes = design.cross.sizes
     few = FEW_ROWS if len(sizes) > 1 else FEW_ROWS_OF_ONE
@@ -197,9 +208,9 @@ class LinearFit(Estimated):
     @cached_property
     def objective(self):
         """The deviance as a function of the relative covariances."""
-        return self._objective_of(plan_of(self.design.cross, solver=self.solver), self.design)
+        return self.objective_of(plan_of(self.design.cross, solver=self.solver), self.design)
 
-    def _objective_of(self, plan, design):
+    def objective_of(self, plan, design):
         """The same deviance of other sums."""
         prior = prior_of(self.covariance_model)
         return ProfiledDeviance.of(plan, self.reml, design.ridge, prior)
@@ -269,8 +280,13 @@ class LinearFit(Estimated):
         return self.objective.plan.blocks
 
     @cached_property
+    def deviance(self):
+        """At the optimum, in the units of the frame."""
+        return self.state.value
+
+    @cached_property
     def loglik(self):
-        return self._loglik(self.state)
+        return self._penalised_loglik(self.state) if self.is_penalised else self._of(self.deviance)
 
     @cached_property
     def loglik_error(self):
@@ -278,15 +294,19 @@ class LinearFit(Estimated):
 
     @cached_property
     def loglik_without_effects(self):
-        return self._loglik(_without_effects(self.objective))
+        plain = _without_effects(self.objective)
+        return self._penalised_loglik(plain) if self.is_penalised else self._of(plain.value)
 
-    def _loglik(self, state):
-        """Without penalties, where these were maximised too."""
-        design, value, nu = self.design, state.value, self.objective.nu
-        if self.is_penalised:
-            design = design.unpenalised()
-            value, nu = unpenalised(state, plan_of(design.cross, solver=self.solver))
+    def _penalised_loglik(self, state):
+        """Without the penalties, which were maximised too."""
+        design = self.design.unpenalised()
+        value, nu = unpenalised(state, plan_of(design.cross, solver=self.solver))
         return -0.5 * float(value + Units(design).deviance(nu, self.objective.reml))
+
+    def _of(self, deviance):
+        """The log-likelihood in the units of the data."""
+        constant = self.units.deviance(self.objective.nu, self.objective.reml)
+        return -0.5 * float(deviance + constant)
 
     @cached_property
     def information(self):
@@ -326,7 +346,7 @@ class LinearFit(Estimated):
         plan = self.objective.plan.with_sums(design.cross)
         floors = typical_floors(self.objective.plan)
         start = self.covariance_model.start(self.covariance_model.assemble(self.T), floors)
-        objective = self._objective_of(plan, design)
+        objective = self.objective_of(plan, design)
         options["bar"] = objective.prior.bar(_without_effects(objective).value)
         model = self.covariance_model
         return _searched(design, objective, model, self.absent, start, floors, **options)

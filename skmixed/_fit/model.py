@@ -111,10 +111,14 @@ class FittedModel:
     @cached_property
     def predictor(self) -> LinearPredictor:
         """The linear predictor of new rows."""
+        return LinearPredictor(*self._fixed_part, self.fit.effects, self.reader.terms)
+
+    @property
+    def _fixed_part(self):
+        """Coefficients of the columns, and the intercept."""
         coefficients = self.fit.coefficients
         k = int(self.reader.intercept)
-        intercept = float(coefficients[0]) if k else 0.0
-        return LinearPredictor(coefficients[k:], intercept, self.fit.effects, self.reader.terms)
+        return coefficients[k:], float(coefficients[0]) if k else 0.0
 
     @cached_property
     def dependencies(self) -> Dependencies | None:
@@ -136,11 +140,11 @@ class FittedModel:
     def attributes(self) -> dict[str, Any]:
         """Fitted attributes of the estimator."""
         fit = self.fit
-        predictor = self.predictor
+        coefficients, intercept = self._fixed_part
         found = {
-            "coef_": predictor.coefficients,
+            "coef_": coefficients,
             "coef_names_": np.array(self.names.fixed[self.names.intercept :], dtype=object),
-            "intercept_": predictor.intercept,
+            "intercept_": intercept,
             "covariances_": fit.covariances,
             "loglik_": float(fit.loglik),
             "solver_": str(fit.solver),

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._algebra.packed import lower_triangle, packed_size
 from .charts import Chart
+from .many_charts import joined_charts
 from .structures import Absent, Structure
 
 
@@ -70,9 +71,11 @@ class Covariances:
     def packed(self, term, matrices):
         """Rows of packed derivatives from a stack of matrices of one term."""
         q = self.sizes[term.factor]
+        rows, cols = lower_triangle(q)
+        if len(self.terms) == 1 and len(self.sizes) == 1:
+            return matrices[:, rows, cols]
         full = np.zeros((len(matrices), q, q))
         full[:, term.window, term.window] = matrices
-        rows, cols = lower_triangle(q)
         out = np.zeros((len(matrices), self._starts[-1]))
         out[:, self._starts[term.factor] : self._starts[term.factor + 1]] = full[:, rows, cols]
         return out
@@ -85,6 +88,8 @@ class Covariances:
     def chart(self, point):
         """One chart for all terms; its derivatives are packed, (k, K)."""
         charts = [t.structure.chart(T) for t, T in zip(self.terms, point, strict=True)]
+        if len(charts) == 1:
+            return self._chart_of_one(*charts)
         ends = np.cumsum([0] + [len(chart.derivatives) for chart in charts])
         derivatives = [
             self.packed(term, chart.derivatives)
@@ -101,6 +106,21 @@ class Covariances:
 
         radius = float(np.linalg.norm([chart.radius for chart in charts]))
         return Chart(np.vstack(derivatives), second, move, radius)
+
+    def charts(self, T):
+        """Charts around (b, q, q) matrices of a single factor."""
+        windows = [term.window for term in self.terms]
+        charts = [t.structure.charts(T[:, t.window, t.window]) for t in self.terms]
+        return charts[0] if len(charts) == 1 else joined_charts(windows, charts, T.shape)
+
+    def _chart_of_one(self, chart):
+        """That of a single term."""
+        return Chart(
+            derivatives=self.packed(self.terms[0], chart.derivatives),
+            second=lambda D: chart.second(*self.split(D)),
+            move=lambda s: [chart.move(s)],
+            radius=chart.radius,
+        )
 
     def split(self, factors):
         """The blocks of the terms within the factors' matrices."""

@@ -32,13 +32,17 @@ class LinearPredictor:
             eta += rows.offset
         for f, code in enumerate(codes):
             known = code >= 0
-            if np.any(known):
-                b = np.where(known[:, None], self.effects[f][code], 0.0)
-                eta += np.einsum("nq,nq->n", b, self.varying(rows, f))
+            if known.any():
+                b = self.effects[f][code]
+                own = b if known.all() else np.where(known[:, None], b, 0.0)
+                for effect, source in zip(own.T, self._sources(f), strict=True):
+                    eta += effect if source < 0 else effect * rows.X[:, source]
         return eta
+
+    def _sources(self, f):
+        return [s for term in self.terms if term.factor == f for s in term.sources]
 
     def varying(self, rows: Rows, f: int) -> np.ndarray:
         """Columns of Z of one factor, (n, q)."""
-        sources = [s for term in self.terms if term.factor == f for s in term.sources]
-        columns = [np.ones(len(rows)) if s < 0 else rows.X[:, s] for s in sources]
+        columns = [np.ones(len(rows)) if s < 0 else rows.X[:, s] for s in self._sources(f)]
         return np.column_stack(columns)

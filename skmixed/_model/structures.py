@@ -35,6 +35,7 @@ from .coordinates import (
     SpectralCoordinates,
     Squares,
 )
+from .many_charts import Charts, root_charts, spectral_charts
 from .volumes import Volume, constant_volume, determinant, product_of_variances
 
 INTERIOR = 1e-9  # a pivot below this share of the largest is on the boundary
@@ -80,6 +81,10 @@ class Structure(ABC):
     @abstractmethod
     def chart(self, T: np.ndarray) -> Chart:
         """Coordinates around T."""
+
+    def charts(self, T: np.ndarray) -> Charts:
+        """The same around (b, q, q) matrices."""
+        raise NotImplementedError
 
     @abstractmethod
     def start(self, S: np.ndarray, floor: np.ndarray) -> np.ndarray:
@@ -276,6 +281,9 @@ class Unstructured(LinearStructure):
             radius=float(np.linalg.norm(root / sizes[:, None])),
         )
 
+    def charts(self, T: np.ndarray) -> Charts:
+        return root_charts(T)
+
     def _derivatives(self, root: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         half = np.zeros((len(rows), self.size, self.size))
         half[np.arange(len(rows)), rows, :] = root[:, cols].T
@@ -351,6 +359,9 @@ class Spectral(LinearStructure):
             move=lambda step: self._compose((root + units * step) ** 2),
             radius=float(np.linalg.norm(root / units)),
         )
+
+    def charts(self, T: np.ndarray) -> Charts:
+        return spectral_charts(T, self.projections)
 
     def start(self, S: np.ndarray, floor: np.ndarray) -> np.ndarray:
         lifted = np.where(floor > 0, np.maximum(np.diag(S), floor), 0.0)

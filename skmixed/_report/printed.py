@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from html import escape
 
 from statsmodels.iolib.summary import Summary
@@ -18,11 +19,27 @@ class PrintedSummary(Summary):
     """Tables of one width, and notes below them."""
 
     def __init__(self, blocks, notes, least_width):
-        super().__init__()
-        width = max(least_width, *(block.width for block in blocks))
-        self.tables = [block.as_wide_as(width) for block in blocks]
-        self.add_extra_txt(notes)
+        own = [block.width for block in blocks]
+        width = max(least_width, *own)
+        pairs = zip(blocks, own, strict=True)
         self._blocks = blocks
+        self._first_columns = [block.first_column(width - wide) for block, wide in pairs]
+        self.add_extra_txt(notes)
+
+    @cached_property
+    def tables(self):
+        """As statsmodels has them, made when they are asked for."""
+        return [block.table(first) for block, first in self._placed()]
+
+    def _placed(self):
+        return zip(self._blocks, self._first_columns, strict=True)
+
+    def as_text(self):
+        """Tables as text, and the notes below them."""
+        if "tables" in vars(self):  # which may have been changed
+            return super().as_text()
+        lines = [line for block, first in self._placed() for line in block.lines(first)]
+        return "\n".join([*lines, "=" * len(lines[-1]), "", self.extra_txt])
 
     def as_html(self):
         """Tables as HTML."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ import pandas as pd
 
 from .names import Names
 
+COLUMN = 10  # width of a column of numbers
+LEAST_WIDTHS = (0, 0, 8, 0, 11, 11)  # of cells, in statsmodels' tables of parameters
 WIDTH = 78  # of the printed tables, unless names need more
 DIGITS = 7
 SMALLEST = 1e-4  # numbers outside of these are printed with an exponent
@@ -133,6 +136,20 @@ def print_report(report: Report) -> Any:
     return PrintedSummary(tables, list(report.notes), WIDTH)
 
 
+def _cell(column, value):
+    """A cell as statsmodels prints one of a table of parameters."""
+    return str(value).rjust(LEAST_WIDTHS[column % len(LEAST_WIDTHS)])
+
+
+def _joined(row, widths, aligns):
+    stub, *cells = row
+    placed = [stub.ljust(widths[0])]
+    for k, (cell, width) in enumerate(zip(cells, widths[1:], strict=True)):
+        align = aligns[k % len(aligns)]
+        placed.append(cell.rjust(width) if align == "r" else cell.ljust(width))
+    return " ".join(placed)
+
+
 @dataclass(frozen=True)
 class Table:
     """One table of the summary, before it is brought to the width of the others."""
@@ -154,14 +171,29 @@ class Table:
             self.data, headers=self.headers, stubs=self.stubs, title=self.title, txt_fmt=layout
         )
 
+    def lines(self, first_column: int = 0) -> list[str]:
+        """The same as text, without the line that ends it: what statsmodels prints."""
+        rows = [[stub, *map(_cell, count(), row)] for stub, row in self._rows()]
+        headers = [["", *self.headers]] if self.headers else []
+        sizes = [max(map(len, column)) for column in zip(*headers, *rows, strict=True)]
+        widths = [max(first_column, sizes[0]), *(max(COLUMN, size) for size in sizes[1:])]
+        out = [_joined(row, widths, "r") for row in headers]
+        out += ["-" * len(line) for line in out]
+        out += [_joined(row, widths, self.aligns) for row in rows]
+        title = [self.title.center(len(out[-1]))] if self.title else []
+        return [*title, "=" * len(out[-1]), *out]
+
+    def _rows(self):
+        return zip(self.stubs, self.data, strict=True)
+
     @property
     def width(self) -> int:
         """Of the printed table."""
-        return max(map(len, self.table().as_text().splitlines()))
+        return max(map(len, self.lines()))
 
-    def as_wide_as(self, width: int) -> Any:
-        """A statsmodels table of a width."""
-        return self.table(max(map(len, self.stubs)) + width - self.width)
+    def first_column(self, missing: int) -> int:
+        """Its width where the table is to be that much wider."""
+        return max(map(len, self.stubs)) + missing
 
 
 def _header(report):
@@ -219,7 +251,8 @@ def _limits(level):
 
 
 def _coefficient_table(report):
-    rows = report.coefficients.itertuples(index=False)
+    table = report.coefficients
+    rows = (dict(zip(table.columns, row, strict=True)) for row in table.to_numpy().tolist())
     data = [_coefficient_cells(row, report.is_normal) for row in rows]
     tests = ["z", "P>|z|"] if report.is_normal else ["df", "t", "P>|t|"]
     headers = [report.coefficient_title, "std err", *tests, *_limits(report.level)]
@@ -227,9 +260,10 @@ def _coefficient_table(report):
 
 
 def _coefficient_cells(row, is_normal):
-    degrees = [] if is_normal else [f"{row.df:.1f}"]
-    tests = [*degrees, f"{row.t:.2f}", f"{row.p_value:.3f}"]
-    return [number(row.coef), number(row.std_err), *tests, number(row.ci_low), number(row.ci_high)]
+    degrees = [] if is_normal else [f"{row['df']:.1f}"]
+    tests = [*degrees, f"{row['t']:.2f}", f"{row['p_value']:.3f}"]
+    estimate = [number(row[name]) for name in ("coef", "std_err")]
+    return [*estimate, *tests, number(row["ci_low"]), number(row["ci_high"])]
 
 
 def _variance_table(report):

@@ -367,7 +367,8 @@ class Estimates:
         """
         slopes = self._slopes
         covariance = self._fit.coefficient_covariance
-        return wald_chi2(self.params.to_numpy()[slopes], covariance[np.ix_(slopes, slopes)])
+        found = self._fit.coefficients[self._fit.units.independent]
+        return wald_chi2(found[slopes], covariance[np.ix_(slopes, slopes)])
 
     @property
     def _slopes(self) -> list[int]:

@@ -22,6 +22,7 @@ from .start import SHRINKAGE_FLOOR
 
 SNAP = (1e-3, 1e-8)  # pivots below this share of a typical one are tried at exactly zero
 MAX_RESTARTS = 3  # attempts to leave a saddle
+SAME = 1e-14  # share of an entry by which rounding changes it
 NEGLIGIBLE_RISE = 1e-8  # rise of the deviance that an exact zero may cost
 NEGLIGIBLE_CHANGE = 1e-6  # of the deviance, along a covariance that it says nothing of
 NEGLIGIBLE_DESCENT = 1e-5  # of the deviance, per unit of a variance at zero
@@ -207,7 +208,7 @@ class Boundary:
         typical = max(np.max(self.floors[k], initial=0.0) / SHRINKAGE_FLOOR, np.max(np.diag(T)))
         for share in SNAP:
             candidate = self.structures[k].snapped(T, share * typical)
-            if not np.allclose(candidate, T, rtol=1e-14, atol=0.0):
+            if np.any(np.abs(candidate - T) > SAME * np.abs(T)):
                 yield candidate
 
     def _is_flat(self, optimum, k):

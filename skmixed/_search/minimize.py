@@ -26,6 +26,9 @@ MAX_DIFFERENCES = 60  # evaluations spent on these
 ROUNDED = 1e-8  # curvature below this share of the largest may be rounding
 FLAT = 1e-11  # curvature below this share of the largest is rounding, where the slope is small too
 FLAT_SLOPE = 1e-7
+SECULAR = 1e-12  # share of the radius that a step may be longer
+MAX_SECULAR = 100
+TINY_SHIFT = 1e-150
 
 
 class Stop(NamedTuple):
@@ -139,16 +142,20 @@ def trust_region_step(gradient, hessian, radius):
 
 
 def _multiplier(values, slope, radius):
-    """Smallest shift of the spectrum that brings the step inside the radius, by bisection."""
-    low = max(0.0, -np.min(values))
-    high = low + np.linalg.norm(slope) / radius + 1e-12 * (1.0 + np.max(np.abs(values)))
-    for _ in range(100):
-        middle = 0.5 * (low + high)
-        if np.linalg.norm(slope / np.maximum(values + middle, 1e-150)) > radius:
-            low = middle
-        else:
-            high = middle
-    return high
+    """Smallest shift of the spectrum that brings the step inside the radius.
+
+    The length of the step is that of no component alone, which bounds the shift from below; from
+    there Newton steps on ``1 / radius - 1 / |s|`` rise to it without passing it.
+    """
+    shift = max(0.0, -np.min(values), np.max(np.abs(slope) / radius - values))
+    for _ in range(MAX_SECULAR):
+        shifted = np.maximum(values + shift, TINY_SHIFT)
+        step = slope / shifted
+        length = np.linalg.norm(step)
+        if not length > radius * (1.0 + SECULAR):
+            break
+        shift += (length / radius - 1.0) / np.sum((step / length) ** 2 / shifted)
+    return shift
 
 
 def _with_negative_curvature(step, values, radius):
@@ -186,7 +193,7 @@ class _Search:
         self.report = report
         self.point = start
         self.current = objective(manifold.assemble(start))
-        self.radius = max(1.0, manifold.chart(start).radius)
+        self.radius = None  # that of the first chart, at least one
         self.n_evaluations = 1
         self.quadratic = None
         self.secants = secants  # pairs (step, change of the gradient); None where not wanted
@@ -204,6 +211,8 @@ class _Search:
             return DEGENERATE
         chart, *local = self._local_model()
         self.quadratic = Quadratic(chart.radius, *local)
+        if self.radius is None:
+            self.radius = max(1.0, chart.radius)
         for _ in range(MAX_SHRINKS):
             step = trust_region_step(*local, self.radius)
             predicted = self._predicted(step)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .._algebra.columns import ALIASED, independent_columns, orthogonalised
-from .._model.ridge import Ridge
+from .._model.ridge import NO_RIDGE, Ridge
 from .._model.structures import positive
 from .._model.terms import ONES
 from .source import ROWS_PER_CHUNK, Moments, Sample, slices
@@ -133,6 +133,8 @@ class Frame:
 
     def ridge(self, independent):
         """The ridge on the fixed effects that are not aliased."""
+        if not self.alpha:
+            return NO_RIDGE
         rows = self.penalty_rows
         left = -rows @ self.pilot / self.y_scale
         return Ridge(np.column_stack([rows[:, independent], left]))
@@ -146,8 +148,9 @@ class Frame:
 
         R's rule: a share of the norm of the column before mixing.  The rows of a ridge count.
         """
-        everything = np.arange(len(gram))
-        gram = Ridge(np.pad(self.penalty_rows, ((0, 0), (0, 1)))).among(gram, everything)
+        if self.alpha:
+            everything = np.arange(len(gram))
+            gram = Ridge(np.pad(self.penalty_rows, ((0, 0), (0, 1)))).among(gram, everything)
         return independent_columns(gram, ALIASED**2 * n * np.diag(self.mixing) ** 2)
 
 
@@ -218,6 +221,8 @@ def _candidates(moments, fit_intercept, n_fixed):
 
 def _penalty_rows(spread, alpha):
     """``sqrt(alpha) s_j e_j`` for the columns that vary; none without a penalty."""
+    if not alpha:
+        return np.zeros((0, len(spread)))
     rows = np.diag(np.sqrt(alpha) * spread)
     return rows[np.any(rows > 0, axis=1)]
 

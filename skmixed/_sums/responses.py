@@ -14,7 +14,7 @@ from scipy import sparse
 
 from .blocks import block_order
 from .design import Design, RowDesign
-from .source import InMemory, less
+from .source import InMemory
 
 
 class SumsOfResponses:
@@ -45,15 +45,27 @@ class SumsOfResponses:
 
     def design_of(self, y: np.ndarray, within: float = 0.0) -> Design:
         """The design of responses whose observations within rows add to the sum of squares."""
+        return self.designs_of(y[:, None], np.array([within]))[0]
+
+    def designs_of(self, y: np.ndarray, within: np.ndarray) -> list[Design]:
+        """The same of the columns of y."""
         scale = self.design.frame.y_scale
+        offset = 0.0 if self.offset is None else self.offset[:, None]
+        own = (y - offset) / scale + self.pilot[:, None]
+        products = self.weighted_pool @ own
+        squares = np.einsum("n,nb,nb->b", self.weights, own, own) + within / scale**2
+        by_level = [to_levels @ own for to_levels in self.to_levels]
+        parts = zip(products.T, squares, *(sums.T for sums in by_level), strict=True)
+        return [self._design(*part) for part in parts]
+
+    def _design(self, products, square, *by_level):
         cross = self.design.cross
-        own = less(y, self.offset) / scale + self.pilot
         gram = cross.gram.copy()
-        gram[-1, :-1] = gram[:-1, -1] = self.weighted_pool @ own
-        gram[-1, -1] = own @ (self.weights * own) + within / scale**2
+        gram[-1, :-1] = gram[:-1, -1] = products
+        gram[-1, -1] = square
         sums = [s.copy() for s in cross.sums]
-        for s, to_levels in zip(sums, self.to_levels, strict=True):
-            s[:, -1] = (to_levels @ own).reshape(len(s), -1)
+        for s, own in zip(sums, by_level, strict=True):
+            s[:, -1] = own.reshape(len(s), -1)
         return replace(self.design, cross=replace(cross, gram=gram, sums=tuple(sums)))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from .._data.checks import check_level
 from .._fit.base import Fit
@@ -106,7 +106,7 @@ def _correlated(entries):
 
 
 def _normal_quantile(level):
-    return stats.norm.ppf(0.5 + check_level(level) / 2.0)
+    return special.ndtri(0.5 + check_level(level) / 2.0)
 
 
 def _roots(variances):

@@ -100,3 +100,18 @@ def test_a_model_goes_when_nobody_holds_it():
         assert gone() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("term", ["(1 | group)", "(1 + x0 | group) + (1 | other)", "(x0 || group)"])
+def test_summary_prints_what_statsmodels_prints(term):
+    """The text is written without statsmodels' tables, which are there once they are asked for."""
+    X, y = make_mixed_regression(n_groups=20, random_state=0)
+    long = "a column whose name is longer than a line of a table has room for, by far and away"
+    X = X.assign(other=np.arange(len(y)) % 11).rename(columns={"x1": long})
+    results = MixedLinearRegressor(random_effects=term).fit(X, y).results_
+    for options in ({}, {"df": "satterthwaite"}):
+        summary = results.summary(**options)
+        text = summary.as_text()
+        assert len(summary.tables) == 3 + ("other" in term)
+        assert summary.as_text() == text

@@ -5,6 +5,7 @@ from functools import wraps
 
 from skmixed._likelihood.glmm import GlmmState
 from skmixed._likelihood.linear import LinearState
+from skmixed._likelihood.one_factor import Sweep
 
 
 class Evaluations:
@@ -23,15 +24,16 @@ class Evaluations:
 def evaluations():
     """Counts the evaluations made inside."""
     counted = Evaluations()
-    originals = {LinearState: LinearState.__init__, GlmmState: GlmmState.__init__}
-    names = {LinearState: "linear", GlmmState: "generalised"}
+    names = {LinearState: "linear", Sweep: "linear", GlmmState: "generalised"}
+    originals = {kind: kind.__init__ for kind in names}
 
     def counting(kind):
         original = originals[kind]
 
         @wraps(original)
         def made(self, *args, **kwargs):
-            setattr(counted, names[kind], getattr(counted, names[kind]) + 1)
+            several = len(args[1]) if kind is Sweep else 1
+            setattr(counted, names[kind], getattr(counted, names[kind]) + several)
             return original(self, *args, **kwargs)
 
         return made

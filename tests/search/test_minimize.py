@@ -119,3 +119,14 @@ def test_minimiser_says_when_it_was_stopped():
     )
     assert not optimum.converged and optimum.stop == MAX_ITER
     assert len(values) >= 2 and values == sorted(values, reverse=True)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_step_of_the_boundary_has_the_length_of_the_radius(seed):
+    """However far apart curvatures and slopes are."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=4) * 10.0 ** rng.uniform(-5, 5, 4)
+    g = rng.normal(size=4) * 10.0 ** rng.uniform(-5, 5, 4)
+    radius = 0.1 * np.min(np.abs(g / values))
+    step = trust_region_step(g, np.diag(values), radius)
+    assert np.linalg.norm(step) == pytest.approx(radius, rel=1e-10)

@@ -22,6 +22,7 @@ from ..._data.checks import check_choice, check_level, check_n_samples, warn
 from ..._fit.model import FittedModel
 from ..._report.progress import Progress
 from ..._report.words import html_of_text
+from ..._sums.source import slices
 from ...exceptions import ConvergenceWarning
 from .._arguments import fitted_model
 from .resampling import Draws
@@ -29,6 +30,7 @@ from .statistics import AllParameters, Deviations, OfEstimator, Statistic, Varia
 from .sums import resampler_of
 
 SAMPLES_PER_TASK = 25
+MOST_PER_TASK = 125  # where responses are fitted together
 METHODS = ("percentile", "basic", "normal")
 
 
@@ -312,7 +314,8 @@ def replicates(
     name of its progress.
     """
     seeds = np.random.SeedSequence(_entropy(random_state)).spawn(n_samples)
-    tasks = [seeds[lo : lo + SAMPLES_PER_TASK] for lo in range(0, n_samples, SAMPLES_PER_TASK)]
+    size = max(SAMPLES_PER_TASK, min(source.at_once, MOST_PER_TASK))
+    tasks = [seeds[lo : lo + size] for lo in range(0, n_samples, size)]
     at_once = 4 * effective_n_jobs(n_jobs)
     found: list = []
     bar = {"what": what, "unit": "sample", "wanted": progress}
@@ -345,14 +348,21 @@ def _run(source, statistic, seeds):
     """
     with computing(source.dense_order), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return [_replicate(source, statistic, seed) for seed in seeds]
+        parts = slices(len(seeds), source.at_once)
+        return [value for part in parts for value in _together(source, statistic, seeds[part])]
 
 
-def _replicate(source, statistic, seed):
-    """None where the fit fails."""
-    drawn = source.draw(np.random.default_rng(seed))
+def _together(source, statistic, seeds):
+    """The same for those that are drawn together."""
+    drawn = [source.draw(np.random.default_rng(seed)) for seed in seeds]
+    pairs = zip(drawn, source.refits(drawn), strict=True)
+    return [_replicate(source, statistic, *pair) for pair in pairs]
+
+
+def _replicate(source, statistic, drawn, fit):
+    """None where the fit fails; ``fit`` is None where it was not made together with others."""
     try:
-        fit = source.refit(drawn)
+        fit = source.refit(drawn) if fit is None else fit
         return np.asarray(statistic(fit, drawn), dtype=float), fit.optimum.converged
     except (ArithmeticError, ValueError):
         return None

@@ -9,6 +9,7 @@ and the squares within rows add ``sigma^2 chi2`` with ``sum w - n_rows`` degrees
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -21,7 +22,9 @@ from ..._fit.separation import infinite_estimates
 from ..._fit.training import source_of
 from ..._sums.design import Design
 from ..._sums.responses import responses_of
+from .together import at_once, refits
 
+NUMBERS_AT_ONCE = 1 << 22  # of the responses that are drawn together
 ROUNDING = 1e-12  # share of an observation per row that may be missing
 
 
@@ -46,11 +49,15 @@ class Draws(Protocol):
     Attributes
     ----------
     dense_order : of the evaluations of a refit
+    at_once : number of responses that are drawn, and fitted, together
     observed : what the model was fitted to
     """
 
     @property
     def dense_order(self) -> int: ...
+
+    @property
+    def at_once(self) -> int: ...
 
     @property
     def observed(self) -> Drawn: ...
@@ -60,6 +67,9 @@ class Draws(Protocol):
 
     def refit(self, drawn: Drawn) -> Fit:
         """The fit of a response."""
+
+    def refits(self, drawn: Sequence[Drawn]) -> Sequence[Fit | None]:
+        """The fits of several; None for those that are to be fitted alone."""
 
 
 class Truth(NamedTuple):
@@ -154,6 +164,19 @@ class Resampler:
         y = self.fit.family.draw(rng, eta, sigma2, self.weights)
         squares = sigma2 * rng.chisquare(self.within) if self.within > 0 else 0.0
         return Drawn(y, squares)
+
+    @property
+    def at_once(self) -> int:
+        """Number of responses that are drawn, and fitted, together."""
+        return max(1, min(at_once(self.fit), NUMBERS_AT_ONCE // len(self.X)))
+
+    def refits(self, drawn: Sequence[Drawn]) -> list[Fit | None]:
+        """The fits of several responses; None for those that are to be fitted alone."""
+        if self.at_once < 2 or not drawn:
+            return [None] * len(drawn)
+        y = np.column_stack([own.y for own in drawn])
+        designs = self.responses.designs_of(y, np.array([own.within for own in drawn]))
+        return refits(self.fit, designs, **self.options)
 
     def refit(self, drawn: Drawn) -> Fit:
         """The fit of a response."""

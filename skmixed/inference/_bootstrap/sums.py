@@ -4,6 +4,7 @@ fitted to each: :mod:`skmixed._sums.draws`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..._fit.linear import LinearFit
 from ..._fit.model import FittedModel
 from ..._sums.draws import SumsOfDraws
 from .resampling import Drawn, Draws, Resampler, within_rows
+from .together import at_once, refits
 
 
 class SumsResampler:
@@ -46,6 +48,17 @@ class SumsResampler:
     def draw(self, rng: np.random.Generator) -> Drawn:
         """The sums of a response."""
         return Drawn(None, design=self.sums.draw(rng, self.fit.beta, self.roots, self.sigma))
+
+    @property
+    def at_once(self) -> int:
+        """Number of responses whose sums are drawn, and fitted, together."""
+        return at_once(self.fit)
+
+    def refits(self, drawn: Sequence[Drawn]) -> list[LinearFit | None]:
+        """The fits of several responses; None for those that are to be fitted alone."""
+        if self.at_once < 2:
+            return [None] * len(drawn)
+        return refits(self.fit, [own.design for own in drawn], **self.options)
 
     def refit(self, drawn: Drawn) -> LinearFit:
         """The fit of a response."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 from ..._data.checks import check_level
 from ..._report.words import html_of_text, p_value
@@ -66,8 +66,15 @@ def wald_chi2(coefficients, covariance):
     values, vectors = np.linalg.eigh(scale[:, None] * covariance * scale)
     kept = values > ROUNDING * values[-1]
     statistic = float(np.sum((vectors.T @ z)[kept] ** 2 / values[kept]))
-    pvalue = float(stats.chi2.sf(statistic, len(coefficients)))
+    pvalue = float(special.chdtrc(len(coefficients), statistic))
     return WaldTest(statistic, len(coefficients), pvalue)
+
+
+def _student(share, t, df):
+    """Quantiles of Student's distribution, and its upper tails; normal ones without bound."""
+    if np.all(np.isposinf(df)):
+        return special.ndtri(share), special.ndtr(-t)
+    return stats.t.ppf(share, df), stats.t.sf(t, df)
 
 
 @dataclass(frozen=True)
@@ -131,13 +138,14 @@ class Coefficients:
         df = self.df(L)
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.where(std_err > 0, self.estimates / std_err, np.nan)
-        half = stats.t.ppf(0.5 + check_level(level) / 2.0, df) * std_err
+        quantiles, tails = _student(0.5 + check_level(level) / 2.0, np.abs(t), df)
+        half = quantiles * std_err
         columns = {
             "coef": self.estimates,
             "std_err": std_err,
             "df": df,
             "t": t,
-            "p_value": 2.0 * stats.t.sf(np.abs(t), df),
+            "p_value": 2.0 * tails,
             "ci_low": self.estimates - half,
             "ci_high": self.estimates + half,
         }
