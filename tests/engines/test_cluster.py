@@ -14,6 +14,7 @@ import skmixed
 from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 dd = pytest.importorskip("dask.dataframe")
 
@@ -23,9 +24,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:::distributed
 @pytest.fixture(scope="module")
 def client():
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    cluster = distributed.LocalCluster(**options, silence_logs=50)
-    with cluster, distributed.Client(cluster) as found:
-        yield found
+    patient = {"distributed.deploy.lost-worker-timeout": "10 minutes"}  # with a new worker
+    with dask.config.set(patient):
+        cluster = distributed.LocalCluster(**options, silence_logs=50)
+        with cluster, distributed.Client(cluster) as found:
+            yield found
 
 
 def kills_once(part, marker, number):
