@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from threadpoolctl import threadpool_info
 
+from .._algebra.kernels import CHOICE
 from .version import __version__
 
 PACKAGES = (
@@ -28,7 +29,8 @@ PACKAGES = (
 
 
 def show_versions() -> None:
-    """Print the versions of this package and of those it uses, and the libraries of linear algebra.
+    """Print the versions of this package and of those it uses, which kernels run (compiled ones or
+    numpy's, see the installation notes), and the libraries of linear algebra.
 
     Worth pasting into a report of a problem.
 
@@ -40,6 +42,7 @@ def show_versions() -> None:
     """
     lines = {
         "scikit-mixed": __version__,
+        "kernels": CHOICE.description,
         "python": sys.version.split()[0],
         "machine": f"{platform.platform()}, {os.cpu_count()} cores",
         **{name: _version_of(name) for name in PACKAGES},

@@ -7,14 +7,13 @@ levels that are not symmetric are arrays (q, q, m), lower factors are packed as 
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
+from .kernels import level_sums
 from .packed import lower_triangle, packed_index, packed_order, triangle_entries, unpack
 
 LEVELS_PER_CHUNK = 16384
 WIDE = 12  # effects per level from which one matrix per level is faster than one loop per entry
 ENTRIES_PER_CHUNK = 1 << 18  # of such matrices
-MOST_EMPTY = 4  # levels per row that are summed whether they occur or not
 
 
 def _chunks(length, size=LEVELS_PER_CHUNK):
@@ -245,25 +244,3 @@ def posterior_covariance(M, Q):
 def packed_outer(Y):
     """Packed ``sum_p Y[:, p] Y[:, p]'`` of every level for ``Y`` (q, columns, m)."""
     return np.array([np.einsum("pm,pm->m", Y[r], Y[c]) for r, c in triangle_entries(len(Y))])
-
-
-def level_sums(codes, values, columns, out):
-    """Add ``sum_{i in l} values_i columns_i`` to ``out`` (levels, columns), one level per code.
-
-    A sparse matrix with one entry per row does this without sorting and as fast as a compiled loop.
-    Only the span of levels that occur in the chunk is touched, and where they are few in it, no
-    others than these.
-    """
-    low = int(codes.min())
-    high = int(codes.max()) + 1
-    rows = np.arange(len(codes) + 1)
-    shape = (high - low, len(codes))
-    if high - low <= MOST_EMPTY * len(codes):
-        Z = sparse.csc_matrix((values, codes - low, rows), shape=shape, copy=False)
-        out[low:high] += Z @ columns
-        return
-    Z = sparse.csr_matrix((values, (codes - low, rows[:-1])), shape=shape)
-    there = np.flatnonzero(np.diff(Z.indptr))
-    ends = np.append(0, Z.indptr[there + 1])
-    Z = sparse.csr_matrix((Z.data, Z.indices, ends), shape=(len(there), len(codes)), copy=False)
-    out[low + there] += Z @ columns

@@ -188,7 +188,7 @@ def test_blocks_of_rows_add(name, points, monkeypatch):
 def test_covariances_of_levels_that_meet(name, dense_products, monkeypatch):
     """Entries of ``(T^-1 + A)^-1`` on the pairs of levels, through either operator, after a change of weights."""
     if dense_products:
-        monkeypatch.setattr("skmixed._algebra.operators.MAX_PAIRS_PER_ENTRY", 0)
+        monkeypatch.setattr("skmixed._algebra.plan.is_dense_product", lambda *_: True)
     e = logistic_example(name)
     (block,), w = e.design.blocks, np.random.default_rng(1).uniform(0.1, 0.3, len(e.y))
     plan = Plan(block.pattern)

@@ -1,0 +1,18 @@
+"""The sweeps over rows and levels that pay in a compiled language.
+
+There are two implementations of one interface: :mod:`~skmixed._algebra.kernels.reference` in numpy,
+which is always there and says what is meant, and
+:mod:`~skmixed._algebra.kernels.compiled`, whose loops are in the folder ``native`` of the sources.
+They agree to rounding.
+"""
+
+from . import compiled, reference
+from .choice import CHOICE
+
+_chosen = reference if CHOICE.native is None else compiled
+
+PairOperator = _chosen.PairOperator
+is_dense_product = _chosen.is_dense_product
+level_sums = _chosen.level_sums
+
+__all__ = ["CHOICE", "PairOperator", "is_dense_product", "level_sums"]

@@ -1,0 +1,103 @@
+"""The kernels of the compiled module: arrays are made here, and handed to it in the types it wants."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..packed import packed_size
+from .choice import CHOICE
+from .reference import slot_pairs
+
+MAX_PAIRS_PER_ENTRY = 64  # pairs per dense entry beyond which a dense product is cheaper
+
+
+def is_dense_product(products, order):
+    """Whether so many products of pairs cost more than those of dense matrices."""
+    return products > MAX_PAIRS_PER_ENTRY * order**2
+
+
+class PairOperator:
+    """As that of the reference, without the products of the pairs: C itself does.
+
+    Where all later columns are in the dense block their pairs need no table.
+    """
+
+    def __init__(self, pattern, f):
+        coupling = pattern.couplings[f]
+        start = pattern.layout.dense_start
+        self.q = pattern.sizes[f]
+        self.levels = pattern.levels[f]
+        is_dense = not len(coupling.columns) or coupling.columns.min() >= start
+        kind = InDense if is_dense else InPlaces
+        self._target = kind(pattern, coupling)
+
+    def at(self, data):
+        """C itself."""
+        return np.ascontiguousarray(data)
+
+    def subtract(self, C, M, entries):
+        """``entries -= C' M C`` in the entries concerned."""
+        self._target.subtract(C, M, entries)
+
+    def gather(self, C, entries):
+        """Packed ``C S C'`` of every level, from the entries of S in ``entries``."""
+        out = np.empty((packed_size(self.q), self.levels))
+        self._target.gather(C, entries, out)
+        return out
+
+    def spread(self, C, data, entries):
+        """``C S`` on the pattern of C, (q, entries)."""
+        out = np.empty(data.shape)
+        self._target.spread(np.ascontiguousarray(data), entries, out)
+        return out
+
+
+class InDense:
+    """Pairs of columns of the dense block."""
+
+    def __init__(self, pattern, coupling):
+        self._dense = pattern.dense
+        self._side = pattern.layout.dense_order
+        self._pattern = (coupling.indptr, coupling.columns - np.int32(pattern.layout.dense_start))
+
+    def _block(self, entries):
+        return entries[self._dense].reshape(self._side, self._side)
+
+    def subtract(self, C, M, entries):
+        CHOICE.native.subtract_dense(*self._pattern, C, M, self._block(entries))
+
+    def gather(self, C, entries, out):
+        CHOICE.native.gather_dense(*self._pattern, C, self._block(entries), out)
+
+    def spread(self, C, entries, out):
+        CHOICE.native.spread_dense(*self._pattern, C, self._block(entries), out)
+
+
+class InPlaces:
+    """Pairs of columns anywhere, some in the blocks of later stages."""
+
+    def __init__(self, pattern, coupling):
+        order, _, first, second = slot_pairs(coupling.indptr)
+        columns = coupling.columns
+        places = pattern.positions(columns[first], columns[second])
+        self._pattern = (coupling.indptr, columns)
+        self._places = (order.astype(np.int32), places)
+
+    def subtract(self, C, M, entries):
+        CHOICE.native.subtract_placed(*self._pattern, C, M, *self._places, entries)
+
+    def gather(self, C, entries, out):
+        CHOICE.native.gather_placed(*self._pattern, C, *self._places, entries, out)
+
+    def spread(self, C, entries, out):
+        CHOICE.native.spread_placed(*self._pattern, C, *self._places, entries, out)
+
+
+def level_sums(codes, values, columns, out):
+    """Add ``sum_{i in l} values_i columns_i`` to ``out`` (levels, columns), one level per code."""
+    CHOICE.native.level_sums(
+        np.ascontiguousarray(codes, dtype=np.int32),
+        np.ascontiguousarray(values, dtype=float),
+        np.asarray(columns, dtype=float),
+        out,
+    )

@@ -1,0 +1,157 @@
+"""Arguments of the wrong shape, type or range: the compiled functions raise, and never crash."""
+
+import numpy as np
+import pytest
+
+from skmixed._algebra.kernels import CHOICE
+
+pytestmark = pytest.mark.skipif(CHOICE.native is None, reason="no compiled kernels")
+
+I, F, L = np.int32, np.float64, np.int64
+
+
+def coupling(rng):
+    """A small pattern and its dimensions."""
+    q, levels, side = (int(k) for k in rng.integers(1, 5, 3))
+    counts = rng.integers(0, side + 1, levels)
+    columns = np.concatenate([np.sort(rng.permutation(side)[:k]) for k in counts]).astype(I)
+    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(I)
+    data = rng.normal(size=(q, len(columns)))
+    pairs = int(np.sum(counts * (counts + 1) // 2))
+    places = (rng.permutation(levels).astype(I), rng.integers(0, side**2, pairs))
+    packed = np.zeros((q * (q + 1) // 2, levels))
+    return (indptr, columns, data), places, packed, np.zeros((side, side))
+
+
+def level_sums(rng):
+    rows, width, levels = (int(k) for k in rng.integers(1, 9, 3))
+    codes = rng.integers(0, levels, rows).astype(I)
+    return codes, np.ones(rows), np.ones((rows, width)), np.zeros((levels, width))
+
+
+def dense(rng):
+    C, _, packed, S = coupling(rng)
+    return *C, packed, S
+
+
+def placed(rng):
+    C, places, packed, S = coupling(rng)
+    return *C, packed, *places, S.ravel()
+
+
+def spread_dense(rng):
+    C, _, _, S = coupling(rng)
+    return *C, S, np.zeros_like(C[2])
+
+
+def spread_placed(rng):
+    C, places, _, S = coupling(rng)
+    return *C, *places, S.ravel(), np.zeros_like(C[2])
+
+
+def gather_dense(rng):
+    C, _, packed, S = coupling(rng)
+    return *C, S, packed
+
+
+def gather_placed(rng):
+    C, places, packed, S = coupling(rng)
+    return *C, *places, S.ravel(), packed
+
+
+MAKERS = {
+    "level_sums": level_sums,
+    "subtract_dense": dense,
+    "subtract_placed": placed,
+    "spread_dense": spread_dense,
+    "spread_placed": spread_placed,
+    "gather_dense": gather_dense,
+    "gather_placed": gather_placed,
+}
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+#: what may be done to an argument; some of it leaves it right
+DAMAGES = [
+    lambda a, rng: a[:-1],
+    lambda a, rng: np.concatenate([a, a]),
+    lambda a, rng: a[..., None],
+    lambda a, rng: a.ravel(),
+    lambda a, rng: a.T,
+    lambda a, rng: np.asfortranarray(a)[::-1],
+    lambda a, rng: np.repeat(a, 2, axis=-1)[..., ::2],
+    lambda a, rng: a.astype(rng.choice([np.float32, np.int64, np.int32, np.int8, bool, complex])),
+    lambda a, rng: a.astype(a.dtype.newbyteorder()),
+    lambda a, rng: a.astype(object),
+    lambda a, rng: a.tolist(),
+    lambda a, rng: None,
+    lambda a, rng: "codes",
+    lambda a, rng: a[:0],
+    lambda a, rng: a * 0 + rng.choice([-1, 1, 2**31 - 1, -(2**31)]).astype(a.dtype),
+    lambda a, rng: a * 0 + a.dtype.type(7),
+    lambda a, rng: a[rng.permutation(len(a))] if len(a) else a,
+    lambda a, rng: read_only(a),
+    lambda a, rng: np.broadcast_to(a[:1], a.shape),
+]
+
+
+def damaged(arguments, rng):
+    """The arguments, one or two of them changed, or another number of them."""
+    arguments = list(arguments)
+    for _ in range(rng.integers(1, 3)):
+        k = rng.integers(len(arguments))
+        if isinstance(arguments[k], np.ndarray):
+            arguments[k] = DAMAGES[rng.integers(len(DAMAGES))](arguments[k], rng)
+    if rng.integers(30) == 0:
+        arguments.pop()
+    return arguments
+
+
+def calls(number, seed):
+    """Call the functions with what is wrong, as often as that; return how often they refused."""
+    rng = np.random.default_rng(seed)
+    refused = 0
+    for k in range(number):
+        name, make = list(MAKERS.items())[k % len(MAKERS)]
+        with np.errstate(all="ignore"):
+            arguments = damaged(make(rng), rng)
+        try:
+            getattr(CHOICE.native, name)(*arguments)
+        except (TypeError, ValueError):
+            refused += 1
+    return refused
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_is_right_is_taken(name):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        assert getattr(CHOICE.native, name)(*MAKERS[name](rng)) is None
+
+
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_is_wrong_is_refused():
+    assert calls(2000, seed=0) > 1000
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_much_that_is_wrong_is_refused():
+    assert calls(10_000, seed=1) > 5000
+
+
+def test_the_message_says_what_is_wrong():
+    codes, values, table, out = level_sums(np.random.default_rng(0))
+    with pytest.raises(ValueError, match="codes are not levels of out"):
+        CHOICE.native.level_sums(codes + I(9), values, table, out)
+    with pytest.raises(ValueError, match="differ in length"):
+        CHOICE.native.level_sums(codes, values[1:], table, out)
+    with pytest.raises(ValueError, match="best"):
+        CHOICE.native.use("fastest")
