@@ -59,11 +59,15 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Measure which lines the smoke tests reach; ``-- -m "not slow"`` measures the default run."""
+    """Measure which lines the smoke tests reach; ``-- -m "not slow"`` measures the default run.
+
+    With numpy's kernels: the other sessions run the compiled ones, where there is a compiler.
+    """
     session.install(EVERYTHING, *pinned("pytest-cov"))
     chosen = session.posargs or ["-m", "smoke"]
     measured = ["--cov", "--cov-report=term"]
-    session.run("python", "-m", "pytest", "-q", "-n", "auto", *chosen, *measured)
+    env = {"SKMIXED_KERNELS": "numpy"}
+    session.run("python", "-m", "pytest", "-q", "-n", "auto", *chosen, *measured, env=env)
 
 
 @nox.session

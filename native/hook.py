@@ -21,7 +21,9 @@ HERE = Path(__file__).parent
 #: from Python 3.12 on one file serves all later versions
 STABLE = sys.version_info >= (3, 12) and not sysconfig.get_config_var("Py_GIL_DISABLED")
 
-PLAIN = ["-std=gnu++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
+PLAIN = ["-std=gnu++17", "-O3", "-g0", "-fvisibility=hidden"]
+PLAIN += ["-fno-math-errno", "-fno-trapping-math"]  # sums keep their order
+ALIASED = ["-Os", "-fno-strict-aliasing"]
 DARWIN = ["-Xarch_x86_64", "-mavx2", "-Xarch_x86_64", "-mfma"]
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 
@@ -81,13 +83,8 @@ def compiled(scratch):
             parts = {
                 HERE / "module.cpp": plain,
                 HERE / "baseline.cpp": plain,
-                HERE / "avx2.cpp": [
-                    *plain,
-                    *(DARWIN if sys.platform == "darwin" else avx2 * IS_X86),
-                ],
-                binding / "nb_combined.cpp": plain
-                if is_msvc
-                else [*PLAIN, "-Os", "-fno-strict-aliasing"],
+                HERE / "avx2.cpp": plain + (DARWIN if sys.platform == "darwin" else avx2 * IS_X86),
+                binding / "nb_combined.cpp": plain + ALIASED * (not is_msvc),
             }
             for source, flags in parts.items():
                 ext.extra_objects += self.compiler.compile(

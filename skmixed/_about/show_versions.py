@@ -29,8 +29,8 @@ PACKAGES = (
 
 
 def show_versions() -> None:
-    """Print the versions of this package and of those it uses, which kernels run (compiled ones or
-    numpy's, see the installation notes), and the libraries of linear algebra.
+    """Print the versions of this package and of those it uses, whether its compiled loops run or
+    those of numpy, and the libraries of linear algebra.
 
     Worth pasting into a report of a problem.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .kernels import level_sums
+from .kernels import level_sums as level_sums
 from .packed import lower_triangle, packed_index, packed_order, triangle_entries, unpack
 
 LEVELS_PER_CHUNK = 16384

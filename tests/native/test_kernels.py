@@ -106,6 +106,7 @@ def operators(rng, nested):
     root = rng.normal(size=(levels, q, max(1, q - 1)))
     M = root @ root.transpose(0, 2, 1)
     M = np.array([M[:, r, c] for r in range(q) for c in range(r + 1)])
+    M = np.asfortranarray(M) if rng.integers(2) else M
     return ours, theirs, shared.couplings[0].data, M, rng.normal(size=side**2)
 
 

@@ -7,6 +7,7 @@ compiled ones out, ``native`` demands them, ``baseline`` demands them without AV
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 VARIABLE = "SKMIXED_KERNELS"
 WISHES = ("", "numpy", "native", "baseline")
@@ -52,7 +53,8 @@ def load():
     try:
         from . import _native
     except ImportError as error:
-        raise ImportError("none were compiled") from error
+        is_there = any(Path(__file__).parent.glob("_native.*"))
+        raise ImportError(str(error) if is_there else "none were compiled") from error
     if getattr(_native, "INTERFACE", None) != INTERFACE:
         raise ImportError("those compiled are of another version: install the package again")
     return _native

@@ -1,4 +1,7 @@
-"""The kernels of the compiled module: arrays are made here, and handed to it in the types it wants."""
+"""The kernels of the compiled module.
+
+Arrays are made here, and handed to it in the types that it wants.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ class PairOperator:
 
     def subtract(self, C, M, entries):
         """``entries -= C' M C`` in the entries concerned."""
-        self._target.subtract(C, M, entries)
+        self._target.subtract(C, np.ascontiguousarray(M), entries)
 
     def gather(self, C, entries):
         """Packed ``C S C'`` of every level, from the entries of S in ``entries``."""
