@@ -15,8 +15,9 @@ LIBRARIES = ("dask", "dask_expr")
 
 
 def takes(X: Any) -> bool:
-    """Whether X is a collection of Dask."""
-    return type(X).__module__.partition(".")[0] in LIBRARIES and hasattr(X, "to_delayed")
+    """Whether X is a table or an array of Dask."""
+    is_cut = hasattr(X, "columns") or hasattr(X, "chunks")
+    return is_cut and type(X).__module__.partition(".")[0] in LIBRARIES
 
 
 class Partitions(NamedTuple):
