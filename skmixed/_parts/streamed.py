@@ -125,7 +125,8 @@ class Streamed(BaseEstimator):
             raise too_few(X, 0 if stream is None else stream.n_rows)
         if isinstance(y, str):
             stream = replace(stream, response=y)
-        self._store_fit(stream)
+        stream = stream.summed()
+        self._store_fit(replace(stream))  # a copy, whose sorted sums go with it
         vars(self)["_stream"] = stream
         results = vars(self)["results_"]
         rows = engine.rows(results.fitted.reader, stream.n_rows, X, y, sample_weight)
@@ -147,7 +148,7 @@ class Streamed(BaseEstimator):
         known = vars(self)
         for name in (*FOUND, "_with_further", "feature_names_in_"):
             known.pop(name, None)
-        known.update(_stream=stream, **stream.reader.features.attributes)
+        known.update(_stream=stream, **stream.first.features.attributes)
 
     @property
     def _awaits_fit(self) -> bool:
@@ -177,7 +178,8 @@ class Streamed(BaseEstimator):
                 f"This {type(self).__name__} has seen {stream.n_rows} row, and a fit needs two.\n"
                 "Add rows by partial_fit."
             )
-        self._store_fit(stream)
+        vars(self)["_stream"] = stream = stream.summed()
+        self._store_fit(replace(stream))  # a copy, whose sorted sums go with it
 
     def _store_fit(self, stream: Stream) -> None:
         raise NotImplementedError
