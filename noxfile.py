@@ -7,6 +7,7 @@ needs its own.
 
 import re
 import shutil
+import sys
 import tomllib
 from pathlib import Path
 
@@ -135,6 +136,8 @@ def examples(session: nox.Session) -> None:
     for example in sorted((HERE / "examples").glob("plot_*.py")):
         printed = session.run("python", *strict, str(example), silent=True, env=env)
         session.log("\n".join(printed.splitlines()[-3:]))
+    if sys.platform == "linux":  # whose limits of memory it needs
+        session.run("python", *strict, "examples/big_parquet.py", "--rows", "1e6", env=env)
 
 
 @nox.session(python=OLDEST_PYTHON)

@@ -7,11 +7,14 @@ where that costs nothing.  No library is imported to be recognised.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from .._data import tables
+
+BUFFER = 1 << 20  # bytes that are read from a file at a time
 
 FORMATS = {
     ".parquet": "parquet",
@@ -35,6 +38,63 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
+class Parquet:
+    """A Parquet file, or a folder of such, partitioned or not.
+
+    Files are read one after the other, of which pyarrow's data sets would keep several in memory.
+    """
+
+    path: Path
+
+    def _opened(self):
+        from pyarrow import dataset
+
+        partitioning = None if self.path.is_file() else "hive"
+        return dataset.dataset(str(self.path), format="parquet", partitioning=partitioning)
+
+    def tables(self, names, batch_rows):
+        return _ahead(self._read(names, batch_rows))
+
+    def _read(self, names, batch_rows):
+        from pyarrow import dataset, parquet
+
+        found = self._opened()
+        for fragment in found.get_fragments():
+            parts = dataset.get_partition_keys(fragment.partition_expression)
+            parts = {name: value for name, value in parts.items() if names is None or name in names}
+            file = parquet.ParquetFile(
+                fragment.path, filesystem=found.filesystem, buffer_size=BUFFER, pre_buffer=False
+            )
+            own = file.schema_arrow.names
+            own = own if names is None else _known(names, own)
+            for batch in file.iter_batches(batch_rows, columns=own):
+                yield _with_constants(batch, parts, found.schema)
+
+    @property
+    def n_rows(self):
+        return self._opened().count_rows()
+
+
+def _with_constants(batch, values, schema):
+    """Rows with the columns that the name of their folder stands for."""
+    import pyarrow as pa
+
+    for name, value in values.items():
+        constant = pa.scalar(value, schema.field(name).type)
+        batch = batch.append_column(name, pa.repeat(constant, batch.num_rows))
+    return batch
+
+
+def _ahead(each):
+    """The same tables, the next of which is read while one is worked on."""
+    with ThreadPoolExecutor(1) as reader:
+        following = reader.submit(next, each, None)
+        while (table := following.result()) is not None:
+            following = reader.submit(next, each, None)
+            yield table
+
+
+@dataclass(frozen=True)
 class DataSet:
     """A data set of pyarrow, which ``opened`` gives."""
 
@@ -43,8 +103,8 @@ class DataSet:
     def tables(self, names, batch_rows):
         found = self.opened()
         chosen = None if names is None else _known(names, found.schema.names)
-        few = {"batch_readahead": 1, "fragment_readahead": 1, **_flat(found)}
-        return found.to_batches(columns=chosen, batch_size=batch_rows, **few)
+        few = {"batch_readahead": 0, "fragment_readahead": 1, **_flat(found)}
+        return _ahead(iter(found.to_batches(columns=chosen, batch_size=batch_rows, **few)))
 
     @property
     def n_rows(self):
@@ -210,6 +270,8 @@ def _files(path):
     if inside is None:
         raise FileNotFoundError(f"source: {str(path)!r} is empty.\nGive a folder with files.")
     kind = next((FORMATS[s] for s in map(str.lower, inside.suffixes) if s in FORMATS), "parquet")
+    if kind == "parquet":
+        return Parquet(path)
     partitioning = None if path.is_file() else "hive"
 
     def opened():
