@@ -66,7 +66,8 @@ class Parquet:
                 fragment.path, filesystem=found.filesystem, buffer_size=BUFFER, pre_buffer=False
             )
             own = file.schema_arrow.names
-            own = own if names is None else _known(names, own)
+            if names is not None:
+                own = _known([name for name in names if name not in parts], own)
             for batch in file.iter_batches(batch_rows, columns=own):
                 yield _with_constants(batch, parts, found.schema)
 
