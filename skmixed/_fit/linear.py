@@ -197,6 +197,7 @@ class LinearFit(Estimated):
 
     def stripped(self) -> Self:
         """The fit without what follows from its design and its optimum, but for the estimates."""
+        _ = self.effects  # what predictions need: no copy shall have to solve for it
         fit = replace(self)
         vars(fit).update({name: vars(self)[name] for name in KNOWN if name in vars(self)})
         return fit

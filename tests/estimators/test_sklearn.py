@@ -304,7 +304,8 @@ class TestGroupsInAColumn:
         found = answer(model, pl.from_pandas(X))
         np.testing.assert_allclose(found, answer(model, X), rtol=1e-12)
         other = kind("school", SLOPES).fit(pl.from_pandas(X), y.to_list())
-        np.testing.assert_allclose(answer(other, X), answer(model, X), rtol=1e-12)
+        # the columns of the two lie differently in memory, so that sums are rounded differently
+        np.testing.assert_allclose(answer(other, X), answer(model, X), rtol=1e-11, atol=1e-12)
 
     def test_search_over_the_columns_of_the_groups(self, kind, pupils):
         X, y = pupils

@@ -16,8 +16,8 @@ LIBRARIES = ("dask", "dask_expr")
 
 def takes(X: Any) -> bool:
     """Whether X is a table or an array of Dask."""
-    is_cut = hasattr(X, "columns") or hasattr(X, "chunks")
-    return is_cut and type(X).__module__.partition(".")[0] in LIBRARIES
+    is_theirs = type(X).__module__.partition(".")[0] in LIBRARIES
+    return is_theirs and (hasattr(X, "columns") or hasattr(X, "chunks"))
 
 
 class Partitions(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..._fit.linear import LinearFit
 from ..._sums.draws import SumsOfDraws
 from ..._sums.inside import Inside, combined_columns
 from .._bootstrap.resampling import Drawn, Draws, Resampler, within_rows
+from .._bootstrap.together import at_once, refits
 from .pairs import Pair
 
 
@@ -32,8 +34,16 @@ class Refits:
 
     def refit(self, drawn: Drawn) -> LinearFit:
         """The fit of a response."""
-        design = drawn.design if self.inside is None else self.inside.design(drawn.design)
-        return self.fit.refit(design, **self.options)
+        return self.fit.refit(self._own(drawn), **self.options)
+
+    def refits(self, drawn: Sequence[Drawn]) -> list[LinearFit | None]:
+        """The fits of several responses; None for those that are to be fitted alone."""
+        if at_once(self.fit) < 2:
+            return [None] * len(drawn)
+        return refits(self.fit, [self._own(one) for one in drawn], **self.options)
+
+    def _own(self, drawn):
+        return drawn.design if self.inside is None else self.inside.design(drawn.design)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +62,11 @@ class SmallerDraws(Refits):
     def dense_order(self) -> int:
         """Of the evaluations of a refit."""
         return self.fit.dense_order
+
+    @property
+    def at_once(self) -> int:
+        """Number of responses whose sums are drawn, and fitted, together."""
+        return at_once(self.fit)
 
     def draw(self, rng: np.random.Generator) -> Drawn:
         """The sums of a response."""
