@@ -20,6 +20,8 @@ from skmixed._sums.design import Design
 from tests.helpers import dense
 from tests.helpers.designs import design_of, term
 
+pytestmark = pytest.mark.smoke
+
 #: name -> (levels of each factor within a component, terms); "class" lies in "school"
 DESIGNS = {
     "two crossed": (["pupil", "item"], [term(0), term(1)]),

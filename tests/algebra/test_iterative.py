@@ -17,6 +17,8 @@ from skmixed._algebra.plans import plan_of
 from skmixed._sums.crossprod import CrossProducts, PairSums
 from tests.helpers.designs import LAYOUTS, example, logistic_example
 
+pytestmark = pytest.mark.smoke
+
 CROSSED = [name for name, (factors, *_) in LAYOUTS.items() if len(factors) > 1]
 layouts = pytest.mark.parametrize("name", CROSSED)
 

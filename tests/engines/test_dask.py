@@ -19,6 +19,8 @@ dask = pytest.importorskip("dask")
 dd = pytest.importorskip("dask.dataframe")
 da = pytest.importorskip("dask.array")
 
+pytestmark = pytest.mark.smoke
+
 pytestmark = pytest.mark.filterwarnings("ignore::skmixed.exceptions.SingularFitWarning")
 
 

@@ -80,6 +80,7 @@ def test_partitions_are_the_whole(kind, rows):
 
 
 @pytest.mark.slow
+@pytest.mark.smoke
 def test_weights_arrays_and_columns_that_depend_on_others(rows):
     X = np.column_stack([rows["x0"], rows["x1"], rows["x0"] - rows["x1"]])
     y = np.where(rows["y"] == "yes", 1, 0)
@@ -100,6 +101,7 @@ def test_weights_arrays_and_columns_that_depend_on_others(rows):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::skmixed.exceptions.GroupsWarning")
+@pytest.mark.smoke
 def test_without_groups(rows):
     X = rows[["x0", "x1"]]
     whole = MixedLogisticClassifier().fit(X, rows["y"])

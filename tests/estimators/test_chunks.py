@@ -8,6 +8,8 @@ from skmixed import MixedLinearRegressor, chunks
 from skmixed._report import progress, rows_read
 from tests.estimators.test_partial_fit import assert_same, columns, model_of, response, table
 
+pytestmark = pytest.mark.smoke
+
 pytestmark = pytest.mark.filterwarnings("ignore::skmixed.exceptions.SingularFitWarning")
 
 

@@ -671,13 +671,19 @@ def test_unknown_names_and_levels(sleepstudy_fit):
 
 
 def test_a_singular_fit():
-    """A correlation at one: limits on both sides of what can be told."""
+    """A correlation at one: limits on both sides of what can be told.
+
+    Those of the covariance are at the mercy of rounding there, and may be NaN with a warning.
+    """
     X, _, _ = simulated(6, 90)
     rng = np.random.default_rng(2)
     y = X["x0"] + (1 + X["x0"]) * rng.normal(size=9)[X["g"]] + rng.normal(size=90)
     model = MixedLinearRegressor(random_effects="(1 + x0 | g)", groups=["g", "h"])
     with pytest.warns(SingularFitWarning):
-        table = profile(model.fit(X, y)).set_index(["parameter", "effect"])
+        model.fit(X, y)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Profile limits", ConvergenceWarning)
+        table = profile(model).set_index(["parameter", "effect"]).drop("covariance", level=0)
     row = table.loc["correlation", "Intercept"]
     assert row.estimate == pytest.approx(1) and 0 < row.ci_low < 1 and row.ci_high == 1
     assert (table.ci_low <= table.estimate + 1e-9).all() and (
