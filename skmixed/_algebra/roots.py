@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
-from operator import mul
-
 import numpy as np
-
-TINY = float(np.finfo(float).tiny)
 
 
 def pivoted_root(T, tol=1e-14):
@@ -15,26 +10,22 @@ def pivoted_root(T, tol=1e-14):
 
     Columns beyond the rank are exactly zero.
     """
-    rows = np.asarray(T, dtype=float).tolist()
-    size = len(rows)
-    left = [rows[i][i] for i in range(size)]
-    root = [[0.0] * size for _ in range(size)]
+    size = len(T)
+    rest = np.array(T, dtype=float)
+    root = np.zeros((size, size))
     order = []
     remaining = list(range(size))
-    cutoff = tol * max(sum(left), TINY)
+    cutoff = tol * max(np.trace(T), np.finfo(float).tiny)
     for k in range(size):
-        pivot = max(remaining, key=left.__getitem__)
+        pivot = max(remaining, key=lambda i: rest[i, i])
         remaining.remove(pivot)
         order.append(pivot)
-        if left[pivot] > cutoff:
-            own = root[pivot]
-            own[k] = sqrt(left[pivot])
-            for i in remaining:
-                known = sum(map(mul, root[i][:k], own))
-                entry = (rows[i][pivot] - known) / own[k]
-                root[i][k] = entry
-                left[i] -= entry * entry
-    return np.array(root).reshape(size, size), np.array(order)
+        if rest[pivot, pivot] > cutoff:
+            column = rest[:, pivot] / np.sqrt(rest[pivot, pivot])
+            column[order[:-1]] = 0.0
+            root[:, k] = column
+            rest -= column[:, None] * column
+    return root, np.array(order)
 
 
 def semidefinite_cholesky(S, tol=1e-14):

@@ -15,7 +15,6 @@ import numpy as np
 from .._algebra.machine import computing
 from .._algebra.plans import plan_of
 from .._likelihood.linear import LinearState, ProfiledDeviance
-from .._likelihood.one_factor import OneResponse, searchable
 from .._likelihood.penalised import unpenalised
 from .._model.covariances import Covariances
 from .._model.families import Gaussian
@@ -142,23 +141,14 @@ def _searched(design, objective, covariances, absent, start=None, floors=None, *
         start = moment_start(condensed, covariances) if start is None else start
         floors = typical_floors(condensed.plan) if floors is None else floors
         options["scattered"] = SCATTERED * has_many_minima(design)
-        searched = searchable(condensed)
         search = way_of(objective.plan).search
-        optimum = _optimum(search, searched, covariances, start, floors, options)
-        known |= _known_at(optimum.evaluation, searched, objective)
+        optimum = _optimum(search, condensed, covariances, start, floors, options)
+        if condensed is objective:
+            known["state"] = optimum.evaluation
     found = covariances, optimum.without_evaluation(), absent
     fit = LinearFit(design, bool(objective.reml), *found, solver=objective.plan.solver)
     vars(fit).update(known)
     return fit
-
-
-def _known_at(state, searched, objective):
-    """What the last evaluation says of the fit."""
-    if searched is objective:
-        return {"state": state}
-    if isinstance(searched, OneResponse) and np.isfinite(state.value):
-        return {"beta": state.beta, "scale": state.sigma2, "deviance": state.value}
-    return {}
 
 
 def has_many_minima(design):

@@ -68,6 +68,10 @@ def test_level_sums(seed, native):
     compiled.level_sums(codes, values, table, ours)
     reference.level_sums(codes, values, table, theirs)
     close(ours, theirs, 10.0)
+    wide = np.ones((levels, width + 3))
+    compiled.level_sums(codes, values, table, wide[:, 1 : width + 1])
+    close(wide[:, 1 : width + 1], theirs, 10.0)
+    assert np.all(wide[:, [0, -2, -1]] == 1.0)
 
 
 def pattern(rng, q, levels, side, nested):

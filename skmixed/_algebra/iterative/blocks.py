@@ -19,11 +19,16 @@ def as_packed(matrices):
     return 0.5 * (matrices[:, rows, cols] + matrices[:, cols, rows]).T
 
 
+def diagonal_matrix(values):
+    """A sparse matrix with a diagonal."""
+    return sparse.dia_array((values[None], [0]), shape=(len(values),) * 2).tocsr()
+
+
 def block_diagonal(matrices):
     """(levels, q, q) as one sparse matrix."""
     levels, q, _ = matrices.shape
     if q == 1:
-        return sparse.diags_array(matrices[:, 0, 0]).tocsr()
+        return diagonal_matrix(matrices[:, 0, 0])
     entries = (np.ascontiguousarray(matrices), np.arange(levels), np.arange(levels + 1))
     return sparse.bsr_array(entries, shape=(q * levels, q * levels)).tocsr()
 

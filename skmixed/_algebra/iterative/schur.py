@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from ..levels import inverse_factors
-from .blocks import as_matrices, block_diagonal, multiply_blocks
+from .blocks import as_matrices, block_diagonal, diagonal_matrix, multiply_blocks
 
 
 class SchurComplement:
@@ -34,12 +34,12 @@ class SchurComplement:
         self.windows = plan.windows
         self.roots = [roots[f] for f in rest]
         scaling = sparse.block_diag(
-            [sparse.kron(sparse.eye_array(plan.cross.levels[f]), roots[f]) for f in rest],
+            [sparse.kron(diagonal_matrix(np.ones(plan.cross.levels[f])), roots[f]) for f in rest],
             format="csr",
         )
         self.shared = (block_diagonal(self.half) @ plan.shared @ scaling).tocsr()
         own = scaling.T @ plan.unreduced @ scaling
-        self.own = (own + sparse.eye_array(own.shape[0])).tocsr()
+        self.own = (own + diagonal_matrix(np.ones(own.shape[0]))).tocsr()
 
     def __call__(self, x):
         """``S x``."""

@@ -98,6 +98,11 @@ class InPlaces:
 
 def level_sums(codes, values, columns, out):
     """Add ``sum_{i in l} values_i columns_i`` to ``out`` (levels, columns), one level per code."""
+    if not out.flags.c_contiguous:
+        own = np.zeros(out.shape)
+        level_sums(codes, values, columns, own)
+        out += own
+        return
     CHOICE.native.level_sums(
         np.ascontiguousarray(codes, dtype=np.int32),
         np.ascontiguousarray(values, dtype=float),
