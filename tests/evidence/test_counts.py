@@ -33,7 +33,7 @@ class Counts(NamedTuple):
 
 EXPECTED = {
     "sleepstudy": Counts(4, 5, 0, 1),
-    "nlswork": Counts(5, 6, 0, 1),
+    "nlswork": Counts(5, 7, 0, 1),
     "slopes": Counts(4, 5, 0, 1),
     "logit_intercept": Counts(4, 6, 4, 1),
     "verbagg": Counts(7, 6, 7, 1),
