@@ -41,6 +41,15 @@ def one_column(y: Any, *, warn: bool = False) -> np.ndarray:
         values = np.asarray(tables.without_nullable(y))
     except (TypeError, ValueError) as error:
         raise _no_column(error) from error
+    _check_kind(values)
+    try:
+        return column_or_1d(values, warn=warn)
+    except ValueError as error:
+        raise _no_column(error) from error
+
+
+def _check_kind(values):
+    """A response is no date and no complex number."""
     if values.dtype.kind in "mM" or kind_of(values.ravel()) == "dates":
         raise ValueError(
             f"y holds {kind_of(values.ravel())}; a response is a number or a label.\n"
@@ -51,10 +60,6 @@ def one_column(y: Any, *, warn: bool = False) -> np.ndarray:
             "Complex data not supported: y holds complex numbers.\n"
             "Take their real parts, or model the parts one by one."
         )
-    try:
-        return column_or_1d(values, warn=warn)
-    except ValueError as error:
-        raise _no_column(error) from error
 
 
 def finite_response(y: np.ndarray) -> np.ndarray:

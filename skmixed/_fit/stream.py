@@ -78,11 +78,14 @@ class Summed:
         source = InMemory(X, y, weights, codes, [factor.n_levels for factor in factors], offset)
         with blas_threads():
             tally = Tally.of(source, wanted) if self.tally is None else self.tally.add(source)
+        return Summed(factors, tally, *self._counted(source, weights))
+
+    def _counted(self, source, weights):
+        """Observations and rows per level; the same where no row so far has a weight."""
         counts = _counted(self.counts, source, None)
-        sizes = counts if weights is None else None
-        if weights is not None or self.sizes is not self.counts:
-            sizes = _counted(self.sizes, source, weights)
-        return Summed(factors, tally, sizes, counts)
+        if weights is None and self.sizes is self.counts:
+            return counts, counts
+        return _counted(self.sizes, source, weights), counts
 
     @classmethod
     def total(cls, parts: Sequence[Summed]) -> Summed:

@@ -21,12 +21,12 @@ import numpy as np
 from .._algebra.packed import (
     halves,
     lower_triangle,
-    pack,
     packed_index,
     pair_traces,
     symmetric_directions,
 )
-from .linear import LEAST_SHARE, Profiled, ProfiledDeviance, Unattainable
+from .._model.priors import FLAT
+from .linear import LEAST_SHARE, Profiled, ProfiledDeviance
 
 EPS = np.finfo(float).eps
 FEW_LEVELS = 16384  # up to which all of them are looked at together
@@ -104,83 +104,13 @@ class OneFactor:
         return Sweep(self, T)
 
 
-class OneResponse:
-    """The same of a single response, as a search asks for it: T is a list of one matrix.
-
-    Attributes
-    ----------
-    deviance : whose values these are
-    factor : what computes them
-    """
-
-    def __init__(self, deviance: ProfiledDeviance):
-        self.deviance = deviance
-        self.factor = OneFactor.of([deviance])
-
-    def __call__(self, T):
-        try:
-            return State(self, T)
-        except np.linalg.LinAlgError:
-            return Unattainable()
-
-
-class State:
-    """One point of it: an :class:`~skmixed._search.minimize.Evaluation`."""
-
-    exact = True
-
-    def __init__(self, objective: OneResponse, T):
-        self.objective = objective
-        self.T = T
-        self.sweep = objective.factor(T[0][None])
-        self.value = float(self.sweep.value[0]) + self._prior.value(T)
-
-    @property
-    def _prior(self):
-        return self.objective.deviance.prior
-
-    @cached_property
-    def gradient(self):
-        return self._prior.with_gradient([self.sweep.gradient[0]], self.T)
-
-    @property
-    def slope(self):
-        return pack(self.gradient)
-
-    @cached_property
-    def hessian(self):
-        return self._prior.with_hessian(self.sweep.hessian[0], self.T)
-
-    @property
-    def noise(self):
-        return float(self.sweep.noise[0])
-
-    @property
-    def degenerate(self):
-        return bool(self.sweep.degenerate[0])
-
-    @property
-    def beta(self):
-        """Coefficients."""
-        return self.sweep.beta[0]
-
-    @property
-    def sigma2(self):
-        """The residual variance."""
-        return max(float(self.sweep.r2[0]), 0.0) / self.objective.deviance.nu
-
-    def at(self, T):
-        """The same model at another T."""
-        return self.objective(T)
-
-
-def searchable(deviance: ProfiledDeviance) -> ProfiledDeviance | OneResponse:
-    """The same function of T in the form that is searched fastest."""
+def is_one_factor(deviance: ProfiledDeviance) -> bool:
+    """Whether the deviance is one of these."""
     is_profiled = isinstance(deviance.scale, Profiled) and deviance.plan.solver == "exact"
-    if len(deviance.U) != 1 or not is_profiled:
-        return deviance
+    if len(deviance.U) != 1 or not is_profiled or deviance.prior is not FLAT:
+        return False
     q, _, levels = deviance.U[0].shape
-    return OneResponse(deviance) if q < WIDE and levels <= FEW_LEVELS else deviance
+    return q < WIDE and levels <= FEW_LEVELS
 
 
 class Sweep:

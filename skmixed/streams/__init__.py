@@ -248,8 +248,8 @@ def chunks(
     Notes
     -----
     Numbers of Arrow tables are not copied before they are summed, labels are looked up once per
-    part.  Whole numbers in a narrow range are the quickest labels; text and dates take some ten
-    times longer.  Memory is that of a part of at least ``batch_rows`` rows, as many rows as there
+    part.  Whole numbers in a narrow range are the quickest labels; text and dates take
+    longer.  Memory is that of a part of at least ``batch_rows`` rows, as many rows as there
     are levels (at most 1,048,576), and some three times the sums of the levels.
 
     Examples

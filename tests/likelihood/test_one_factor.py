@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from skmixed import MixedLinearRegressor
-from skmixed._likelihood.one_factor import OneFactor, OneResponse, searchable
+from skmixed._likelihood.one_factor import OneFactor, is_one_factor
 from skmixed.datasets import make_mixed_regression
 from tests.helpers.counting import evaluations
 
@@ -50,14 +50,21 @@ def test_sweep_is_the_elimination(term, method):
 
 
 @pytest.mark.filterwarnings("ignore::skmixed.SkmixedWarning")
-@pytest.mark.parametrize("params", [{"alpha": 3.0}, {"covariance_prior": "weak"}])
-def test_penalties_are_part_of_it(params):
-    (objective,), T = deviances("(1 + x0 | group)", "ml", n=1, **params)
+def test_a_ridge_is_part_of_it():
+    (objective,), T = deviances("(1 + x0 | group)", "ml", n=1, alpha=3.0)
     T = T + np.eye(2)
-    found, wanted = OneResponse(objective)([T[0]]), objective([T[0]])
-    assert_allclose(found.value, wanted.value, rtol=1e-12)
-    assert_allclose(found.slope, wanted.slope, rtol=1e-9)
-    assert_allclose(found.hessian, wanted.hessian, rtol=1e-9)
+    found, wanted = OneFactor.of([objective])(T), objective([T[0]])
+    assert_allclose(found.value[0], wanted.value, rtol=1e-12)
+    assert_allclose(found.slope[0], wanted.slope, rtol=1e-9)
+    assert_allclose(found.hessian[0], wanted.hessian, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::skmixed.SkmixedWarning")
+def test_a_prior_is_not():
+    (objective,), _ = deviances("(1 + x0 | group)", "ml", n=1, covariance_prior="weak")
+    assert not is_one_factor(objective)
+    (objective,), _ = deviances("(1 + x0 | group)", "ml", n=1)
+    assert is_one_factor(objective)
 
 
 def test_condensed_levels_count_as_often_as_they_are_there():
@@ -66,17 +73,18 @@ def test_condensed_levels_count_as_often_as_they_are_there():
     condensed = fit.objective.condensed()
     assert condensed.plan.cross.counts is not None
     for T in (0.0, 0.7):
-        found, wanted = OneResponse(condensed)([np.array([[T]])]), fit.at([np.array([[T]])])
-        assert_allclose(found.value, wanted.value, rtol=1e-12)
+        found = OneFactor.of([condensed])(np.array([[[T]]]))
+        wanted = fit.at([np.array([[T]])])
+        assert_allclose(found.value[0], wanted.value, rtol=1e-12)
         assert_allclose(found.gradient[0], wanted.gradient[0], rtol=1e-9)
-        assert_allclose(found.hessian, wanted.hessian, rtol=1e-9)
+        assert_allclose(found.hessian[0], wanted.hessian, rtol=1e-9)
 
 
 def test_several_factors_are_eliminated():
     X, y = make_mixed_regression(n_groups=20, random_state=0)
     X["other"] = np.arange(len(y)) % 7
     fit = MixedLinearRegressor(["group", "other"]).fit(X, y).results_.fitted.fit
-    assert searchable(fit.objective) is fit.objective
+    assert not is_one_factor(fit.objective)
 
 
 def test_what_a_fit_knows_is_what_its_state_says():

@@ -16,8 +16,7 @@ import numpy as np
 
 from ..._fit.base import Fit
 from ..._fit.linear import has_many_minima
-from ..._likelihood.one_factor import OneFactor, OneResponse, searchable
-from ..._model.priors import FLAT
+from ..._likelihood.one_factor import OneFactor, is_one_factor
 from ..._search.minimize import CONVERGED, Optimum, Quadratic
 from ..._search.start import SHRINKAGE_FLOOR, typical_floors
 from ..._search.together import minimize_together
@@ -39,8 +38,7 @@ def at_once(fit: Fit) -> int:
 def _can_be_together(fit):
     """Whether there is one term whose search is an ordinary one."""
     model = fit.covariance_model
-    is_one = isinstance(searchable(fit.objective), OneResponse) and fit.objective.prior is FLAT
-    if not is_one or has_many_minima(fit.design):
+    if not is_one_factor(fit.objective) or has_many_minima(fit.design):
         return False
     typical = model.split_floors(typical_floors(fit.objective.plan))
     terms = zip(model.terms, typical, strict=True)
