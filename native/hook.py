@@ -57,7 +57,7 @@ def up_to_date(root):
     if STABLE:
         suffix = ".pyd" if os.name == "nt" else ".abi3.so"
     target = folder / f"_native{suffix}"
-    newest = max(path.stat().st_mtime for path in HERE.iterdir())
+    newest = max(path.stat().st_mtime for path in [*HERE.rglob("*.?pp"), Path(__file__)])
     if not target.exists() or target.stat().st_mtime < newest:
         with tempfile.TemporaryDirectory() as scratch:
             shutil.copy(compiled(scratch), target)
@@ -82,6 +82,7 @@ def compiled(scratch):
             plain = ["/std:c++17", "/O2", "/EHsc"] if is_msvc else PLAIN
             parts = {
                 HERE / "module.cpp": plain,
+                **dict.fromkeys(sorted(HERE.glob("bindings/*.cpp")), plain),
                 HERE / "baseline.cpp": plain,
                 HERE / "avx2.cpp": plain + (DARWIN if sys.platform == "darwin" else avx2 * IS_X86),
                 binding / "nb_combined.cpp": plain + ALIASED * (not is_msvc),

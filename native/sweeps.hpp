@@ -1,59 +1,22 @@
 // The loops of the package, as a table of functions: one for every instruction set they are compiled for.
 //
-// Arrays are in rows (C order), symmetric matrices of all levels are packed: (q (q + 1) / 2, levels), the lower
-// triangle row by row.  Nothing here checks anything: module.cpp has done so.
+// Arrays are in rows (C order).  Nothing here checks anything: the bindings have done so.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
+#include "loops/level_sums.hpp"
+#include "loops/schur.hpp"
 
 namespace skmixed {
 
-using Index = std::ptrdiff_t;
-
-// What a stage of the elimination shares with later columns: C, its levels' rows of a sparse matrix.
-struct Coupling {
-    const std::int32_t *indptr;   // (levels + 1,)
-    const std::int32_t *columns;  // (entries,) increasing within a level
-    const double *data;           // (q, entries)
-    Index levels, entries, q;
-    Index longest;  // entries of a level
-};
-
-// Where the pairs of entries (i >= j) of a level are in what they change: in a dense matrix...
-struct Dense {
-    double *values;
-    Index side;
-};
-
-// ...or anywhere; levels follow each other as they are ordered.
-struct Placed {
-    double *values;
-    const std::int64_t *positions;  // (pairs,)
-    const std::int32_t *order;      // (levels,)
-};
-
 struct Sweeps {
     const char *name;
-
-    // out[code_i] += value_i row_i, for the rows of a table with any strides
-    void (*level_sums)(Index n, Index width, const std::int32_t *codes, const double *values, const double *table,
-                       Index row_stride, Index column_stride, double *out);
-
-    // S -= C'MC; scratch holds q longest
-    void (*subtract_dense)(const Coupling &, const double *M, Dense, double *scratch);
-    void (*subtract_placed)(const Coupling &, const double *M, Placed, double *scratch);
-
-    // C S on the pattern of C, (q, entries)
-    void (*spread_dense)(const Coupling &, Dense, double *out);
-    void (*spread_placed)(const Coupling &, Placed, double *out);
-
-    // packed C S C' of every level; scratch holds q longest
-    void (*gather_dense)(const Coupling &, Dense, double *scratch, double *out);
-    void (*gather_placed)(const Coupling &, Placed, double *scratch, double *out);
+    LevelSums level_sums;
+    Schur schur;
 };
 
 extern const Sweeps baseline;
 extern const Sweeps *const avx2;  // null where the compiler has none
+
+extern const Sweeps *active;  // those that run
 
 }  // namespace skmixed

@@ -1,0 +1,11 @@
+// The functions of every topic.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace skmixed {
+
+void bind_level_sums(nanobind::module_ &);
+void bind_schur(nanobind::module_ &);
+
+}  // namespace skmixed
