@@ -94,6 +94,58 @@ def counts(session: nox.Session) -> None:
     )
 
 
+def copied(session: nox.Session) -> str:
+    """A folder with the sources alone, where nothing is compiled."""
+    folder = Path(session.create_tmp()) / "sources"
+    shutil.rmtree(folder, ignore_errors=True)
+    left_out = shutil.ignore_patterns(".*", "__pycache__", "_native.*", "_build")
+    shutil.copytree(HERE, folder, ignore=left_out)
+    return str(folder)
+
+
+@nox.session
+def plain(session: nox.Session) -> None:
+    """Install where no compiler is, and run the tests by the README's own command."""
+    session.chdir(copied(session))
+    session.install(EVERYTHING, env={"CC": "/bin/false", "CXX": "/bin/false"})
+    there = "from skmixed._algebra.kernels import CHOICE; assert not CHOICE.native, CHOICE"
+    session.run("python", "-c", there)
+    session.run("sh", "-ec", readme("test"), external=True, env={"SKMIXED_KERNELS": "numpy"})
+
+
+@nox.session
+def baseline(session: nox.Session) -> None:
+    """Run the tests with the loops that are compiled for processors without AVX2."""
+    session.install(EVERYTHING)
+    session.run("sh", "-ec", readme("test"), external=True, env={"SKMIXED_KERNELS": "baseline"})
+
+
+@nox.session
+def sanitized(session: nox.Session) -> None:
+    """Spoil the arguments of compiled loops that look at every access to memory."""
+    session.chdir(copied(session))
+    found = "address,undefined"
+    env = {
+        "CFLAGS": f"-fsanitize={found} -fno-sanitize-recover=undefined",
+        "CXXFLAGS": f"-fsanitize={found} -fno-sanitize-recover=undefined",
+        "LDFLAGS": f"-fsanitize={found}",
+        "SKMIXED_BUILD": "require",
+    }
+    session.install(EVERYTHING, env=env)
+    libraries = (f"lib{name}.so" for name in ("asan", "ubsan", "stdc++"))
+    paths = [
+        session.run("gcc", f"-print-file-name={name}", silent=True, external=True).strip()
+        for name in libraries
+    ]
+    env = {
+        "ASAN_OPTIONS": "detect_leaks=0",  # those of the interpreter
+        "LD_PRELOAD": ":".join(paths),
+        "SKMIXED_KERNELS": "native",
+    }
+    chosen = ("-m", "slow or not slow", "tests/native")
+    session.run("python", "-m", "pytest", "-q", "-n", "0", *chosen, env=env)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, layout and spelling."""
