@@ -15,7 +15,7 @@ const Sweeps *active = &baseline;
 namespace {
 
 // Raised by Python's side where the module is not the one that its sources would make.
-constexpr int INTERFACE = 1;
+constexpr int INTERFACE = 2;
 
 bool has_avx2() {
 #if defined(_MSC_VER) && defined(_M_X64)
@@ -45,5 +45,6 @@ NB_MODULE(_native, module) {
     module.attr("INTERFACE") = INTERFACE;
     define(module, "use", [](nb::str name) { return use(name.c_str()); }, "name");
     bind_level_sums(module);
+    bind_rows(module);
     bind_schur(module);
 }

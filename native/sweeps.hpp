@@ -4,6 +4,7 @@
 #pragma once
 
 #include "loops/level_sums.hpp"
+#include "loops/rows.hpp"
 #include "loops/schur.hpp"
 
 namespace skmixed {
@@ -11,6 +12,7 @@ namespace skmixed {
 struct Sweeps {
     const char *name;
     LevelSums level_sums;
+    Rows rows;
     Schur schur;
 };
 

@@ -3,12 +3,13 @@
 #include "sweeps.hpp"
 
 #include "loops/level_sums.ipp"
+#include "loops/rows.ipp"
 #include "loops/schur.ipp"
 
 namespace skmixed {
 namespace SKMIXED_SWEEPS {
 
-static constexpr Sweeps table(const char *name) { return {name, level_sums_loops, schur_loops}; }
+static constexpr Sweeps table(const char *name) { return {name, level_sums_loops, rows_loops, schur_loops}; }
 
 }  // namespace SKMIXED_SWEEPS
 }  // namespace skmixed

@@ -6,6 +6,7 @@
 namespace skmixed {
 
 void bind_level_sums(nanobind::module_ &);
+void bind_rows(nanobind::module_ &);
 void bind_schur(nanobind::module_ &);
 
 }  // namespace skmixed

@@ -59,6 +59,14 @@ def gather_placed(rng):
     return *C, *places, S.ravel(), packed
 
 
+def numbers(rng):
+    return (np.ones(rows := int(rng.integers(0, 9))), np.zeros(rows))
+
+
+def logit_rows(rng):
+    return tuple(np.ones((5, int(rng.integers(0, 9)))))
+
+
 MAKERS = {
     "level_sums": level_sums,
     "subtract_dense": dense,
@@ -67,6 +75,9 @@ MAKERS = {
     "spread_placed": spread_placed,
     "gather_dense": gather_dense,
     "gather_placed": gather_placed,
+    "exponentials": numbers,
+    "logarithms": numbers,
+    "logit_rows": logit_rows,
 }
 
 
