@@ -16,7 +16,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from .._sums.blocks import RowBlock, level_order, row_block
+from .._sums.blocks import RowBlock, row_block
+from .._sums.grouping import level_order
 
 EDGES = 1 << 20  # pairs of levels that are kept before they are summed up as components
 
@@ -84,7 +85,7 @@ def _order(codes, component):
 
 
 def _sorting(codes):
-    return level_order(codes, int(codes.max(initial=0)) + 1)
+    return level_order(codes, int(codes.max(initial=0)) + 1)[0]
 
 
 def _block(rows):

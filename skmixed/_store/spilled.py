@@ -15,7 +15,8 @@ import numpy as np
 
 from .._algebra.levels import level_sums
 from .._algebra.packed import triangle_entries
-from .._sums.blocks import Grouping, RowBlock, times
+from .._sums.blocks import RowBlock, times
+from .._sums.grouping import Grouping
 from .arrow import ArrowFile, write_once
 from .protocol import Block, Elsewhere, Held, first_blocks, visited
 

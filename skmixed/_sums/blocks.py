@@ -16,45 +16,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from scipy import sparse
 
 from .._algebra.packed import packed_index, triangle_entries
 from .crossprod import CrossProducts, PairSums
+from .grouping import Grouping, Runs
 
 ROWS_PER_BLOCK = 1 << 16
-
-
-def level_order(codes, n_levels):
-    """Rows in the order of their levels.
-
-    Short codes are sorted by digits, which takes a tenth of the time.
-    """
-    return np.argsort(codes.astype(np.uint16) if n_levels <= 1 << 16 else codes, kind="stable")
-
-
-class Grouping:
-    """Sums of rows by level: a sparse matrix of ones, one row per level."""
-
-    def __init__(self, codes, n_levels):
-        self.codes = codes
-        self.n_levels = n_levels
-        counts = np.bincount(codes, minlength=n_levels)
-        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        in_order = len(codes) < 2 or bool(np.all(codes[1:] >= codes[:-1]))
-        rows = (np.arange(len(codes)) if in_order else level_order(codes, n_levels)).astype(
-            np.int32
-        )
-        self._sum = sparse.csr_matrix(
-            (np.ones(len(codes)), rows, indptr), shape=(n_levels, len(codes))
-        )
-
-    def sum(self, values):
-        """Sum (rows,) or (rows, columns) by level."""
-        return self._sum @ values
-
-    def sum_each(self, values):
-        """Sum each of (k, rows) by level: (k, levels)."""
-        return (self._sum @ values.T).T
 
 
 def times(column, values):
@@ -212,17 +179,19 @@ class RowBlock:
         """Number of observations: the sum of the weights."""
         return float(np.sum(self.m) if np.ndim(self.m) else len(self.y))
 
+    def with_fixed(self, chosen):
+        """The same rows with some columns of the fixed effects."""
+        return replace(self, x=np.ascontiguousarray(self.x[:, chosen]))
+
     def without_effects(self):
         """The same rows with one effect for all of them, which is to have no variance."""
-        one = np.zeros(len(self.y), dtype=np.int64)
-        return replace(
-            self, z=((None,),), groups=(Grouping(one, 1),), pairs={}, levels=(slice(0, 1),)
-        )
+        one = Runs(np.array([0, len(self.y)]))
+        return replace(self, z=((None,),), groups=(one,), pairs={}, levels=(slice(0, 1),))
 
     def first_levels(self, n):
         """The rows of the first levels."""
-        rows = slice(0, int(np.searchsorted(self.groups[0].codes, n)))
-        group = Grouping(self.groups[0].codes[rows], n)
+        group = self.groups[0].first(n)
+        rows = slice(0, group.n_rows)
         m = self.m[rows] if np.ndim(self.m) else self.m
         z = (tuple(None if column is None else column[rows] for column in self.z[0]),)
         return replace(
@@ -321,63 +290,19 @@ def _joined_pairs(key, parts, starts, levels):
     )
 
 
-def block_order(codes, n_levels, n_rows):
-    """Rows in the order in which they are cut into blocks: by the levels of the largest factor."""
-    if not codes:
-        return np.arange(n_rows)
-    largest = int(np.argmax(n_levels))
-    return level_order(codes[largest], n_levels[largest])
-
-
-def make_blocks(x, z, y, m, codes, n_levels, offset=None):
-    """Blocks of rows in the order of the levels.
+def row_block(x, z, y, m, codes, n_levels, offset=None):
+    """One block of rows in the order in which they come.
 
     ``x`` (n, p), ``z`` per factor (q_f, n), ``m`` weights or one, ``codes`` per factor, ``offset``
-    (n,) or None.  Without factors the rows are cut anywhere and get one effect without variance
-    each.
+    (n,) or None.
     """
-    if not codes:
-        codes = [np.arange(len(y)) // ROWS_PER_BLOCK]
-        z = [np.ones((1, len(y)))]
-        n_levels = [int(codes[0][-1]) + 1]
-    order = block_order(codes, n_levels, len(y))
-    x = x.take(order, axis=0)
-    y = y.take(order)
-    m = m.take(order) if np.ndim(m) else m
-    offset = None if offset is None else offset.take(order)
-    z = [columns.take(order, axis=1) for columns in z]
-    codes = [c.take(order) for c in codes]
-    if len(codes) > 1:
-        return [row_block(x, z, y, m, codes, n_levels, offset)]
-    return _cut(x, z[0], y, m, codes[0], n_levels[0], offset)
-
-
-def row_block(x, z, y, m, codes, n_levels, offset=None):
-    """One block of rows in the order in which they come, as :func:`make_blocks` takes them."""
     groups = tuple(Grouping(c, levels) for c, levels in zip(codes, n_levels, strict=True))
     levels = tuple(slice(0, int(count)) for count in n_levels)
     columns = tuple(map(_columns, z))
-    return RowBlock(x, columns, y, m, groups, _pairs(codes, n_levels), levels, offset)
+    return RowBlock(x, columns, y, m, groups, pairs_of(codes, n_levels), levels, offset)
 
 
-def _cut(x, z, y, m, codes, n_levels, offset):
-    """Blocks of whole levels with about ``ROWS_PER_BLOCK`` rows each."""
-    ends = np.searchsorted(codes, np.arange(n_levels), side="right")
-    cuts = np.searchsorted(ends, np.arange(ROWS_PER_BLOCK, len(y), ROWS_PER_BLOCK), side="left") + 1
-    borders = np.unique(np.concatenate([[0], cuts, [n_levels]]))
-    blocks = []
-    for lo, hi in pairwise(borders):
-        rows = slice(int(ends[lo - 1]) if lo else 0, int(ends[hi - 1]))
-        group = Grouping(codes[rows] - lo, int(hi - lo))
-        weights = m[rows] if np.ndim(m) else m
-        levels = (slice(int(lo), int(hi)),)
-        known = None if offset is None else offset[rows]
-        columns = (_columns(z[:, rows]),)
-        blocks.append(RowBlock(x[rows], columns, y[rows], weights, (group,), {}, levels, known))
-    return blocks
-
-
-def _pairs(codes, n_levels):
+def pairs_of(codes, n_levels):
     """For every pair of factors the pairs of levels that meet, in the order of their levels."""
     found = {}
     for f in range(len(codes)):

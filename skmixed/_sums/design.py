@@ -14,12 +14,13 @@ from .._model.covariances import Covariances, PlacedTerm
 from .._model.ridge import Ridge
 from .._model.structures import Absent
 from .._model.terms import Term
-from .blocks import RowBlock, make_blocks
+from .blocks import RowBlock
 from .counterparts import Counterparts
 from .crossprod import CrossProducts
 from .dependencies import Dependencies
 from .frame import Frame
-from .source import ROWS_PER_CHUNK, Source
+from .laying import laid_out
+from .source import InMemory, Source
 from .tally import Seen, Tally, Wanted
 
 
@@ -139,24 +140,24 @@ class RowDesign(DesignBase):
 
     @classmethod
     def of(
-        cls, source: Source, terms, *, n_fixed: int, fit_intercept: bool, alpha: float = 0.0
+        cls, source: InMemory, terms, *, n_fixed: int, fit_intercept: bool, alpha: float = 0.0
     ) -> Self:
         """As :meth:`Design.of`."""
         with blas_threads():
             wanted = Wanted(tuple(terms), n_fixed, fit_intercept, alpha)
             frame = wanted.frame(Seen.of(source, response=False), len(source.n_levels))
-            pool, gram, *rest = _pooled(frame, source)
+            gram, blocks = laid_out(frame, source)
         independent = frame.independent(gram[np.ix_(frame.fixed, frame.fixed)], source.n)
-        blocks = _blocks(frame, independent, source, pool, *rest)
-        return cls(frame, tuple(terms), independent, blocks, gram, source.n)
+        kept = _with_fixed(blocks, frame, independent)
+        return cls(frame, tuple(terms), independent, kept, gram, source.n)
 
-    def blocks_of(self, source: Source) -> list[RowBlock]:
+    def blocks_of(self, source: InMemory) -> list[RowBlock]:
         """Other rows in the same frame."""
         with blas_threads():
-            pool, _, *rest = _pooled(self.frame, source)
-        return _blocks(self.frame, self.independent, source, pool, *rest)
+            blocks = laid_out(self.frame, source).blocks
+        return _with_fixed(blocks, self.frame, self.independent)
 
-    def with_rows(self, source: Source) -> Self:
+    def with_rows(self, source: InMemory) -> Self:
         """The same design with the rows that it was made of."""
         return replace(self, blocks=self.blocks_of(source))
 
@@ -165,34 +166,8 @@ class RowDesign(DesignBase):
         return replace(self, blocks=[])
 
 
-def _pooled(frame, source):
-    """Pool columns of all rows, their cross-products, responses, weights, codes, offset."""
-    pool = np.empty((source.n_rows, frame.response))
-    gram = 0.0
-    chunks = []
-    stop = 0
-    for chunk in source.chunks(ROWS_PER_CHUNK):
-        rows = slice(stop, stop := stop + len(chunk.X))
-        pool[rows] = frame.pool(chunk.X)
-        gram = gram + pool[rows].T @ chunk.weighted(pool[rows])
-        chunks.append(chunk)
-    return (
-        pool,
-        gram,
-        np.concatenate([chunk.y for chunk in chunks]),
-        _whole([chunk.weights for chunk in chunks]),
-        [np.concatenate(codes) for codes in zip(*(chunk.codes for chunk in chunks), strict=True)],
-        _whole([chunk.offset for chunk in chunks]),
-    )
-
-
-def _blocks(frame, independent, source, pool, y, weights, codes, offset):
-    x = pool[:, frame.fixed[independent]]
-    z = [np.ascontiguousarray(pool[:, list(effects)].T) for effects in frame.effects]
-    m = 1.0 if weights is None else weights
-    return make_blocks(x, z, y, m, codes, list(source.n_levels), offset)
-
-
-def _whole(parts):
-    """One array of those of all chunks; None where they have none."""
-    return None if parts[0] is None else np.concatenate(parts)
+def _with_fixed(blocks, frame, independent):
+    """Blocks of rows without the columns that depend on others."""
+    if len(independent) == len(frame.candidates):
+        return blocks
+    return [block.with_fixed(independent) for block in blocks]

@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 
-from .blocks import block_order
 from .design import Design, RowDesign
+from .laying import Layout
 from .source import InMemory
 
 
@@ -83,16 +83,16 @@ class RowsOfResponses:
     Attributes
     ----------
     design : whose rows are changed
-    order : of the rows in its blocks
+    layout : of the rows in its blocks
     """
 
     def __init__(self, design: RowDesign, source: InMemory):
         self.design = design
-        self.order = block_order(source.codes, list(source.n_levels), source.n_rows)
+        self.layout = Layout.of(source)
 
     def design_of(self, y: np.ndarray, within: float = 0.0) -> RowDesign:
         """The design of responses; squares within rows play no part."""
-        ordered = y[self.order]
+        ordered = self.layout.ordered(y)
         blocks = self.design.blocks
         ends = pairwise(np.cumsum([0] + [len(block.y) for block in blocks]))
         changed = [replace(b, y=ordered[lo:hi]) for b, (lo, hi) in zip(blocks, ends, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -152,6 +152,18 @@ class InMemory:
             offset = None if self.offset is None else self.offset[part]
             yield Chunk(self.X[part], self.y[part], weights, [c[part] for c in self.codes], offset)
 
+    def columns(self, rows: np.ndarray | slice) -> np.ndarray:
+        """The columns of some rows."""
+        if isinstance(rows, slice) or self.X.flags.c_contiguous:
+            return some_of(self.X, rows)
+        return np.array([column.take(rows) for column in self.X.T]).reshape(-1, len(rows)).T
+
+    def outcomes(self, rows: np.ndarray | slice) -> tuple[np.ndarray, Any, np.ndarray | None]:
+        """Responses, weights (the number one for ones) and offset (None for none) of some rows."""
+        m = 1.0 if self.weights is None else some_of(self.weights, rows)
+        offset = None if self.offset is None else some_of(self.offset, rows)
+        return some_of(self.y, rows), m, offset
+
     def _chunk_length(self) -> int:
         """Few rows enough for the cache, many enough to pay for touching the levels they span."""
         spans = [int(np.ptp(c[:ROWS_PER_CHUNK])) if len(c) else 0 for c in self.codes]
@@ -185,6 +197,11 @@ def filled_below(
 def less(y: np.ndarray, offset: np.ndarray | None) -> np.ndarray:
     """Responses less an offset, if there is one."""
     return y if offset is None else y - offset
+
+
+def some_of(values: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
+    """Some rows."""
+    return values[rows] if isinstance(rows, slice) else values.take(rows, axis=0)
 
 
 def slices(n: int, size: int) -> list[slice]:

@@ -168,7 +168,7 @@ def test_more_points_than_laplace_agree_with_each_other():
 @pytest.mark.parametrize("points", [1, 3])
 def test_blocks_of_rows_add(name, points, monkeypatch):
     whole = logistic_example(name)
-    monkeypatch.setattr("skmixed._sums.blocks.ROWS_PER_BLOCK", 50)
+    monkeypatch.setattr("skmixed._sums.laying.ROWS_PER_BLOCK", 50)
     cut = logistic_example(name)
     assert len(cut.design.blocks) > 3 and len(whole.design.blocks) == 1
 
