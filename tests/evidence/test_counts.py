@@ -54,18 +54,25 @@ def fitted(name):
 @pytest.mark.filterwarnings("ignore::skmixed.SkmixedWarning")
 @pytest.mark.parametrize("name", EXPECTED)
 def test_work_of_a_fit(name, monkeypatch):
-    passes = 0
-    chunks = InMemory.chunks
+    passes = 0.0
+    chunks, columns = InMemory.chunks, InMemory.columns
 
     def counted_chunks(self, rows=None):
         nonlocal passes
-        passes += 1
+        passes += 1.0
         return chunks(self, rows)
 
+    def counted_columns(self, rows):
+        nonlocal passes
+        found = columns(self, rows)
+        passes += len(found) / self.n_rows
+        return found
+
     monkeypatch.setattr(InMemory, "chunks", counted_chunks)
+    monkeypatch.setattr(InMemory, "columns", counted_columns)
     with evaluations() as counted:
         model = fitted(name)
-    found = Counts(model.n_iter_, counted.linear, counted.generalised, passes)
+    found = Counts(model.n_iter_, counted.linear, counted.generalised, round(passes, 9))
     assert found == EXPECTED[name]
 
 
