@@ -3,6 +3,7 @@
 // Arrays are in rows (C order).  Nothing here checks anything: the bindings have done so.
 #pragma once
 
+#include "loops/laplace.hpp"
 #include "loops/level_sums.hpp"
 #include "loops/rows.hpp"
 #include "loops/schur.hpp"
@@ -11,6 +12,7 @@ namespace skmixed {
 
 struct Sweeps {
     const char *name;
+    Laplace laplace;
     LevelSums level_sums;
     Rows rows;
     Schur schur;

@@ -2,6 +2,7 @@
 // called that could be shared between them.
 #include "sweeps.hpp"
 
+#include "loops/laplace.ipp"
 #include "loops/level_sums.ipp"
 #include "loops/rows.ipp"
 #include "loops/schur.ipp"
@@ -9,7 +10,7 @@
 namespace skmixed {
 namespace SKMIXED_SWEEPS {
 
-static constexpr Sweeps table(const char *name) { return {name, level_sums_loops, rows_loops, schur_loops}; }
+static constexpr Sweeps table(const char *name) { return {name, laplace_loops, level_sums_loops, rows_loops, schur_loops}; }
 
 }  // namespace SKMIXED_SWEEPS
 }  // namespace skmixed

@@ -5,6 +5,7 @@
 
 namespace skmixed {
 
+void bind_laplace(nanobind::module_ &);
 void bind_level_sums(nanobind::module_ &);
 void bind_rows(nanobind::module_ &);
 void bind_schur(nanobind::module_ &);

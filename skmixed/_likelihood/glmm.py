@@ -121,14 +121,6 @@ def constant_deviance(block, carried, request):
     return -2.0 * np.sum(family.at(np.full(len(y), eta), y, m).loglik), carried
 
 
-def forget(holder: object) -> None:
-    """Drop the values of cached properties."""
-    for kind in type(holder).__mro__:
-        for name, attribute in vars(kind).items():
-            if isinstance(attribute, cached_property):
-                vars(holder).pop(name, None)
-
-
 class GlmmState:
     """The model at one point: the modes, the deviance, and derivatives when asked for.
 
@@ -168,8 +160,7 @@ class GlmmState:
     def forget_rows(self) -> None:
         """Drop what was computed row by row and can be computed again."""
         for part in self.parts if self.objective.store.holds_rows else ():
-            for holder in (part, part.point, part.modes.density):
-                forget(holder)
+            part.forget_rows()
 
     @property
     def exact(self):

@@ -27,6 +27,7 @@ from .._algebra.packed import packed_index
 from .._algebra.roots import pivoted_root
 from .curvature import AverageInformation, ExactHessian
 from .modes import Guess, Modes
+from .sweep import Sweep, sweep
 
 
 class Laplace:
@@ -43,6 +44,11 @@ class Laplace:
         """Value and derivatives of a block of rows at its modes."""
         return LaplacePart(modes)
 
+    def swept(self, density, guess):
+        """The same in one compiled visit; None where there is none for such rows, or it fails."""
+        found = sweep(density, guess)
+        return None if found is None else SweptPart(density, found)
+
 
 class LaplacePart:
     """Contribution of one block of rows to the Laplace deviance and its derivatives."""
@@ -54,8 +60,28 @@ class LaplacePart:
         self.elimination = modes.elimination
 
     @property
+    def c(self):
+        """``T^-1 b`` per factor, (q_f, m_f)."""
+        return self.modes.c
+
+    @property
+    def b(self):
+        """The modes per factor, (q_f, m_f)."""
+        return self.modes.b
+
+    @property
     def value(self):
         return np.sum(self.modes.penalised) + self.elimination.log_determinant
+
+    @property
+    def loglik(self):
+        """The log-likelihood of the rows at the modes."""
+        return np.sum(self.point.loglik)
+
+    @property
+    def reach(self):
+        """The largest linear predictor."""
+        return np.max(np.abs(self.point.eta))
 
     @property
     def is_finite(self):
@@ -125,16 +151,113 @@ class LaplacePart:
         """Second derivatives, or the average information of the working model."""
         return self.curvature.total()
 
+    @property
+    def s_dot(self):
+        """Derivatives of ``T^-1 b`` at the modes per factor, (q_f, parameters, m_f)."""
+        return self.curvature.s_dot
+
+    def near(self):
+        """From where the modes at a neighbour are searched for."""
+        return Guess(self.c, self.elimination)
+
     def guess(self, change):
         """Where the modes are after a change of the parameters, to first order.
 
         Where they are now if that is not known.
         """
         if "curvature" not in vars(self):
-            return Guess(self.modes.c, self.elimination)
-        parts = zip(self.modes.c, self.curvature.s_dot, strict=True)
+            return self.near()
+        parts = zip(self.c, self.s_dot, strict=True)
         moved = [c + np.einsum("qdm,d->qm", s_dot, change) for c, s_dot in parts]
         return Guess(moved, self.elimination)
+
+    def forget_rows(self):
+        """Drop what was computed row by row and can be computed again."""
+        for holder in (self, self.point, self.modes.density):
+            forget(holder)
+
+
+class SweptPart(LaplacePart):
+    """The same from one compiled visit of the rows.
+
+    Whoever asks row by row is answered as elsewhere, at the same modes.
+    """
+
+    def __init__(self, density, found: Sweep):
+        self.density = density
+        self.rows = density.rows
+        self.found = found
+
+    @cached_property
+    def modes(self):
+        """With everything that is known row by row."""
+        return self.density.at(self.c)
+
+    @property
+    def point(self):
+        return self.modes.point
+
+    @property
+    def elimination(self):
+        return self.modes.elimination
+
+    @property
+    def c(self):
+        return [self.found.c]
+
+    @property
+    def b(self):
+        return [t @ c for t, c in zip(self.density.T, self.c, strict=True)]
+
+    @property
+    def value(self):
+        return self.found.value
+
+    @property
+    def is_finite(self):
+        return bool(np.isfinite(self.value))
+
+    @property
+    def loglik(self):
+        return self.found.loglik
+
+    @property
+    def reach(self):
+        return self.found.reach
+
+    @property
+    def gradient(self):
+        return [self.found.gradient]
+
+    @property
+    def beta_gradient(self):
+        return self.found.slope
+
+    @property
+    def hessian(self):
+        return self.found.hessian
+
+    @property
+    def s_dot(self):
+        return [self.found.changes.transpose(1, 2, 0)]
+
+    def near(self):
+        return Guess(self.c)
+
+    def guess(self, change):
+        return Guess([self.found.c + (self.found.changes @ change).T])
+
+    def forget_rows(self):
+        forget(self)
+        forget(self.density)
+
+
+def forget(holder: object) -> None:
+    """Drop the values of cached properties."""
+    for kind in type(holder).__mro__:
+        for name, attribute in vars(kind).items():
+            if isinstance(attribute, cached_property):
+                vars(holder).pop(name, None)
 
 
 def _level_gradient(N, s, tau):

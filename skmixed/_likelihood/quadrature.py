@@ -85,6 +85,9 @@ class AdaptiveQuadrature:
         """``Q chol(Q'TQ)``."""
         return self.axes @ semidefinite_cholesky(self.axes.T @ T @ self.axes)
 
+    def swept(self, density, guess):
+        """There is no such visit."""
+
     def part(self, modes):
         """Value and derivatives of a block of rows at its modes."""
         return QuadraturePart(modes, self)
@@ -100,8 +103,8 @@ class QuadraturePart(LaplacePart):
         super().__init__(modes)
         self.integration = integration
         (self.L,) = modes.roots
-        (self.c,) = modes.c
-        self.u = self.L.T @ self.c
+        (c,) = modes.c
+        self.u = self.L.T @ c
         (self.A,) = self.elimination.plan.blocks
         self.half, self.log_determinants = inverse_factors(self.A, self.L)  # C^-1, packed
 

@@ -31,6 +31,9 @@ class Integration(Protocol):
     def part(self, modes: Modes) -> LaplacePart:
         """Value and derivatives of a block of rows at its modes."""
 
+    def swept(self, density: Density, guess: Guess) -> LaplacePart | None:
+        """The same in one compiled visit; None where there is none for such rows, or it fails."""
+
 
 class Place(NamedTuple):
     """A point of the search, and what is asked there.
@@ -52,7 +55,8 @@ class Place(NamedTuple):
         """A block of rows at its modes, searched for from a guess."""
         rows, plan = block
         density = Density(rows, plan, self.family, self.T, self.roots, self.beta)
-        return self.integration.part(climb(density, guess))
+        found = self.integration.swept(density, guess)
+        return self.integration.part(climb(density, guess)) if found is None else found
 
 
 class Sums(Protocol):
@@ -123,11 +127,11 @@ class Parts:
 
     @property
     def loglik(self):
-        return sum(np.sum(part.point.loglik) for part in self.parts)
+        return sum(part.loglik for part in self.parts)
 
     @property
     def reach(self):
-        return max(np.max(np.abs(part.point.eta)) for part in self.parts)
+        return max(part.reach for part in self.parts)
 
     @property
     def gradient(self):
@@ -145,16 +149,16 @@ class Parts:
     @property
     def first_modes(self):
         """``T^-1 b`` of the first block, per factor."""
-        return self.parts[0].modes.c
+        return self.parts[0].c
 
     def near(self, change=None):
         if change is None:
-            return [Guess(part.modes.c, part.elimination) for part in self.parts]
+            return [part.near() for part in self.parts]
         return [part.guess(change) for part in self.parts]
 
     def effects(self, place, store):
         """Conditional modes per factor, in the order of the blocks."""
-        return following(part.modes.b for part in self.parts)
+        return following(part.b for part in self.parts)
 
 
 class Near(NamedTuple):
@@ -186,8 +190,8 @@ class Carried(NamedTuple):
     def of(cls, part: LaplacePart, curved: bool) -> Self:
         """What a part found."""
         if not curved:
-            return cls(part.modes.c, None)
-        return cls(part.modes.c, [s.astype(np.float32) for s in part.curvature.s_dot])
+            return cls(part.c, None)
+        return cls(part.c, [s.astype(np.float32) for s in part.s_dot])
 
     def guess(self, change) -> Guess:
         """Where the modes are after a change of the parameters, to first order."""
@@ -214,8 +218,8 @@ class Totals:
         """Of one block; the Hessian is not a number where nobody asked."""
         return cls(
             float(part.value),
-            float(np.sum(part.point.loglik)),
-            float(np.max(np.abs(part.point.eta))),
+            float(part.loglik),
+            float(part.reach),
             tuple(part.gradient),
             part.beta_gradient,
             part.hessian if curved else np.nan,

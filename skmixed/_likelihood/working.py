@@ -74,7 +74,7 @@ def _sums_there(state, floor):
     store = state.objective.store
     if store.holds_rows:
         family = state.objective.family
-        parts = ((part.rows, part.modes.b) for part in state.parts)
+        parts = ((part.rows, part.b) for part in state.parts)
         return joined(
             [of_block(rows, family, rows.predictor(state.beta, b), floor) for rows, b in parts]
         )
