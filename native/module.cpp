@@ -15,7 +15,7 @@ const Sweeps *active = &baseline;
 namespace {
 
 // Raised by Python's side where the module is not the one that its sources would make.
-constexpr int INTERFACE = 3;
+constexpr int INTERFACE = 4;
 
 bool has_avx2() {
 #if defined(_MSC_VER) && defined(_M_X64)
@@ -48,4 +48,5 @@ NB_MODULE(_native, module) {
     bind_level_sums(module);
     bind_rows(module);
     bind_schur(module);
+    bind_search(module);
 }

@@ -5,6 +5,7 @@
 
 #include "loops/laplace.hpp"
 #include "loops/level_sums.hpp"
+#include "loops/one_factor.hpp"
 #include "loops/rows.hpp"
 #include "loops/schur.hpp"
 
@@ -16,6 +17,7 @@ struct Sweeps {
     LevelSums level_sums;
     Rows rows;
     Schur schur;
+    Search search;
 };
 
 extern const Sweeps baseline;

@@ -4,13 +4,14 @@
 
 #include "loops/laplace.ipp"
 #include "loops/level_sums.ipp"
+#include "loops/newton.ipp"
 #include "loops/rows.ipp"
 #include "loops/schur.ipp"
 
 namespace skmixed {
 namespace SKMIXED_SWEEPS {
 
-static constexpr Sweeps table(const char *name) { return {name, laplace_loops, level_sums_loops, rows_loops, schur_loops}; }
+static constexpr Sweeps table(const char *name) { return {name, laplace_loops, level_sums_loops, rows_loops, schur_loops, search_loops}; }
 
 }  // namespace SKMIXED_SWEEPS
 }  // namespace skmixed

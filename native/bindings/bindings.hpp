@@ -9,5 +9,6 @@ void bind_laplace(nanobind::module_ &);
 void bind_level_sums(nanobind::module_ &);
 void bind_rows(nanobind::module_ &);
 void bind_schur(nanobind::module_ &);
+void bind_search(nanobind::module_ &);
 
 }  // namespace skmixed

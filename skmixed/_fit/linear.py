@@ -15,14 +15,16 @@ import numpy as np
 from .._algebra.machine import computing
 from .._algebra.plans import plan_of
 from .._likelihood.linear import LinearState, ProfiledDeviance
+from .._likelihood.one_factor import OneFactor, is_one_factor
 from .._likelihood.penalised import unpenalised
 from .._model.covariances import Covariances
 from .._model.families import Gaussian
 from .._model.priors import prior_of
 from .._search.boundary import NothingAttainable
+from .._search.compiled import Bounds, is_compiled, minimum_at_once
 from .._search.identification import confounded_terms
 from .._search.minimize import DEGENERATE, Optimum, nothing_to_search
-from .._search.start import moment_start, typical_floors
+from .._search.start import SHRINKAGE_FLOOR, moment_start, typical_floors
 from .._search.ways import way_of
 from .._sums.design import Design
 from .base import Criterion, Estimated
@@ -46,6 +48,7 @@ KNOWN = (
     "information",
     "effective_rank",
 )
+SMALL = 1 << 15  # levels that compiled loops go through in no time
 FEW_ROWS = 300  # up to which the deviance of several factors may have several minima
 FEW_ROWS_OF_ONE = 100  # the same of a single factor
 SCATTERED = 6  # further starts there
@@ -137,18 +140,46 @@ def _searched(design, objective, covariances, absent, start=None, floors=None, *
     known = {"objective": objective}
     optimum = nothing_to_search()
     if covariances.terms:
-        condensed = objective.condensed()
+        condensed = objective if _is_small(objective, covariances) else objective.condensed()
         start = moment_start(condensed, covariances) if start is None else start
         floors = typical_floors(condensed.plan) if floors is None else floors
         options["scattered"] = SCATTERED * has_many_minima(design)
         search = way_of(objective.plan).search
-        optimum = _optimum(search, condensed, covariances, start, floors, options)
+        optimum = _at_once(condensed, covariances, start, floors, **options)
+        if optimum is None:
+            optimum = _optimum(search, condensed, covariances, start, floors, options)
         if condensed is objective:
             known["state"] = optimum.evaluation
     found = covariances, optimum.without_evaluation(), absent
     fit = LinearFit(design, bool(objective.reml), *found, solver=objective.plan.solver)
     vars(fit).update(known)
     return fit
+
+
+def _at_once(objective, covariances, start, floors, *, bar, scattered, report=None, **options):
+    """The minimum where it can be found at once: with one factor, where nobody looks on."""
+    is_plain = not (scattered or report) and is_one_factor(objective)
+    if not (is_plain and is_compiled(objective.U[0].shape, covariances)):
+        return None
+    if not has_one_start(covariances, floors):
+        return None
+    sums = OneFactor.of([objective])
+    bounds = Bounds(bar, floors[0])
+    return minimum_at_once(objective, sums, covariances, start, bounds, **options)
+
+
+def _is_small(objective, covariances):
+    """Whether compiled loops over all levels take less time than to find those that are alike."""
+    levels = objective.plan.cross.levels
+    return (
+        len(levels) == 1 and levels[0] <= SMALL and is_compiled(objective.U[0].shape, covariances)
+    )
+
+
+def has_one_start(covariances, floors):
+    """Whether searches begin at one point."""
+    terms = zip(covariances.terms, covariances.split_floors(floors), strict=True)
+    return not any(term.structure.starts(floor / SHRINKAGE_FLOOR) for term, floor in terms)
 
 
 def has_many_minima(design):

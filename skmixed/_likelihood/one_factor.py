@@ -29,8 +29,6 @@ from .._model.priors import FLAT
 from .linear import LEAST_SHARE, Profiled, ProfiledDeviance
 
 EPS = np.finfo(float).eps
-FEW_LEVELS = 16384  # up to which all of them are looked at together
-WIDE = 12  # effects per level from which a loop per level is faster
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,18 +37,20 @@ class OneFactor:
 
     Attributes
     ----------
-    A : (q, q, m) blocks of the levels
+    blocks : packed (K, m) blocks of the levels
     counts : (m,) levels that each one stands for; None for one
-    U : (q, p + 1, b, m) sums of the levels
+    X : (q, p, m) sums of the levels with the fixed effects
+    y : (b, q, m) the same with the responses
     gram : (b, p + 1, p + 1) cross-products, with those of a ridge
     squares : (b,) of the responses, without
     least_r2 : (b,) residual sums of squares that count as zero
     n, nu, reml : as in :class:`~skmixed._likelihood.linear.ProfiledDeviance`
     """
 
-    A: np.ndarray
+    blocks: np.ndarray
     counts: np.ndarray | None
-    U: np.ndarray
+    X: np.ndarray
+    y: np.ndarray
     gram: np.ndarray
     squares: np.ndarray
     least_r2: np.ndarray
@@ -62,15 +62,11 @@ class OneFactor:
     def of(cls, objectives: list[ProfiledDeviance]) -> Self:
         """Of deviances that differ by their responses."""
         first = objectives[0]
-        A = first.plan.blocks[0]
-        q, columns, m = first.U[0].shape
-        U = np.empty((q, columns, len(objectives), m))
-        for b, objective in enumerate(objectives):
-            U[:, :, b] = objective.U[0]
         return cls(
-            A=A[packed_index(q)],
+            blocks=first.plan.blocks[0],
             counts=first.plan.cross.counts,
-            U=U,
+            X=first.U[0][:, :-1],
+            y=np.array([o.U[0][:, -1] for o in objectives]),
             gram=np.array([o.ridge.joined(o.gram) for o in objectives]),
             squares=np.array([o.gram[-1, -1] for o in objectives]),
             least_r2=np.array([o.least_r2 for o in objectives]),
@@ -79,12 +75,33 @@ class OneFactor:
             reml=first.reml,
         )
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Numbers of effects, columns and levels."""
+        q, p, m = self.X.shape
+        return q, p + 1, m
+
+    @cached_property
+    def A(self) -> np.ndarray:
+        """The blocks in full, (q, q, m)."""
+        return self.blocks[packed_index(len(self.X))]
+
+    @cached_property
+    def U(self) -> np.ndarray:
+        """All sums, (q, p + 1, b, m)."""
+        q, p, m = self.X.shape
+        U = np.empty((q, p + 1, len(self.y), m))
+        U[:, :p] = self.X[:, :, None]
+        U[:, p] = self.y.transpose(1, 0, 2)
+        return U
+
     def of_some(self, places: np.ndarray) -> Self:
         """The same of some of the responses."""
         return type(self)(
-            self.A,
+            self.blocks,
             self.counts,
-            self.U[:, :, places],
+            self.X,
+            self.y[places],
             self.gram[places],
             self.squares[places],
             self.least_r2[places],
@@ -107,10 +124,7 @@ class OneFactor:
 def is_one_factor(deviance: ProfiledDeviance) -> bool:
     """Whether the deviance is one of these."""
     is_profiled = isinstance(deviance.scale, Profiled) and deviance.plan.solver == "exact"
-    if len(deviance.U) != 1 or not is_profiled or deviance.prior is not FLAT:
-        return False
-    q, _, levels = deviance.U[0].shape
-    return q < WIDE and levels <= FEW_LEVELS
+    return len(deviance.U) == 1 and is_profiled and deviance.prior is FLAT
 
 
 class Sweep:

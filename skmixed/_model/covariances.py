@@ -107,6 +107,11 @@ class Covariances:
         radius = float(np.linalg.norm([chart.radius for chart in charts]))
         return Chart(np.vstack(derivatives), second, move, radius)
 
+    @property
+    def projections(self):
+        """Those of the structure of the only term; None where there are several."""
+        return self.terms[0].structure.chart_projections if len(self.terms) == 1 else None
+
     def charts(self, T):
         """Charts around (b, q, q) matrices of a single factor."""
         windows = [term.window for term in self.terms]

@@ -82,6 +82,13 @@ class Structure(ABC):
     def chart(self, T: np.ndarray) -> Chart:
         """Coordinates around T."""
 
+    @property
+    def chart_projections(self) -> np.ndarray | None:
+        """Projections (k, q, q) the roots of whose variances are the coordinates of :meth:`chart`;
+        no projection where these are the entries of a pivoted root, None where they are others.
+        """
+        return None
+
     def charts(self, T: np.ndarray) -> Charts:
         """The same around (b, q, q) matrices."""
         raise NotImplementedError
@@ -284,6 +291,10 @@ class Unstructured(LinearStructure):
     def charts(self, T: np.ndarray) -> Charts:
         return root_charts(T)
 
+    @property
+    def chart_projections(self) -> np.ndarray | None:
+        return np.zeros((0, self.size, self.size))
+
     def _derivatives(self, root: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         half = np.zeros((len(rows), self.size, self.size))
         half[np.arange(len(rows)), rows, :] = root[:, cols].T
@@ -362,6 +373,10 @@ class Spectral(LinearStructure):
 
     def charts(self, T: np.ndarray) -> Charts:
         return spectral_charts(T, self.projections)
+
+    @property
+    def chart_projections(self) -> np.ndarray | None:
+        return self.projections
 
     def start(self, S: np.ndarray, floor: np.ndarray) -> np.ndarray:
         lifted = np.where(floor > 0, np.maximum(np.diag(S), floor), 0.0)

@@ -32,6 +32,8 @@ class Values(Protocol):
     hessian: np.ndarray
     noise: np.ndarray
     degenerate: np.ndarray
+    r2: np.ndarray
+    beta: np.ndarray
 
 
 class Functions(Protocol):
@@ -52,7 +54,7 @@ class Manifold(Protocol):
 
 
 #: what is kept of the last point of every function
-NUMBERS = ("value", "gradient", "slope", "hessian", "noise", "degenerate")
+NUMBERS = ("value", "gradient", "slope", "hessian", "noise", "degenerate", "r2", "beta")
 
 
 @dataclass

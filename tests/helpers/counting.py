@@ -3,9 +3,15 @@
 from contextlib import contextmanager
 from functools import wraps
 
+from skmixed._algebra.kernels import CHOICE
 from skmixed._likelihood.glmm import GlmmState
 from skmixed._likelihood.linear import LinearState
 from skmixed._likelihood.one_factor import Sweep
+from skmixed._search import compiled
+
+#: evaluations of a linear model of one factor beyond those of its search: of the fixed effects alone, and of the
+#: minimum that compiled loops found
+BEYOND = 1 if CHOICE.native is None else 2
 
 
 class Evaluations:
@@ -38,10 +44,19 @@ def evaluations():
 
         return made
 
+    minimize = compiled.minimize_compiled
+
+    def counted_minima(*args, **kwargs):
+        found = minimize(*args, **kwargs)
+        counted.linear += int(found.n_evaluations.sum())
+        return found
+
     for kind in originals:
         kind.__init__ = counting(kind)
+    compiled.minimize_compiled = counted_minima
     try:
         yield counted
     finally:
+        compiled.minimize_compiled = minimize
         for kind, original in originals.items():
             kind.__init__ = original

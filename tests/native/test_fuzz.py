@@ -88,8 +88,34 @@ def laplace_sweep(rng):
     return *arguments, np.zeros((q, q)), *out
 
 
+def minimize_one_factor(rng):
+    q, p, m, count = (int(k) for k in rng.integers(1, 5, 4))
+    k = q * (q + 1) // 2
+    root = rng.normal(size=(q, 9, m))
+    A = np.array([np.sum(root[r] * root[c], axis=0) for r in range(q) for c in range(r + 1)])
+    X = rng.normal(size=(9, p + 1))
+    return (
+        A,
+        np.ones(m) if rng.integers(2) else np.zeros(0),
+        np.einsum("qnm,np->qpm", root, X[:, :-1]),
+        np.repeat(np.einsum("qnm,n->qm", root, X[:, -1])[None], count, axis=0),
+        np.repeat((10.0 * X.T @ X)[None], count, axis=0),
+        np.ones((count, 2)),
+        np.array([90.0, 90.0]),
+        bool(rng.integers(2)),
+        np.zeros((0, q, q)),
+        np.array([1e-9, 20.0]),
+        np.repeat(np.eye(q)[None], count, axis=0),
+        np.zeros((count, p)),
+        np.zeros((count, k)),
+        np.zeros((count, k, k)),
+        np.zeros((count, 6)),
+    )
+
+
 MAKERS = {
     "level_sums": level_sums,
+    "minimize_one_factor": minimize_one_factor,
     "subtract_dense": dense,
     "subtract_placed": placed,
     "spread_dense": spread_dense,

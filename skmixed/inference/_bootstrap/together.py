@@ -15,16 +15,18 @@ from typing import Any
 import numpy as np
 
 from ..._fit.base import Fit
-from ..._fit.linear import has_many_minima
+from ..._fit.linear import has_many_minima, has_one_start
 from ..._likelihood.one_factor import OneFactor, is_one_factor
+from ..._search.compiled import is_compiled, minima_of
 from ..._search.minimize import CONVERGED, Optimum, Quadratic
-from ..._search.start import SHRINKAGE_FLOOR, typical_floors
-from ..._search.together import minimize_together
+from ..._search.start import typical_floors
 from ..._sums.design import Design
 from ..._sums.source import slices
 
 NUMBERS_AT_ONCE = 1 << 19  # of the largest array
 MOST = 250  # responses at once
+FEW_LEVELS = 16384  # up to which numpy looks at all of them together
+WIDE = 12  # effects per level from which it is faster level by level
 
 
 def at_once(fit: Fit) -> int:
@@ -32,6 +34,10 @@ def at_once(fit: Fit) -> int:
     if not (fit.family.has_residual and _can_be_together(fit)):
         return 1
     q, columns, levels = fit.objective.U[0].shape
+    if is_compiled((q, columns, levels), fit.covariance_model):
+        return int(np.clip(NUMBERS_AT_ONCE // (q * levels), 1, MOST))
+    if q >= WIDE or levels > FEW_LEVELS:
+        return 1
     return int(np.clip(NUMBERS_AT_ONCE // (q * (q + columns) * levels), 1, MOST))
 
 
@@ -40,11 +46,7 @@ def _can_be_together(fit):
     model = fit.covariance_model
     if not is_one_factor(fit.objective) or has_many_minima(fit.design):
         return False
-    typical = model.split_floors(typical_floors(fit.objective.plan))
-    terms = zip(model.terms, typical, strict=True)
-    return model.n_parameters > 0 and not any(
-        term.structure.starts(floor / SHRINKAGE_FLOOR) for term, floor in terms
-    )
+    return model.n_parameters > 0 and has_one_start(model, typical_floors(fit.objective.plan))
 
 
 def refits(fit: Any, designs: Sequence[Design], **options: Any) -> list[Any]:
@@ -67,17 +69,20 @@ def _together(fit, designs, *, tol, max_iter):
     (start,) = model.assemble(model.start(model.assemble(fit.T), floors))
     points = np.repeat(start[None], len(designs), axis=0)
     bar = factor(np.zeros_like(points)).value
-    found = minimize_together(factor, model, points, tol=tol, max_iter=max_iter)
-    last = factor(found.T)
+    found = minima_of(factor, model, points, tol=tol, max_iter=max_iter)
     settled = found.settled(bar, floors[0])
-    sigma2 = np.maximum(last.r2, 0.0) / factor.nu
+    sigma2 = np.maximum(found.known["r2"], 0.0) / factor.nu
     out: list[Any] = [None] * len(designs)
     for b in np.flatnonzero(settled):
         quadratic = Quadratic(float(found.radius[b]), found.pull[b], found.bend[b])
         count = int(found.n_evaluations[b])
         optimum = Optimum(model.split([found.T[b]]), None, count, CONVERGED, quadratic)
-        known = {"objective": objectives[b], "beta": last.beta[b], "scale": float(sigma2[b])}
+        known = {
+            "objective": objectives[b],
+            "beta": found.known["beta"][b],
+            "scale": float(sigma2[b]),
+        }
         own = replace(fit, design=designs[b], optimum=optimum)
-        vars(own).update(known, deviance=float(last.value[b]))
+        vars(own).update(known, deviance=float(found.known["value"][b]))
         out[b] = own
     return out
