@@ -15,4 +15,6 @@ namespace skmixed {
 
 using Index = std::ptrdiff_t;
 
+constexpr Index MOST_EFFECTS = 4;  // of a level, beyond which numpy does the work
+
 }  // namespace skmixed

@@ -7,7 +7,6 @@
 
 namespace skmixed {
 
-constexpr Index MOST_EFFECTS = 4;
 
 // Rows in the order of their levels; what is null is a column of ones, no weights, no offset.
 struct LevelRows {

@@ -5,7 +5,6 @@
 
 namespace skmixed {
 
-constexpr Index MOST_EFFECTS = 4;
 constexpr Index MOST_PARAMETERS = MOST_EFFECTS * (MOST_EFFECTS + 1) / 2;
 constexpr Index WIDEST = 4;  // levels that are looked at together
 
