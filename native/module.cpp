@@ -15,7 +15,7 @@ const Sweeps *active = &baseline;
 namespace {
 
 // Raised by Python's side where the module is not the one that its sources would make.
-constexpr int INTERFACE = 4;
+constexpr int INTERFACE = 5;
 
 bool has_avx2() {
 #if defined(_MSC_VER) && defined(_M_X64)
@@ -45,8 +45,10 @@ NB_MODULE(_native, module) {
     module.attr("INTERFACE") = INTERFACE;
     define(module, "use", [](nb::str name) { return use(name.c_str()); }, "name");
     bind_laplace(module);
+    bind_labels(module);
     bind_level_sums(module);
     bind_rows(module);
+    bind_products(module);
     bind_schur(module);
     bind_search(module);
 }

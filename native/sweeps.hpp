@@ -4,9 +4,11 @@
 #pragma once
 
 #include "loops/laplace.hpp"
+#include "loops/labels.hpp"
 #include "loops/level_sums.hpp"
 #include "loops/one_factor.hpp"
 #include "loops/rows.hpp"
+#include "loops/products.hpp"
 #include "loops/schur.hpp"
 
 namespace skmixed {
@@ -14,8 +16,10 @@ namespace skmixed {
 struct Sweeps {
     const char *name;
     Laplace laplace;
+    Labels labels;
     LevelSums level_sums;
     Rows rows;
+    Products products;
     Schur schur;
     Search search;
 };

@@ -3,15 +3,19 @@
 #include "sweeps.hpp"
 
 #include "loops/laplace.ipp"
+#include "loops/labels.ipp"
 #include "loops/level_sums.ipp"
 #include "loops/newton.ipp"
 #include "loops/rows.ipp"
+#include "loops/products.ipp"
 #include "loops/schur.ipp"
 
 namespace skmixed {
 namespace SKMIXED_SWEEPS {
 
-static constexpr Sweeps table(const char *name) { return {name, laplace_loops, level_sums_loops, rows_loops, schur_loops, search_loops}; }
+static constexpr Sweeps table(const char *name) {
+    return {name, laplace_loops, labels_loops, level_sums_loops, rows_loops, products_loops, schur_loops, search_loops};
+}
 
 }  // namespace SKMIXED_SWEEPS
 }  // namespace skmixed

@@ -260,7 +260,7 @@ class MixedLinearRegressor(Streamed, Watched, PredictsMeans):
         )
         with self._watching(X, y) as report:
             fit = self._fitted(reader, design, report)
-        names = name_everything(training, codes, response_name(y))
+        names = name_everything(training, codes, response_name(y), design=design)
         model = FittedModel(fit, reader, names, training)
         self.__dict__.pop("_stream", None)
         self._store(model, linear_problems(model))

@@ -6,8 +6,10 @@
 namespace skmixed {
 
 void bind_laplace(nanobind::module_ &);
+void bind_labels(nanobind::module_ &);
 void bind_level_sums(nanobind::module_ &);
 void bind_rows(nanobind::module_ &);
+void bind_products(nanobind::module_ &);
 void bind_schur(nanobind::module_ &);
 void bind_search(nanobind::module_ &);
 

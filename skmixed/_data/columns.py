@@ -145,7 +145,7 @@ def labels(values: Any, role: str = "groups") -> Any:
     if hasattr(values, "type") and hasattr(values.type, "index_type"):
         values = values.to_pandas()  # of a dictionary of pyarrow numpy would lose what is missing
     if isinstance(getattr(values, "dtype", None), pd.CategoricalDtype):
-        return pd.Categorical(values).remove_unused_categories()
+        return pd.Categorical(values)
     if (isinstance(values, list | tuple) and np.ndim(values[:1]) < 2) or _is_of_tuples(values):
         return _from_list(values)
     array = np.asarray(_zoned(values))

@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from .._algebra.kernels import mark_labels, place_labels
+
 HASH = 0x9E3779B97F4A7C15  # an odd number without a pattern
 FEW_ROWS = 64  # up to which an index is not worth its making
 ORDERED = ("i", "f")  # kinds of labels that are looked up by their order
@@ -145,11 +147,13 @@ def _mixed_radix(codes, levels):
 
 
 def encode(values):
-    """Codes 0..m-1 and the sorted labels.
+    """Codes 0..m-1 and the sorted labels, categories in their order.
 
     Integers in a narrow range go through a table instead of a sort.
     """
-    values = values if isinstance(values, pd.Categorical) else np.asarray(values)
+    if isinstance(values, pd.Categorical):
+        return _encode_categories(values)
+    values = np.asarray(values)
     is_whole = isinstance(values, np.ndarray) and values.dtype.kind in "iu"
     if is_whole and len(values) and values.max() <= np.iinfo(np.int64).max:
         low = int(values.min())
@@ -163,11 +167,24 @@ def encode(values):
     return codes.astype(np.int32), np.asarray(labels)
 
 
+def _encode_categories(values):
+    """Those that occur; -1 where there is none."""
+    own = np.asarray(values.codes)
+    codes, found = _encode_by_table(own, -1, len(values.categories) - 1)
+    is_missing = len(found) > 0 and found[0] < 0
+    labels = np.asarray(values.categories[found[1:] if is_missing else found])
+    return (codes - np.int32(1) if is_missing else codes), labels
+
+
 def _encode_by_table(values, low, high):
-    offset = values.astype(np.int64) - low  # a narrow type could not hold the difference
+    """Labels that are codes already are taken as they are."""
     seen = np.zeros(high - low + 1, dtype=bool)
-    seen[offset] = True
-    if seen.all():
-        return offset.astype(np.int32), np.arange(low, high + 1)
-    place = np.cumsum(seen, dtype=np.int32) - 1
-    return place[offset], np.flatnonzero(seen) + low
+    mark_labels(values, low, seen)
+    labels = np.flatnonzero(seen) + low
+    if len(labels) and len(labels) == labels[-1] + 1 and values.dtype == np.int32:
+        codes = values.view()
+        codes.flags.writeable = False
+        return codes, labels
+    codes = np.empty(len(values), dtype=np.int32)
+    place_labels(values, low, np.cumsum(seen, dtype=np.int32) - np.int32(1), codes)
+    return codes, labels

@@ -71,7 +71,9 @@ def finite_response(y: np.ndarray) -> np.ndarray:
             f"y: the response must be numbers, got {str(y[0])!r}.\n"
             "Convert it before fitting; labels of two classes are for MixedLogisticClassifier."
         ) from error
-    if not np.all(np.isfinite(y)):
+    with np.errstate(over="ignore", invalid="ignore"):
+        is_finite = np.isfinite(np.sum(y)) or np.all(np.isfinite(y))
+    if not is_finite:
         raise ValueError(
             f"Input y contains NaN or infinity in {int(np.sum(~np.isfinite(y)))} rows.\n"
             "Drop these rows before fitting."

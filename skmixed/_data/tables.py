@@ -7,12 +7,14 @@ asked for.  A plain array is a table whose columns are called x0, x1, ...
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from itertools import pairwise
 from numbers import Integral
 from typing import Any
 
 import narwhals
 import numpy as np
 import pandas as pd
+from numpy.lib.stride_tricks import as_strided
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_array
 
@@ -226,13 +228,31 @@ def _column_by_column(X, names):
     """The same of few columns of numpy's types, without a table between; None where they hold
     anything else.
     """
-    out = np.empty((len(names), len(X)))
-    for row, name in zip(out, names, strict=True):
-        column = X[name]
-        if not is_plain(column.dtype):
-            return None
-        row[:] = column.to_numpy()
-    return out.T if _are_finite(out) else None
+    if not all(is_plain(X[name].dtype) for name in names):
+        return None
+    columns = [X[name].to_numpy() for name in names]
+    out = side_by_side(columns)
+    if out is None:
+        out = np.empty((len(names), len(X))).T
+        for k, column in enumerate(columns):
+            out[:, k] = column
+    return out if _are_finite(out) else None
+
+
+def side_by_side(columns: Sequence[np.ndarray]) -> np.ndarray | None:
+    """Columns of floats of one array as a matrix that is a view of it; None where they are not
+    equally far apart in memory.
+    """
+    first = columns[0]
+    if first.base is None or any(own.base is not first.base for own in columns):
+        return None
+    places = [own.__array_interface__["data"][0] for own in columns]
+    steps = {b - a for a, b in pairwise(places)} or {first.itemsize}
+    strides = {own.strides for own in columns}
+    if len(steps) > 1 or len(strides) > 1 or any(own.dtype != np.float64 for own in columns):
+        return None
+    shape = len(first), len(columns)
+    return as_strided(first, shape, (*strides.pop(), *steps), writeable=False)
 
 
 def is_plain(dtype: Any) -> bool:

@@ -14,6 +14,7 @@ from .._model.predictor import LinearPredictor
 from .._reader import Reader
 from .._report.names import Names, TermNames
 from .._sums.dependencies import Dependencies
+from .._sums.design import Design
 from .base import Fit, rows_missing
 from .training import RowsOfFit, Training
 
@@ -161,12 +162,24 @@ class FittedModel:
 
 
 def name_everything(
-    training: Training, codes: list[np.ndarray], response: Any, event: str = ""
+    training: Training,
+    codes: list[np.ndarray],
+    response: Any,
+    event: str = "",
+    design: Design | None = None,
 ) -> Names:
-    """The names of a fit; ``codes`` are those of its rows."""
-    counted = zip(codes, training.reader.factors, strict=True)
-    sizes = tuple(np.bincount(c, training.weights, f.n_levels) for c, f in counted)
+    """The names of a fit; ``codes`` are those of its rows, ``design`` its sums if there are any."""
+    known = [None if design is None else design.observations(f) for f in range(len(codes))]
+    parts = zip(codes, training.reader.factors, known, strict=True)
+    sizes = tuple(_sizes(training.weights, *part) for part in parts)
     return names_of(training.reader, sizes, response, event)
+
+
+def _sizes(weights, codes, factor, known):
+    """Observations of every level, counted where they are not known."""
+    if known is None:
+        return np.bincount(codes, weights, factor.n_levels)
+    return np.rint(known).astype(np.int64) if weights is None else known
 
 
 def names_of(reader: Reader, sizes: tuple, response: Any, event: str = "") -> Names:

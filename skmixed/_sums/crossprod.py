@@ -14,11 +14,11 @@ All of them are sums over rows, so chunks, streams and partitions are combined b
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
 
+from .._algebra.levels import LEVELS_PER_CHUNK, level_sums
 from .._algebra.packed import packed_size, triangle_entries
 
 
@@ -232,15 +232,18 @@ def condensed(cross):
 
 def _class_roots(kinds, present, U):
     """Per class the columns of a root of ``sum U_l'U_l``, (classes, columns, columns)."""
-    small = kinds.max() < 1 << 16
-    order = np.argsort(kinds.astype(np.uint16 if small else np.int64), kind="stable")
-    ends = np.searchsorted(kinds[order], present, side="right")
-    U = U[:, order]
-    roots = []
-    for lo, hi in pairwise([0, *ends]):
-        values, vectors = np.linalg.eigh(U[:, lo:hi] @ U[:, lo:hi].T)
-        roots.append(vectors * np.sqrt(np.maximum(values, 0.0)))
-    return np.array(roots)
+    place = np.zeros(present[-1] + 1, dtype=np.int32)
+    place[present] = np.arange(len(present))
+    products = np.zeros((len(U), len(present), len(U)))
+    for lo in range(0, len(kinds), LEVELS_PER_CHUNK):
+        some = slice(lo, lo + LEVELS_PER_CHUNK)
+        part = np.zeros_like(products)
+        columns = np.ascontiguousarray(U[:, some].T)
+        for r, own in enumerate(part):
+            level_sums(place[kinds[some]], np.ascontiguousarray(U[r, some]), columns, own)
+        products += part
+    values, vectors = np.linalg.eigh(products.transpose(1, 0, 2))
+    return vectors * np.sqrt(np.maximum(values, 0.0))[:, None]
 
 
 def _with_levels(cross, A, counts, roots):

@@ -13,7 +13,7 @@ from .._algebra.machine import blas_threads
 from .._model.covariances import Covariances, PlacedTerm
 from .._model.ridge import Ridge
 from .._model.structures import Absent
-from .._model.terms import Term
+from .._model.terms import ONES, Term
 from .blocks import RowBlock
 from .counterparts import Counterparts
 from .crossprod import CrossProducts
@@ -106,6 +106,14 @@ class Design(DesignBase):
         wanted = Wanted(tuple(terms), n_fixed, fit_intercept, alpha)
         with blas_threads():
             return cls.of_tally(Tally.of(source, wanted))
+
+    def observations(self, f: int) -> np.ndarray | None:
+        """Sum of the weights of every level of a factor; None where it has no constant effect."""
+        varying = self.frame.varying
+        for r, column in enumerate(self.frame.effects[f]):
+            if varying.sources[column] == ONES:
+                return self.cross.sums[f][r, column] * varying.scales[column] ** 2
+        return None
 
     @classmethod
     def of_tally(cls, tally: Tally) -> Self:

@@ -38,6 +38,11 @@ class Columns:
     def __len__(self):
         return len(self.sources)
 
+    def some(self, places):
+        """Some of them."""
+        places = list(places)
+        return Columns(self.sources[places], self.shifts[places], self.scales[places])
+
     def of(self, X, out):
         """Fill ``out`` (rows, columns)."""
         columns = zip(self.sources, self.shifts, self.scales, strict=True)

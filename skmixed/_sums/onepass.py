@@ -12,10 +12,11 @@ from typing import Protocol
 
 import numpy as np
 
-from .._algebra.levels import level_sums
+from .._algebra.kernels import follow
 from .._algebra.machine import check_memory
 from .crossprod import CrossProducts, PairSums
 from .frame import Frame
+from .products import Products, products_of
 from .source import Chunk, Source
 
 COPIES = 8  # of the sums of levels that a fit holds at a time
@@ -28,55 +29,6 @@ class Accumulator(Protocol):
         """Some rows, in pool columns."""
 
 
-class Gram:
-    """``pool' W pool`` and the number of observations."""
-
-    def __init__(self, width):
-        self.value = np.zeros((width, width))
-        self.n = 0.0
-
-    def add(self, pool, chunk):
-        self.value += pool.T @ chunk.weighted(pool)
-        self.n += chunk.n
-
-
-class LevelSums:
-    """``columns' W pool`` of every level of factor f, for some pool columns.
-
-    ``known`` are the sums of earlier rows, whose levels are the first ones.
-    """
-
-    def __init__(
-        self,
-        f: int,
-        columns: Sequence[int],
-        n_levels: int,
-        width: int,
-        known: np.ndarray | None = None,
-    ):
-        self.f = f
-        self.columns = columns
-        self._sums = np.zeros((len(columns), n_levels, width))
-        if known is not None:
-            self._sums[:, : known.shape[2]] = known.transpose(0, 2, 1)
-
-    def add(self, pool, chunk):
-        for r, column in enumerate(self.columns):
-            values = np.ascontiguousarray(chunk.weighted(pool[:, column]))
-            level_sums(chunk.codes[self.f], values, pool, self._sums[r])
-
-    @property
-    def value(self):
-        """(columns, width, levels), not in this order in memory."""
-        return self._sums.transpose(0, 2, 1)
-
-    def of_levels(self, levels, columns):
-        """Sums of some levels with some pool columns, (own columns, columns, levels)."""
-        chosen = self._sums[:, :, columns]
-        chosen = chosen if len(levels) == chosen.shape[1] else chosen[:, levels]
-        return chosen.transpose(0, 2, 1)
-
-
 class Pairs:
     """``Z_f' W Z_g`` on the pairs of levels that meet, f before g.
 
@@ -87,18 +39,19 @@ class Pairs:
 
     def __init__(
         self,
-        f: LevelSums,
-        g: LevelSums,
+        key: tuple[int, int],
+        frame: Frame,
+        products: Products,
         n_levels: Sequence[int],
         known: PairSums | None = None,
     ):
-        self.key = (f.f, g.f)
-        self.left = list(f.columns)
-        self.right = list(g.columns)
-        self.shape = (n_levels[f.f], n_levels[g.f])
+        self.key = key
+        self.frame = frame
+        self.products = products
+        self.shape = tuple(n_levels[f] for f in key)
         self.first_is_inner = self.shape[0] >= self.shape[1]
-        self.inner, self.outer = (f, g) if self.first_is_inner else (g, f)
-        self.parent = np.full(n_levels[self.inner.f], -1, dtype=np.int32)
+        self.inner, self.outer = key if self.first_is_inner else key[::-1]
+        self.parent = np.full(n_levels[self.inner], -1, dtype=np.int32)
         self.parts: list | None = None  # of (levels, levels, values), once levels cross
         self.known = None
         if known is not None and not self._has_parents(known):
@@ -113,34 +66,34 @@ class Pairs:
         self.parent[levels] = parents
         return np.array_equal(self.parent[levels], parents)
 
-    def add(self, pool, chunk):
+    def add(self, chunk):
         """Before the sums of the levels see these rows."""
         if self.parts is None and not self._follows(chunk):
             self.parts = [self._so_far()]
         if self.parts is not None:
             f, g = self.key
-            left = chunk.weighted(pool[:, self.left]).T
-            values = left[:, None, :] * pool[:, self.right].T[None]
-            self.parts.append((chunk.codes[f], chunk.codes[g], values))
+            left, right = self._effects(chunk, f), self._effects(chunk, g)
+            if chunk.weights is not None:
+                left *= chunk.weights
+            self.parts.append((chunk.codes[f], chunk.codes[g], left[:, None, :] * right[None]))
 
     def _follows(self, chunk):
         """Whether these rows leave every inner level in one outer level; if so, which is noted."""
-        inner = chunk.codes[self.inner.f]
-        outer = chunk.codes[self.outer.f]
-        span = self.parent[inner.min() : inner.max() + 1]
-        before = span.copy()
-        self.parent[inner] = outer
-        is_one = np.array_equal(self.parent[inner], outer)
-        if is_one and not np.any((span != before) & (before >= 0)):
-            return True
-        span[:] = before
-        return False
+        return follow(chunk.codes[self.inner], chunk.codes[self.outer], self.parent)
+
+    def _effects(self, chunk, f):
+        """The columns of a factor's effects, (effects, rows)."""
+        columns = self.frame.varying.some(self.frame.effects[f])
+        out = np.empty((len(columns), len(chunk.X)))
+        columns.of(chunk.X, out.T)
+        return out
 
     def _so_far(self):
         """The pairs while levels were nested, from the sums of the inner factor."""
         levels = np.flatnonzero(self.parent >= 0).astype(np.int32)
         parents = self.parent[levels]
-        values = self.inner.of_levels(levels, list(self.outer.columns))
+        columns = self.frame.effects[self.outer]
+        values = self.products.of_levels(self.inner, levels, columns)
         if self.first_is_inner:
             return levels, parents, np.ascontiguousarray(values)
         return parents, levels, np.ascontiguousarray(values.transpose(1, 0, 2))
@@ -175,24 +128,21 @@ def with_products(cross: CrossProducts, frame: Frame, source: Source) -> CrossPr
 
 
 def _summed(frame, source, known):
-    width = frame.response + 1
     n_levels = source.n_levels
     _check_sums(frame, n_levels)
-    gram = Gram(width)
-    sums = [None] * len(n_levels) if known is None else known.sums
-    levels = [
-        LevelSums(f, columns, m, width, before)
-        for f, (columns, m, before) in enumerate(zip(frame.effects, n_levels, sums, strict=True))
-    ]
+    products = products_of(frame, n_levels, known)
     pairs = [
-        Pairs(f, g, n_levels, None if known is None else known.pairs[f.f, g.f])
-        for f, g in combinations(levels, 2)
+        Pairs(key, frame, products, n_levels, None if known is None else known.pairs[key])
+        for key in combinations(range(len(n_levels)), 2)
     ]
-    accumulate(frame, source, [gram, *pairs, *levels])
+    for chunk in source.chunks(products.rows):
+        for each in pairs:
+            each.add(chunk)
+        products.add(chunk)
     return CrossProducts(
-        gram.n + (0.0 if known is None else known.n),
-        gram.value + (0.0 if known is None else known.gram),
-        tuple(each.value for each in levels),
+        products.n + (0.0 if known is None else known.n),
+        products.gram + (0.0 if known is None else known.gram),
+        tuple(products.of_factor(f) for f in range(len(n_levels))),
         {each.key: each.value for each in pairs},
         frame.fixed,
         frame.response,

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 ROWS_PER_CHUNK = 1 << 13
-MOST_ROWS_PER_CHUNK = 1 << 22
 CONSTANT = 1e-12  # deviations below this share of the mean are rounding
 
 
@@ -147,7 +146,7 @@ class InMemory:
         return Sample(X, self.response[rows] if response else None, root)
 
     def chunks(self, rows: int | None = None) -> Iterator[Chunk]:
-        for part in slices(len(self.X), rows or self._chunk_length()):
+        for part in slices(len(self.X), rows or ROWS_PER_CHUNK):
             weights = None if self.weights is None else self.weights[part]
             offset = None if self.offset is None else self.offset[part]
             yield Chunk(self.X[part], self.y[part], weights, [c[part] for c in self.codes], offset)
@@ -163,12 +162,6 @@ class InMemory:
         m = 1.0 if self.weights is None else some_of(self.weights, rows)
         offset = None if self.offset is None else some_of(self.offset, rows)
         return some_of(self.y, rows), m, offset
-
-    def _chunk_length(self) -> int:
-        """Few rows enough for the cache, many enough to pay for touching the levels they span."""
-        spans = [int(np.ptp(c[:ROWS_PER_CHUNK])) if len(c) else 0 for c in self.codes]
-        touched = [min(s, m) for s, m in zip(spans, self.n_levels, strict=True)]
-        return int(np.clip(2 * max(touched, default=0), ROWS_PER_CHUNK, MOST_ROWS_PER_CHUNK))
 
 
 def below(first: InMemory, second: InMemory) -> InMemory:

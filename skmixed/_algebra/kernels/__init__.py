@@ -14,5 +14,18 @@ _chosen = reference if CHOICE.native is None else compiled
 PairOperator = _chosen.PairOperator
 is_dense_product = _chosen.is_dense_product
 level_sums = _chosen.level_sums
+follow = _chosen.follow
+mark_labels = _chosen.mark_labels
+place_labels = _chosen.place_labels
+floats = _chosen.floats
 
-__all__ = ["CHOICE", "PairOperator", "is_dense_product", "level_sums"]
+__all__ = [
+    "CHOICE",
+    "PairOperator",
+    "floats",
+    "follow",
+    "is_dense_product",
+    "level_sums",
+    "mark_labels",
+    "place_labels",
+]

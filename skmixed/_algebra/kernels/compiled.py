@@ -11,6 +11,7 @@ from ..packed import packed_size
 from .choice import CHOICE
 from .reference import slot_pairs
 
+FLOAT = 8  # bytes
 MAX_PAIRS_PER_ENTRY = 64  # pairs per dense entry beyond which a dense product is cheaper
 
 
@@ -109,3 +110,34 @@ def level_sums(codes, values, columns, out):
         np.asarray(columns, dtype=float),
         out,
     )
+
+
+def follow(inner, outer, parents):
+    """As that of the reference."""
+    codes = (np.ascontiguousarray(own, dtype=np.int32) for own in (inner, outer))
+    return CHOICE.native.follow(*codes, parents)
+
+
+def mark_labels(values, low, seen):
+    """As that of the reference."""
+    CHOICE.native.mark_labels(_whole(values), low, seen.view(np.uint8))
+
+
+def place_labels(values, low, places, codes):
+    """As that of the reference."""
+    CHOICE.native.place_labels(_whole(values), low, places, codes)
+
+
+def _whole(values):
+    """Whole numbers in a type that the module reads, at strides of such."""
+    is_plain = values.dtype.kind == "i" and values.dtype.isnative
+    if is_plain and values.flags.aligned and not values.strides[0] % values.itemsize:
+        return values
+    return np.ascontiguousarray(values, dtype=np.int64)
+
+
+def floats(values):
+    """An array of floats as the module reads it, whose strides are numbers of them."""
+    values = np.asarray(values, dtype=np.float64)
+    is_readable = values.flags.aligned and not any(step % FLOAT for step in values.strides)
+    return values if is_readable else values.copy()

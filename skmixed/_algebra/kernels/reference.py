@@ -7,10 +7,15 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+try:  # private, but the only product of scipy's that adds to what is there
+    from scipy.sparse._sparsetools import csc_matvecs
+except ImportError:
+    csc_matvecs = None
+
 from ..packed import halves, packed_size, triangle_entries
 
 PAIRS_PER_CHUNK = 1 << 16
-MOST_EMPTY = 4  # levels per row that are summed whether they occur or not
+LABELS_PER_CHUNK = 1 << 15
 MAX_PAIRS_PER_ENTRY = 16  # pair products per dense entry beyond which a dense product is cheaper
 
 
@@ -125,21 +130,52 @@ def level_sums(codes, values, columns, out):
     """Add ``sum_{i in l} values_i columns_i`` to ``out`` (levels, columns), one level per code.
 
     A sparse matrix with one entry per row does this without sorting and as fast as a compiled loop.
-    Only the span of levels that occur in the chunk is touched, and where they are few in it, no
-    others than these.
     """
+    if csc_matvecs is None or not out.flags.c_contiguous:
+        _touched_level_sums(codes, values, columns, out)
+        return
+    ends = np.arange(len(codes) + 1, dtype=codes.dtype)
+    shape = (len(out), len(codes), out.shape[1], ends, codes)
+    csc_matvecs(*shape, values, np.ascontiguousarray(columns).ravel(), out.ravel())
+
+
+def _touched_level_sums(codes, values, columns, out):
+    """The same with a product of its own of those levels that occur."""
     if not len(codes):
         return
-    low = int(codes.min())
-    high = int(codes.max()) + 1
-    rows = np.arange(len(codes) + 1)
-    shape = (high - low, len(codes))
-    if high - low <= MOST_EMPTY * len(codes):
-        Z = sparse.csc_matrix((values, codes - low, rows), shape=shape, copy=False)
-        out[low:high] += Z @ columns
-        return
-    Z = sparse.csr_matrix((values, (codes - low, rows[:-1])), shape=shape)
-    there = np.flatnonzero(np.diff(Z.indptr))
-    ends = np.append(0, Z.indptr[there + 1])
-    Z = sparse.csr_matrix((Z.data, Z.indices, ends), shape=(len(there), len(codes)), copy=False)
-    out[low + there] += Z @ columns
+    levels, places = np.unique(codes, return_inverse=True)
+    shape = (len(levels), len(codes))
+    Z = sparse.csc_matrix((values, places, np.arange(len(codes) + 1)), shape=shape, copy=False)
+    out[levels] += Z @ columns
+
+
+def follow(inner, outer, parents):
+    """Whether some rows leave every level of one factor in one level of another.
+
+    ``parents`` are these, -1 where none was met so far; if so those of these rows are noted.
+    """
+    before = parents[inner]
+    parents[inner] = outer
+    is_one = np.array_equal(parents[inner], outer)
+    if is_one and np.all((before == outer) | (before < 0)):
+        return True
+    parents[inner] = before
+    return False
+
+
+def mark_labels(values, low, seen):
+    """``seen[value - low] = True`` of every row, some rows at a time."""
+    for lo in range(0, len(values), LABELS_PER_CHUNK):
+        seen[values[lo : lo + LABELS_PER_CHUNK].astype(np.int64) - low] = True
+
+
+def place_labels(values, low, places, codes):
+    """``codes = places[value - low]`` of every row, some rows at a time."""
+    for lo in range(0, len(values), LABELS_PER_CHUNK):
+        rows = slice(lo, lo + LABELS_PER_CHUNK)
+        codes[rows] = places[values[rows].astype(np.int64) - low]
+
+
+def floats(values):
+    """An array of floats, as any function of numpy takes it."""
+    return np.asarray(values, dtype=np.float64)

@@ -23,7 +23,8 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from ..._fit.linear import LinearFit
-from ..._sums.onepass import LevelSums, accumulate
+from ..._sums.onepass import accumulate
+from ..._sums.products import LevelSums
 from .clusters import Clusters
 
 RANK = 1e-10  # eigenvalues below this share of the largest count as zero
