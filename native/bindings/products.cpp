@@ -48,7 +48,7 @@ struct Optional {
 struct Factors {
     std::vector<Integers> codes, effects;
     std::vector<Array<double, 3>> sums;
-    std::vector<Levels> levels;
+    std::vector<FactorLevels> levels;
 
     Factors(const nb::tuple &given, const nb::tuple &columns, const nb::tuple &into, Index n, Index varying,
             Index summed) {

@@ -3,6 +3,7 @@
 namespace skmixed {
 namespace SKMIXED_SWEEPS {
 namespace {
+namespace labels {
 
 // Without overflow, whatever value and low are: those below are larger than any span.
 template <class T>
@@ -31,10 +32,12 @@ bool place(const T *values, Index step, Index n, std::int64_t low, Index span, c
     return true;
 }
 
-constexpr Labels labels_loops{{mark<std::int8_t>, place<std::int8_t>},
-                              {mark<std::int16_t>, place<std::int16_t>},
-                              {mark<std::int32_t>, place<std::int32_t>},
-                              {mark<std::int64_t>, place<std::int64_t>}};
+}  // namespace labels
+
+constexpr Labels labels_loops{{labels::mark<std::int8_t>, labels::place<std::int8_t>},
+                              {labels::mark<std::int16_t>, labels::place<std::int16_t>},
+                              {labels::mark<std::int32_t>, labels::place<std::int32_t>},
+                              {labels::mark<std::int64_t>, labels::place<std::int64_t>}};
 
 }  // namespace
 }  // namespace SKMIXED_SWEEPS

@@ -32,7 +32,7 @@ struct TableRows {
 };
 
 // What is summed by the levels of one factor.
-struct Levels {
+struct FactorLevels {
     const std::int32_t *codes;  // (n,)
     Index levels, effects;
     const std::int32_t *columns;  // (effects,) among the varying ones
@@ -41,10 +41,10 @@ struct Levels {
 
 struct Products {
     // numbers that scratch has to hold
-    Index (*scratch)(const Recipe &, Index summed, const Levels *, Index factors);
+    Index (*scratch)(const Recipe &, Index summed, const FactorLevels *, Index factors);
 
     // gram += pool' W pool, (width, width); sums += w z_r pool_s of every row, for the columns ``kept``
-    void (*add)(const Recipe &, const TableRows &, const std::int32_t *kept, Index summed, const Levels *, Index factors,
+    void (*add)(const Recipe &, const TableRows &, const std::int32_t *kept, Index summed, const FactorLevels *, Index factors,
                 double *gram, double *scratch);
 
     // out (effects, columns, levels): of sums (levels, effects, summed) those of ``from`` times ``times``

@@ -3,6 +3,7 @@
 namespace skmixed {
 namespace SKMIXED_SWEEPS {
 namespace {
+namespace products {
 
 constexpr Index BLOCK = 256;          // rows whose columns stay in the fastest cache
 constexpr Index LANES = 8;            // partial sums of a product
@@ -99,7 +100,7 @@ void add_gram(const double *pool, Index width, const double *weights, Index coun
 }
 
 template <Index WIDTH>
-void add_levels(const Levels &own, Index first, Index count, Index all, const double *z, const double *table,
+void add_levels(const FactorLevels &own, Index first, Index count, Index all, const double *z, const double *table,
                 Index summed, double *sums) {
     const Index width = WIDTH ? WIDTH : summed, effects = own.effects, size = effects * width;
     const std::int32_t *codes = own.codes + first;
@@ -120,24 +121,24 @@ void add_levels(const Levels &own, Index first, Index count, Index all, const do
     }
 }
 
-using AddLevels = void (*)(const Levels &, Index, Index, Index, const double *, const double *, Index, double *);
+using AddLevels = void (*)(const FactorLevels &, Index, Index, Index, const double *, const double *, Index, double *);
 
 constexpr AddLevels add_levels_of[] = {add_levels<0>, add_levels<1>, add_levels<2>, add_levels<3>, add_levels<4>,
                                        add_levels<5>, add_levels<6>, add_levels<7>, add_levels<8>};
 
-inline bool has_own_sums(const Levels &own) { return own.levels <= FEW; }
+inline bool has_own_sums(const FactorLevels &own) { return own.levels <= FEW; }
 
-inline Index size_of(const Levels &own, Index summed) { return own.levels * own.effects * summed; }
+inline Index size_of(const FactorLevels &own, Index summed) { return own.levels * own.effects * summed; }
 
 // Sums of some rows are added to those of the rows before them.
-void hand_over(const Levels &own, Index summed, double *part) {
+void hand_over(const FactorLevels &own, Index summed, double *part) {
     for (Index k = 0, size = size_of(own, summed); k < size; ++k) {
         own.sums[k] += part[k];
         part[k] = 0.0;
     }
 }
 
-Index products_scratch(const Recipe &recipe, Index summed, const Levels *factors, Index count) {
+Index scratch_size(const Recipe &recipe, Index summed, const FactorLevels *factors, Index count) {
     const Index columns = recipe.width() + recipe.fixed + recipe.varying + summed + 2;
     Index size = columns * BLOCK + 2 * recipe.width() * recipe.width();
     for (Index f = 0; f < count; ++f)
@@ -171,10 +172,10 @@ const double *weigh(const Recipe &recipe, const TableRows &rows, Index first, In
     return room.weighted;
 }
 
-void add_products(const Recipe &recipe, const TableRows &rows, const std::int32_t *kept, Index summed,
-                  const Levels *factors, Index count, double *gram, double *scratch) {
+void add(const Recipe &recipe, const TableRows &rows, const std::int32_t *kept, Index summed,
+                  const FactorLevels *factors, Index count, double *gram, double *scratch) {
     const Index width = recipe.width();
-    for (Index k = 0, size = products_scratch(recipe, summed, factors, count); k < size; ++k) scratch[k] = 0.0;
+    for (Index k = 0, size = scratch_size(recipe, summed, factors, count); k < size; ++k) scratch[k] = 0.0;
     const Room room(recipe, summed, scratch);
     for (Index first = 0; first < rows.n; first += BLOCK) {
         const Index block = rows.n - first < BLOCK ? rows.n - first : BLOCK;
@@ -186,7 +187,7 @@ void add_products(const Recipe &recipe, const TableRows &rows, const std::int32_
         const bool is_last = first + BLOCK >= rows.n || (first / BLOCK + 1) % (ROWS_PER_SUM / BLOCK) == 0;
         double *part = room.parts;
         for (Index f = 0; f < count; ++f) {
-            const Levels &own = factors[f];
+            const FactorLevels &own = factors[f];
             double *sums = has_own_sums(own) ? part : own.sums;
             add_levels_of[summed <= 8 ? summed : 0](own, first, block, rows.n, z, room.table, summed, sums);
             if (!has_own_sums(own)) continue;
@@ -203,7 +204,7 @@ void add_products(const Recipe &recipe, const TableRows &rows, const std::int32_
     }
 }
 
-void spread_products(const double *sums, Index levels, Index effects, Index summed, const std::int32_t *from,
+void spread(const double *sums, Index levels, Index effects, Index summed, const std::int32_t *from,
                      const double *times, Index columns, double *out) {
     constexpr Index TILE = 64;
     for (Index first = 0; first < levels; first += TILE) {
@@ -219,7 +220,9 @@ void spread_products(const double *sums, Index levels, Index effects, Index summ
     }
 }
 
-constexpr Products products_loops{products_scratch, add_products, spread_products};
+}  // namespace products
+
+constexpr Products products_loops{products::scratch_size, products::add, products::spread};
 
 }  // namespace
 }  // namespace SKMIXED_SWEEPS

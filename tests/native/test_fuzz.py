@@ -111,9 +111,50 @@ def minimize_one_factor(rng):
         np.zeros((count, k, k)),
         np.zeros((count, 6)),
     )
+def products(rng):
+    n, k, v, p, q, m = (int(i) for i in rng.integers(1, 6, 6))
+    sources = rng.integers(-1, k, v + p).astype(I)
+    recipe = (sources, np.zeros(v + p), np.ones(v + p), np.eye(p), np.zeros(p), 1.0)
+    width, kept = v + p + 1, rng.integers(0, v + p + 1, int(rng.integers(1, 12))).astype(I)
+    codes = tuple(rng.integers(0, m, n).astype(I) for _ in range(2))
+    effects = tuple(rng.integers(0, v, q).astype(I) for _ in range(2))
+    into = tuple(np.zeros((m, q, len(kept))) for _ in range(2))
+    rest = (None, np.ones(n)) if rng.integers(2) else (np.ones(n), None)
+    rows = (rng.normal(size=(n, k)), np.ones(n), *rest, codes)
+    return *rows, *recipe, effects, kept, np.zeros((width, width)), into
+
+
+def spread_products(rng):
+    q, c, m, s = (int(i) for i in rng.integers(1, 6, 4))
+    places = rng.integers(0, s, c).astype(I)
+    return np.ones((m, q, s)), places, np.ones(c), np.zeros((q, c, m))
+
+
+def follow(rng):
+    n, m = (int(i) for i in rng.integers(1, 6, 2))
+    return *(rng.integers(0, m, n).astype(I) for _ in range(2)), np.full(m, -1, dtype=I)
+
+
+def labels(rng):
+    values = rng.integers(3, 9, int(rng.integers(0, 9)))
+    return values.astype(rng.choice([np.int8, np.int16, np.int32, np.int64]))
+
+
+def mark_labels(rng):
+    return labels(rng), 3, np.zeros(6, dtype=np.uint8)
+
+
+def place_labels(rng):
+    values = labels(rng)
+    return values, 3, np.arange(6, dtype=I), np.zeros(len(values), dtype=I)
 
 
 MAKERS = {
+    "add_products": products,
+    "spread_products": spread_products,
+    "follow": follow,
+    "mark_labels": mark_labels,
+    "place_labels": place_labels,
     "level_sums": level_sums,
     "minimize_one_factor": minimize_one_factor,
     "subtract_dense": dense,
@@ -160,13 +201,23 @@ DAMAGES = [
 ]
 
 
+def damaged_one(argument, rng):
+    """An array that is changed, or one of several."""
+    if isinstance(argument, tuple):
+        some = list(argument)
+        some[0] = damaged_one(some[0], rng)
+        return tuple(some[: rng.integers(1, 4)])
+    if not isinstance(argument, np.ndarray):
+        return argument
+    return DAMAGES[rng.integers(len(DAMAGES))](argument, rng)
+
+
 def damaged(arguments, rng):
     """The arguments, one or two of them changed, or another number of them."""
     arguments = list(arguments)
     for _ in range(rng.integers(1, 3)):
         k = rng.integers(len(arguments))
-        if isinstance(arguments[k], np.ndarray):
-            arguments[k] = DAMAGES[rng.integers(len(DAMAGES))](arguments[k], rng)
+        arguments[k] = damaged_one(arguments[k], rng)
     if rng.integers(30) == 0:
         arguments.pop()
     return arguments
@@ -191,7 +242,7 @@ def calls(number, seed):
 def test_what_is_right_is_taken(name):
     rng = np.random.default_rng(0)
     for _ in range(20):
-        assert getattr(CHOICE.native, name)(*MAKERS[name](rng)) in (None, True)
+        assert getattr(CHOICE.native, name)(*MAKERS[name](rng)) in (None, True, False)
 
 
 @pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
