@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_array
 from .checks import first_line, nearest
 from .columns import is_missing, labels, numbers
 
+FEW_ROWS = 1000  # of a table that are copied without looking where they are
 FEW_COLUMNS = 32  # of a table that are read one by one
 
 
@@ -228,10 +229,13 @@ def _column_by_column(X, names):
     """The same of few columns of numpy's types, without a table between; None where they hold
     anything else.
     """
-    if not all(is_plain(X[name].dtype) for name in names):
-        return None
-    columns = [X[name].to_numpy() for name in names]
-    out = side_by_side(columns)
+    columns = []
+    for name in names:
+        column = X[name]
+        if not is_plain(column.dtype):
+            return None
+        columns.append(column.to_numpy())
+    out = side_by_side(columns) if len(X) > FEW_ROWS else None
     if out is None:
         out = np.empty((len(names), len(X))).T
         for k, column in enumerate(columns):
