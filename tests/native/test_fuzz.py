@@ -111,6 +111,8 @@ def minimize_one_factor(rng):
         np.zeros((count, k, k)),
         np.zeros((count, 6)),
     )
+
+
 def products(rng):
     n, k, v, p, q, m = (int(i) for i in rng.integers(1, 6, 6))
     sources = rng.integers(-1, k, v + p).astype(I)
