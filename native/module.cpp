@@ -15,7 +15,7 @@ const Sweeps *active = &baseline;
 namespace {
 
 // Raised by Python's side where the module is not the one that its sources would make.
-constexpr int INTERFACE = 5;
+constexpr int INTERFACE = 6;
 
 bool has_avx2() {
 #if defined(_MSC_VER) && defined(_M_X64)
@@ -47,6 +47,7 @@ NB_MODULE(_native, module) {
     bind_laplace(module);
     bind_labels(module);
     bind_level_sums(module);
+    bind_quadrature(module);
     bind_rows(module);
     bind_products(module);
     bind_schur(module);

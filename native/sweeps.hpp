@@ -7,6 +7,7 @@
 #include "loops/labels.hpp"
 #include "loops/level_sums.hpp"
 #include "loops/one_factor.hpp"
+#include "loops/quadrature.hpp"
 #include "loops/rows.hpp"
 #include "loops/products.hpp"
 #include "loops/schur.hpp"
@@ -18,6 +19,7 @@ struct Sweeps {
     Laplace laplace;
     Labels labels;
     LevelSums level_sums;
+    Quadrature quadrature;
     Rows rows;
     Products products;
     Schur schur;

@@ -6,6 +6,7 @@
 #include "loops/labels.ipp"
 #include "loops/level_sums.ipp"
 #include "loops/newton.ipp"
+#include "loops/quadrature.ipp"
 #include "loops/rows.ipp"
 #include "loops/products.ipp"
 #include "loops/schur.ipp"
@@ -14,7 +15,17 @@ namespace skmixed {
 namespace SKMIXED_SWEEPS {
 
 static constexpr Sweeps table(const char *name) {
-    return {name, laplace_loops, labels_loops, level_sums_loops, rows_loops, products_loops, schur_loops, search_loops};
+    return {
+        name,
+        laplace_loops,
+        labels_loops,
+        level_sums_loops,
+        quadrature_loops,
+        rows_loops,
+        products_loops,
+        schur_loops,
+        search_loops,
+    };
 }
 
 }  // namespace SKMIXED_SWEEPS

@@ -3,21 +3,9 @@
 // The letters are those of skmixed/_likelihood/laplace.py and curvature.py, which say what is computed.
 #pragma once
 
-#include "common.hpp"
+#include "level_rows.hpp"
 
 namespace skmixed {
-
-
-// Rows in the order of their levels; what is null is a column of ones, no weights, no offset.
-struct LevelRows {
-    Index n, p, levels, q;
-    Index longest;                  // rows of a level
-    const double *x;                // (n, p)
-    const double *z[MOST_EFFECTS];  // q columns
-    const double *y, *m, *offset;   // (n,)
-    double weight;                  // of all rows, where m is null
-    const std::int32_t *indptr;     // (levels + 1,)
-};
 
 struct LaplacePoint {
     const double *beta;       // (p,)

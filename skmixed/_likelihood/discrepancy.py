@@ -36,18 +36,16 @@ def discrepancy(state: GlmmState, finer: AdaptiveQuadrature) -> Discrepancy:
     From the first levels if there are many.
     """
     objective = state.objective
-    modes = _modes_of_some(state, finer)
-    own = objective.integration.part(modes)
-    other = finer.part(modes)
+    own, other = _both(*_some(state, finer), objective.integration, finer)
     along_T = pack(other.gradient) - pack(own.gradient)
     along_beta = other.beta_gradient - own.beta_gradient
-    scale = objective.levels[0] / modes.rows.groups[0].n_levels
+    scale = objective.levels[0] / own.rows.groups[0].n_levels
     error = 0.5 * scale * (own.value - other.value)
     return Discrepancy(finer.points, error, scale * np.concatenate([along_T, along_beta]))
 
 
-def _modes_of_some(state, finer):
-    """The modes of as many levels as the check may cost."""
+def _some(state, finer):
+    """The density of as many levels as the check may cost, and a guess of the modes."""
     first = state.objective.store.first(1).blocks[0]
     (T,) = state.T
     share = min(1.0, CHECK_EVALUATIONS / (len(first.y) * len(finer.rule.nodes)))
@@ -56,5 +54,15 @@ def _modes_of_some(state, finer):
     density = Density(rows, plan_of(rows.pattern), family, state.T, [finer.root(0, T)], state.beta)
     known = state.sums.first_modes
     if known is None:
-        return climb(density, Guess.zero(density.plan))
-    return climb(density, Guess([known[0][:, : rows.groups[0].n_levels]]))
+        return density, Guess.zero(density.plan)
+    return density, Guess([known[0][:, : rows.groups[0].n_levels]])
+
+
+def _both(density, guess, coarser, finer):
+    """Two approximations at the same modes."""
+    other = finer.swept(density, guess)
+    own = None if other is None else coarser.swept(density, other.near())
+    if own is not None:
+        return own, other
+    modes = climb(density, guess)
+    return coarser.part(modes), finer.part(modes)

@@ -151,6 +151,15 @@ def place_labels(rng):
     return values, 3, np.arange(6, dtype=I), np.zeros(len(values), dtype=I)
 
 
+def quadrature_sweep(rng):
+    q, nodes = (int(k) for k in rng.integers([1, 1], [4, 13]))
+    while len((arguments := laplace_modes(rng))[10]) != q:
+        pass
+    *rows, c, _, _ = arguments
+    out = (np.zeros(c.shape[1]), np.zeros(len(rows[0])), np.zeros((q, *c.shape)))
+    return *rows, c, rng.normal(size=(nodes, q)), np.zeros(nodes), *out
+
+
 MAKERS = {
     "add_products": products,
     "spread_products": spread_products,
@@ -170,6 +179,7 @@ MAKERS = {
     "logit_rows": logit_rows,
     "laplace_modes": laplace_modes,
     "laplace_sweep": laplace_sweep,
+    "quadrature_sweep": quadrature_sweep,
 }
 
 
