@@ -14,6 +14,7 @@ inline Index padded(Index size) { return (size + LANES - 1) / LANES * LANES; }
 
 #if defined(__GNUC__)
 typedef double Four __attribute__((vector_size(32), aligned(8), may_alias));
+inline void raise_to(const Four &a, Four &found) { found = a > found ? a : found; }
 #else
 struct Four {
     double v[LANES];
@@ -30,6 +31,9 @@ struct Four {
 inline Four operator+(Four a, const Four &b) { return a += b; }
 inline Four operator-(Four a, const Four &b) { return a -= b; }
 inline Four operator-(const Four &a) { return Four{} - a; }
+inline void raise_to(const Four &a, Four &found) {
+    for (Index k = 0; k < LANES; ++k) found.v[k] = a.v[k] > found.v[k] ? a.v[k] : found.v[k];
+}
 inline Four operator*(double factor, Four a) {
     for (Index k = 0; k < LANES; ++k) a.v[k] *= factor;
     return a;
@@ -43,6 +47,18 @@ inline Four operator*(Four a, const Four &b) {
 inline Four &four(double *place) { return *reinterpret_cast<Four *>(place); }
 inline const Four &four(const double *place) { return *reinterpret_cast<const Four *>(place); }
 inline double total(const Four &a) { return (a[0] + a[1]) + (a[2] + a[3]); }
+
+// The largest size of some numbers, a multiple of the lanes
+inline double largest_size(Index n, const double *column) {
+    Four found = {};
+    for (Index i = 0; i < n; i += LANES) {
+        raise_to(four(column + i), found);
+        raise_to(-four(column + i), found);
+    }
+    const double left = found[0] > found[1] ? found[0] : found[1];
+    const double right = found[2] > found[3] ? found[2] : found[3];
+    return left > right ? left : right;
+}
 
 // out[4, 4 WIDE] += sum of left[4]' right[4 WIDE] over rows
 template <int WIDE>

@@ -6,9 +6,13 @@ namespace skmixed {
 namespace SKMIXED_SWEEPS {
 namespace {
 
-constexpr Index LEVELS_PER_CHUNK = 64;
-constexpr Index ROWS_PER_CHUNK = 512;
+constexpr Index LEVELS_PER_CHUNK = 32;
+constexpr Index ROWS_PER_CHUNK = 256;
 constexpr double LARGEST_DETERMINANT = 1e300;
+
+// Change of linear predictors within which a Newton step raises the density: the weights of a row change by at most
+// e^0.5 on the way, so that a decrement d gains d - e^0.5 d / 2 or more.
+constexpr double SHORT_STEP = 0.5;
 
 constexpr Index packed_size(Index q) { return q * (q + 1) / 2; }
 constexpr Index entry(Index r, Index c) { return r >= c ? r * (r + 1) / 2 + c : c * (c + 1) / 2 + r; }
@@ -78,7 +82,7 @@ inline void multiply(const double *S, const double *u, double *out) {
 template <Index Q>
 struct Level {
     static constexpr Index K = packed_size(Q);
-    Index first, stop;  // its rows in the chunk
+    Index first, stop;  // its rows in the chunk, filled up to a multiple of the lanes
     double c[Q], step[Q], from[Q];
     double penalised, allowed, length;
     double loglik;
@@ -88,12 +92,16 @@ struct Level {
     double a[Q], tau[Q];
 };
 
-// What is computed of the rows of some levels
+// Columns of the rows of some levels, one after the other.  Every level is filled up by repetitions of its last row,
+// which weigh nothing.
 struct RowScratch {
-    double *fixed, *eta, *loglik, *mean, *variance, *weight, *skew, *gram, *ones;
+    double *y, *m, *fixed, *eta, *loglik, *mean, *variance, *weight, *skew, *gram, *slope, *ones;
+    double *z[MOST_EFFECTS];
     double *coefficients;  // per row: w z, w' z z, c z, each a column
-    double *x, *left;      // padded
+    double *x, *left;      // in rows, padded
 };
+
+constexpr Index ROW_COLUMNS = 12 + MOST_EFFECTS;
 
 template <Index Q>
 class Sweep {
@@ -105,18 +113,27 @@ class Sweep {
     const ModeRules &rules;
     const LaplaceSums &sums;
 
-    const Index most_rows, p4, left_width, directions, d4;
+    const Index p4, left_width, directions, d4, most_rows, column;
     RowScratch s;
     double *beta, *level_table, *stack_left, *stack_right;
     double *outer, *gram, *along_T;
     Level<Q> levels[LEVELS_PER_CHUNK];
     double determinants[LEVELS_PER_CHUNK], logs[LEVELS_PER_CHUNK];
     const double *z[Q];
-    Index first_row, n_rows, first_level, n_levels;
+    double largest_z[Q];
+    Index n_rows, first_level, n_levels;
 
     bool with_derivatives() const { return sums.gradient != nullptr; }
 
-    double *taken(double *&scratch, Index size) {
+    static Index most_rows_of(const LevelRows &rows) {
+        const Index longest = padded(rows.longest);
+        return longest > ROWS_PER_CHUNK ? longest : ROWS_PER_CHUNK;
+    }
+
+    // Columns do not begin at the same place of the cache.
+    static Index column_of(const LevelRows &rows) { return most_rows_of(rows) + 2 * LANES; }
+
+    static double *taken(double *&scratch, Index size) {
         double *place = scratch;
         for (Index i = 0; i < size; ++i) place[i] = 0.0;
         scratch += size;
@@ -126,21 +143,20 @@ class Sweep {
   public:
     static Index room(const LevelRows &rows) {
         const Index p4 = padded(rows.p), d4 = padded(rows.p + K), wide = padded(rows.p + 1);
-        const Index most = rows.longest > ROWS_PER_CHUNK ? rows.longest : ROWS_PER_CHUNK;
-        return most * (9 + COEFFICIENTS + p4 + wide) + p4 + COEFFICIENTS * d4 +
-               2 * LEVELS_PER_CHUNK * (Q + K) * d4 + d4 * d4 + wide * p4 + K * d4;
+        return column_of(rows) * (ROW_COLUMNS + COEFFICIENTS) + most_rows_of(rows) * (p4 + wide) + p4 +
+               COEFFICIENTS * d4 + 2 * LEVELS_PER_CHUNK * (Q + K) * d4 + d4 * d4 + wide * p4 + K * d4;
     }
 
     Sweep(const LevelRows &rows, const LaplacePoint &point, const ModeRules &rules, const LaplaceSums &sums,
           double *scratch)
-        : rows(rows), point(point), rules(rules), sums(sums),
-          most_rows(rows.longest > ROWS_PER_CHUNK ? rows.longest : ROWS_PER_CHUNK), p4(padded(rows.p)),
-          left_width(padded(rows.p + 1)), directions(rows.p + K), d4(padded(directions)) {
-        double **const columns[] = {&s.fixed,  &s.eta,  &s.loglik, &s.mean, &s.variance,
-                                    &s.weight, &s.skew, &s.gram,   &s.ones};
-        for (double **column : columns) *column = taken(scratch, most_rows);
-        for (Index i = 0; i < most_rows; ++i) s.ones[i] = 1.0;
-        s.coefficients = taken(scratch, COEFFICIENTS * most_rows);
+        : rows(rows), point(point), rules(rules), sums(sums), p4(padded(rows.p)), left_width(padded(rows.p + 1)),
+          directions(rows.p + K), d4(padded(directions)), most_rows(most_rows_of(rows)), column(column_of(rows)) {
+        double **const columns[] = {&s.y,        &s.m,      &s.fixed, &s.eta,  &s.loglik, &s.mean,
+                                    &s.variance, &s.weight, &s.skew,  &s.gram, &s.slope,  &s.ones};
+        for (double **own : columns) *own = taken(scratch, column);
+        for (double *&own : s.z) own = taken(scratch, column);
+        for (Index i = 0; i < column; ++i) s.ones[i] = 1.0;
+        s.coefficients = taken(scratch, COEFFICIENTS * column);
         s.x = taken(scratch, p4 * most_rows);
         s.left = taken(scratch, left_width * most_rows);
         beta = taken(scratch, p4);
@@ -151,6 +167,7 @@ class Sweep {
         outer = taken(scratch, d4 * d4);
         gram = taken(scratch, left_width * p4);
         along_T = taken(scratch, K * d4);
+        for (Index r = 0; r < Q; ++r) z[r] = rows.z[r] ? s.z[r] : s.ones;
     }
 
     bool run() {
@@ -170,39 +187,52 @@ class Sweep {
     }
 
   private:
+    // The next levels, as many as there is room for.
     void take_levels() {
-        first_row = rows.indptr[first_level];
-        n_levels = 0;
+        n_levels = n_rows = 0;
         do {
-            const Index level = first_level + n_levels;
-            levels[n_levels].first = rows.indptr[level] - first_row;
-            levels[n_levels].stop = rows.indptr[level + 1] - first_row;
+            const Index level = first_level + n_levels, count = rows.indptr[level + 1] - rows.indptr[level];
+            if (n_levels && n_rows + padded(count) > most_rows) break;
+            levels[n_levels].first = n_rows;
+            n_rows += padded(count);
+            levels[n_levels].stop = n_rows;
+            take_rows(rows.indptr[level], count, n_rows - padded(count));
             ++n_levels;
-        } while (n_levels < LEVELS_PER_CHUNK && first_level + n_levels < rows.levels &&
-                 rows.indptr[first_level + n_levels + 1] - first_row <= ROWS_PER_CHUNK);
-        n_rows = levels[n_levels - 1].stop;
-        for (Index r = 0; r < Q; ++r) z[r] = rows.z[r] ? rows.z[r] + first_row : s.ones;
-        take_columns();
+        } while (n_levels < LEVELS_PER_CHUNK && first_level + n_levels < rows.levels);
+        for (Index i = 0; i < n_rows; ++i) {
+            Four sum = {};
+            for (Index j = 0; j < p4; j += LANES) sum += four(s.x + i * p4 + j) * four(beta + j);
+            s.fixed[i] += total(sum);
+        }
+        for (Index r = 0; r < Q; ++r) largest_z[r] = rows.z[r] ? largest_size(n_rows, z[r]) : 1.0;
     }
 
-    // Padded columns x, and X beta with the offset.
-    void take_columns() {
-        const Index p = rows.p;
-        const double *x = rows.x + first_row * p;
-        const double *offset = rows.offset ? rows.offset + first_row : nullptr;
-        for (Index i = 0; i < n_rows; ++i) {
-            double *row = s.x + i * p4;
-            for (Index j = 0; j < p; ++j) row[j] = x[i * p + j];
-            Four sum = {};
-            for (Index j = 0; j < p4; j += LANES) sum += four(row + j) * four(beta + j);
-            s.fixed[i] = total(sum);
+    // The rows of a level, from one place of the columns on.
+    void take_rows(Index from, Index count, Index to) {
+        for (Index i = 0; i < count; ++i) {
+            s.y[to + i] = rows.y[from + i];
+            s.m[to + i] = rows.m ? rows.m[from + i] : rows.weight;
+            s.fixed[to + i] = rows.offset ? rows.offset[from + i] : 0.0;
         }
-        if (offset)
-            for (Index i = 0; i < n_rows; ++i) s.fixed[i] += offset[i];
+        for (Index r = 0; r < Q; ++r)
+            for (Index i = 0; i < count && rows.z[r]; ++i) s.z[r][to + i] = rows.z[r][from + i];
+        const double *x = rows.x + from * rows.p;
+        for (Index i = 0; i < count; ++i)
+            for (Index j = 0; j < rows.p; ++j) s.x[(to + i) * p4 + j] = x[i * rows.p + j];
+        for (Index i = to + count; i < to + padded(count); ++i) repeat(i);
+    }
+
+    // A row as the one before, without weight.
+    void repeat(Index i) {
+        s.y[i] = s.y[i - 1];
+        s.m[i] = 0.0;
+        s.fixed[i] = s.fixed[i - 1];
+        for (Index r = 0; r < Q; ++r) s.z[r][i] = s.z[r][i - 1];
+        for (Index j = 0; j < p4; ++j) s.x[i * p4 + j] = s.x[(i - 1) * p4 + j];
     }
 
     // The rows at the effects c, and the sums of every level that Newton's method needs.
-    void visit() {
+    void visit(bool with_loglik) {
         for (Index l = 0; l < n_levels; ++l) {
             const Level<Q> &level = levels[l];
             double b[Q];
@@ -210,83 +240,113 @@ class Sweep {
                 b[r] = 0.0;
                 for (Index k = 0; k < Q; ++k) b[r] += point.T[r * Q + k] * level.c[k];
             }
-            for (Index i = level.first; i < level.stop; ++i) {
-                double random = b[0] * z[0][i];
-                for (Index r = 1; r < Q; ++r) random += b[r] * z[r][i];
-                s.eta[i] = s.fixed[i] + random;
+            for (Index i = level.first; i < level.stop; i += LANES) {
+                Four random = b[0] * four(z[0] + i);
+                for (Index r = 1; r < Q; ++r) random += b[r] * four(z[r] + i);
+                four(s.eta + i) = four(s.fixed + i) + random;
             }
         }
-        logit_rows(n_rows, s.eta, rows.y + first_row, s.loglik, s.mean, s.variance);
+        if (with_loglik)
+            add_logliks();
+        else
+            logit_moments(n_rows, s.eta, s.mean, s.variance);
         for (Index l = 0; l < n_levels; ++l) sum_level(levels[l]);
     }
 
     void sum_level(Level<Q> &level) const {
-        const double *y = rows.y + first_row;
-        const double *m = rows.m ? rows.m + first_row : nullptr;
-        double loglik = 0.0, score[Q] = {}, A[K] = {};
-        for (Index i = level.first; i < level.stop; ++i) {
-            const double times = m ? m[i] : rows.weight;
-            const double r = times * (y[i] - s.mean[i]), w = times * s.variance[i];
-            loglik += times * s.loglik[i];
+        Four score[Q] = {}, A[K] = {};
+        for (Index i = level.first; i < level.stop; i += LANES) {
+            const Four m = four(s.m + i);
+            const Four r = m * (four(s.y + i) - four(s.mean + i)), w = m * four(s.variance + i);
             for (Index e = 0; e < Q; ++e) {
-                score[e] += r * z[e][i];
-                const double wz = w * z[e][i];
-                for (Index k = 0; k <= e; ++k) A[entry(e, k)] += wz * z[k][i];
+                score[e] += r * four(z[e] + i);
+                const Four wz = w * four(z[e] + i);
+                for (Index k = 0; k <= e; ++k) A[entry(e, k)] += wz * four(z[k] + i);
             }
         }
-        double penalty = 0.0;
-        for (Index r = 0; r < Q; ++r)
-            for (Index k = 0; k < Q; ++k) penalty += level.c[r] * point.T[r * Q + k] * level.c[k];
-        level.loglik = loglik;
-        level.penalised = -2.0 * loglik + penalty;
-        for (Index r = 0; r < Q; ++r) level.s[r] = score[r];
-        for (Index k = 0; k < K; ++k) level.A[k] = A[k];
+        for (Index r = 0; r < Q; ++r) level.s[r] = total(score[r]);
+        for (Index k = 0; k < K; ++k) level.A[k] = total(A[k]);
+    }
+
+    // The penalised deviance of every level where the rows are.
+    void add_logliks() {
+        logit_rows(n_rows, s.eta, s.y, s.loglik, s.mean, s.variance);
+        for (Index l = 0; l < n_levels; ++l) {
+            Level<Q> &level = levels[l];
+            Four loglik = {};
+            for (Index i = level.first; i < level.stop; i += LANES) loglik += four(s.m + i) * four(s.loglik + i);
+            double penalty = 0.0;
+            for (Index r = 0; r < Q; ++r)
+                for (Index k = 0; k < Q; ++k) penalty += level.c[r] * point.T[r * Q + k] * level.c[k];
+            level.loglik = total(loglik);
+            level.penalised = -2.0 * level.loglik + penalty;
+        }
     }
 
     // Newton steps until the decrement of every level is negligible, and one more.
     bool climb() {
         for (Index l = 0; l < n_levels; ++l)
             for (Index r = 0; r < Q; ++r) levels[l].c[r] = point.c[r * rows.levels + first_level + l];
-        visit();
+        visit(false);
+        bool are_known = false;  // the penalised deviances
         for (Index step = 0; step < rules.steps; ++step) {
-            const double decrement = find_steps();
-            if (!move()) return false;
-            if (decrement < rules.tolerance) return keep_modes();
+            const Steps found = find_steps();
+            const bool is_last = found.decrement < rules.tolerance;
+            if (found.reach <= SHORT_STEP) {
+                advance();
+                visit(is_last);
+            } else {
+                if (!are_known) add_logliks();
+                if (!move()) return false;
+            }
+            if (is_last) return keep_modes();
+            are_known = !(found.reach <= SHORT_STEP);
         }
         return false;
     }
 
-    // Steps of c: K (s - c); returns the largest decrement.
-    double find_steps() {
-        double largest = 0.0;
+    // The largest decrement of a level, and the largest change of a linear predictor.
+    struct Steps {
+        double decrement, reach;
+    };
+
+    // Steps of c: K (s - c).
+    Steps find_steps() {
+        Steps found = {0.0, 0.0};
         for (Index l = 0; l < n_levels; ++l) {
             Level<Q> &level = levels[l];
             invert<Q>(level.A, point.root, level.M);
-            double slope[Q], Mg[Q], AMg[Q], decrement = 0.0;
+            double slope[Q], Mg[Q], AMg[Q], decrement = 0.0, reach = 0.0;
             for (Index r = 0; r < Q; ++r) slope[r] = level.s[r] - level.c[r];
             multiply<Q>(level.M, slope, Mg);
             multiply<Q>(level.A, Mg, AMg);
             for (Index r = 0; r < Q; ++r) {
                 level.step[r] = slope[r] - AMg[r];
                 level.from[r] = level.c[r];
+                level.length = 1.0;
                 decrement += Mg[r] * slope[r];
+                reach += (Mg[r] < 0.0 ? -Mg[r] : Mg[r]) * largest_z[r];
             }
-            level.length = 1.0;
-            level.allowed = level.penalised;
-            level.allowed += rules.rounding * (level.penalised < 0.0 ? -level.penalised : level.penalised);
-            level.allowed += rules.least_rounding;
-            largest = decrement <= largest ? largest : decrement;  // or what is not a number
+            found.decrement = decrement <= found.decrement ? found.decrement : decrement;  // or what is not a number
+            found.reach = reach <= found.reach ? found.reach : reach;
         }
-        return largest;
+        return found;
+    }
+
+    void advance() {
+        for (Index l = 0; l < n_levels; ++l)
+            for (Index r = 0; r < Q; ++r) levels[l].c[r] = levels[l].from[r] + levels[l].length * levels[l].step[r];
     }
 
     // Steps, halved where the penalised deviance of a level would rise.
     bool move() {
+        for (Index l = 0; l < n_levels; ++l) {
+            const double before = levels[l].penalised;
+            levels[l].allowed = before + rules.rounding * (before < 0.0 ? -before : before) + rules.least_rounding;
+        }
         for (Index halving = 0; halving < rules.halvings; ++halving) {
-            for (Index l = 0; l < n_levels; ++l)
-                for (Index r = 0; r < Q; ++r)
-                    levels[l].c[r] = levels[l].from[r] + levels[l].length * levels[l].step[r];
-            visit();
+            advance();
+            visit(true);
             bool rises = false;
             for (Index l = 0; l < n_levels; ++l) {
                 const bool own = !(levels[l].penalised <= levels[l].allowed);
@@ -310,28 +370,25 @@ class Sweep {
     }
 
     void add_totals() {
-        double penalised = 0.0, log_determinant = 0.0, loglik = 0.0, reach = sums.totals[3];
+        double penalised = 0.0, log_determinant = 0.0, loglik = 0.0;
         logarithms(n_levels, determinants, logs);
         for (Index l = 0; l < n_levels; ++l) {
             penalised += levels[l].penalised;
             loglik += levels[l].loglik;
             log_determinant += logs[l];
         }
-        for (Index i = 0; i < n_rows; ++i) {
-            const double size = s.eta[i] < 0.0 ? -s.eta[i] : s.eta[i];
-            reach = size > reach ? size : reach;
-        }
+        const double reach = largest_size(n_rows, s.eta);
         sums.totals[0] += penalised;
         sums.totals[1] += log_determinant;
         sums.totals[2] += loglik;
-        sums.totals[3] = reach;
+        if (reach > sums.totals[3]) sums.totals[3] = reach;
     }
 
     void add_derivatives() {
-        const double *m = rows.m ? rows.m + first_row : nullptr;
-        for (Index i = 0; i < n_rows; ++i) {
-            s.weight[i] = (m ? m[i] : rows.weight) * s.variance[i];
-            s.skew[i] = s.weight[i] * (1.0 - 2.0 * s.mean[i]);
+        for (Index i = 0; i < n_rows; i += LANES) {
+            const Four mean = four(s.mean + i), w = four(s.m + i) * four(s.variance + i);
+            four(s.weight + i) = w;
+            four(s.skew + i) = w - 2.0 * (w * mean);
         }
         for (Index l = 0; l < n_levels; ++l) respond(levels[l]);
         for (Index l = 0; l < n_levels; ++l) differentiate(levels[l], l);
@@ -341,50 +398,53 @@ class Sweep {
 
     // How the mode of a level answers the log-determinant: a and tau, and what all rows add to sums with x.
     void respond(Level<Q> &level) {
-        for (double &sum : level.third) sum = 0.0;
-        double third[triples(Q)] = {};
-        for (Index i = level.first; i < level.stop; ++i) {
+        Four third[triples(Q)] = {};
+        for (Index i = level.first; i < level.stop; i += LANES) {
             for (Index r = 0; r < Q; ++r) {
-                const double one = s.skew[i] * z[r][i];
+                const Four one = four(s.skew + i) * four(z[r] + i);
                 for (Index c = 0; c <= r; ++c) {
-                    const double two = one * z[c][i];
-                    for (Index k = 0; k <= c; ++k) third[triple(r, c, k)] += two * z[k][i];
+                    const Four two = one * four(z[c] + i);
+                    for (Index k = 0; k <= c; ++k) third[triple(r, c, k)] += two * four(z[k] + i);
                 }
             }
         }
-        for (Index k = 0; k < triples(Q); ++k) level.third[k] = third[k];
+        for (Index k = 0; k < triples(Q); ++k) level.third[k] = total(third[k]);
         double t[Q] = {}, Aa[Q];
         for (Index e = 0; e < Q; ++e)
             for (Index r = 0; r < Q; ++r)
-                for (Index c = 0; c < Q; ++c) t[e] += level.M[entry(r, c)] * third[triple(r, c, e)];
+                for (Index c = 0; c < Q; ++c) t[e] += level.M[entry(r, c)] * level.third[triple(r, c, e)];
         multiply<Q>(level.M, t, level.a);
         multiply<Q>(level.A, level.a, Aa);
         for (Index r = 0; r < Q; ++r) level.tau[r] = t[r] - Aa[r];
-        fill_rows(level);
     }
 
-    void fill_rows(const Level<Q> &level) {
-        const double *y = rows.y + first_row;
-        const double *m = rows.m ? rows.m + first_row : nullptr;
-        double *wz = s.coefficients, *zz = wz + Q * most_rows, *cz = zz + K * most_rows;
-        for (Index i = level.first; i < level.stop; ++i) {
-            const double times = m ? m[i] : rows.weight;
-            const double w = s.weight[i], skew = s.skew[i];
-            double v = 0.0, moved = 0.0;
+    // What the rows of a level add to sums with x; returns Z'CZ.
+    void weigh_rows(const Level<Q> &level, double (&changed)[K]) {
+        double *wz = s.coefficients, *zz = wz + Q * column, *cz = zz + K * column;
+        Four found[K] = {};
+        for (Index i = level.first; i < level.stop; i += LANES) {
+            const Four w = four(s.weight + i), skew = four(s.skew + i), m = four(s.m + i);
+            Four v = {}, moved = {};
             for (Index r = 0; r < Q; ++r) {
-                moved += level.a[r] * z[r][i];
-                v += level.M[entry(r, r)] * z[r][i] * z[r][i];
-                for (Index c = 0; c < r; ++c) v += 2.0 * level.M[entry(r, c)] * z[r][i] * z[c][i];
+                moved += level.a[r] * four(z[r] + i);
+                Four Mz = level.M[entry(r, r)] * four(z[r] + i);
+                for (Index c = 0; c < r; ++c) Mz += (2.0 * level.M[entry(r, c)]) * four(z[c] + i);
+                v += four(z[r] + i) * Mz;
             }
-            const double change = w * (1.0 - 6.0 * s.variance[i]) * v - skew * moved;
-            s.gram[i] = 2.0 * w + change;
-            s.left[i * left_width + rows.p] = skew * v - w * moved - 2.0 * times * (y[i] - s.mean[i]);
+            const Four change = (w - 6.0 * (w * four(s.variance + i))) * v - skew * moved;
+            four(s.gram + i) = 2.0 * w + change;
+            four(s.slope + i) = skew * v - w * moved - 2.0 * (m * (four(s.y + i) - four(s.mean + i)));
             for (Index r = 0; r < Q; ++r) {
-                wz[r * most_rows + i] = w * z[r][i];
-                cz[r * most_rows + i] = change * z[r][i];
-                for (Index c = 0; c <= r; ++c) zz[entry(r, c) * most_rows + i] = skew * z[r][i] * z[c][i];
+                const Four own = four(z[r] + i), skewed = skew * own, changing = change * own;
+                four(wz + r * column + i) = w * own;
+                four(cz + r * column + i) = changing;
+                for (Index c = 0; c <= r; ++c) {
+                    four(zz + entry(r, c) * column + i) = skewed * four(z[c] + i);
+                    found[entry(r, c)] += changing * four(z[c] + i);
+                }
             }
         }
+        for (Index k = 0; k < K; ++k) changed[k] = total(found[k]);
     }
 
     // Sums of a level with x: Z'WX, sums of w' z z x, and Z'CX; and what the rows add to X'(2W + C)X.
@@ -393,20 +453,17 @@ class Sweep {
             Four found[COEFFICIENTS] = {};
             for (Index i = level.first; i < level.stop; ++i) {
                 const Four x = four(s.x + i * p4 + j);
-                for (Index k = 0; k < COEFFICIENTS; ++k) found[k] += s.coefficients[k * most_rows + i] * x;
+                for (Index k = 0; k < COEFFICIENTS; ++k) found[k] += s.coefficients[k * column + i] * x;
+                four(s.left + i * left_width + j) = s.gram[i] * x;
             }
             for (Index k = 0; k < COEFFICIENTS; ++k) four(level_table + k * d4 + j) = found[k];
         }
-        for (Index i = level.first; i < level.stop; ++i)
-            for (Index j = 0; j < rows.p; ++j) s.left[i * left_width + j] = s.gram[i] * s.x[i * p4 + j];
+        for (Index i = level.first; i < level.stop; ++i) s.left[i * left_width + rows.p] = s.slope[i];
     }
 
     void differentiate(const Level<Q> &level, Index l) {
-        double changed[K] = {};  // Z'CZ
-        const double *cz = s.coefficients + (Q + K) * most_rows;
-        for (Index i = level.first; i < level.stop; ++i)
-            for (Index r = 0; r < Q; ++r)
-                for (Index c = 0; c <= r; ++c) changed[entry(r, c)] += cz[r * most_rows + i] * z[c][i];
+        double changed[K];  // Z'CZ
+        weigh_rows(level, changed);
         sum_with_x(level);
         double complement[Q][Q];  // K = I - AM
         for (Index r = 0; r < Q; ++r) {

@@ -97,6 +97,17 @@ void logit_rows(Index n, const double *SKMIXED_RESTRICT eta, const double *SKMIX
     }
 }
 
+// The same without log-likelihoods.
+void logit_moments(Index n, const double *SKMIXED_RESTRICT eta, double *SKMIXED_RESTRICT mean,
+                   double *SKMIXED_RESTRICT variance) {
+    for (Index i = 0; i < n; ++i) {
+        const double t = exponential(eta[i] < 0.0 ? eta[i] : -eta[i]);
+        const double larger = 1.0 / (1.0 + t), smaller = t * larger;
+        mean[i] = eta[i] < 0.0 ? smaller : larger;
+        variance[i] = smaller * larger;
+    }
+}
+
 void logarithms(Index n, const double *SKMIXED_RESTRICT x, double *SKMIXED_RESTRICT out) {
     for (Index i = 0; i < n; ++i) out[i] = logarithm(x[i]);
 }
