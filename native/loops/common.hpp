@@ -14,7 +14,6 @@
 namespace skmixed {
 
 using Index = std::ptrdiff_t;
-constexpr Index MOST_EFFECTS = 4;  // of a level, where loops know their number
 
 constexpr Index MOST_EFFECTS = 4;  // of a level, beyond which numpy does the work
 
