@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from numbers import Integral
 from typing import Any, NamedTuple, Protocol
 
@@ -114,7 +115,7 @@ def given_terms(random_effects: Any) -> tuple[RandomEffect, ...] | None:
     if random_effects is None:
         return None
     if isinstance(random_effects, str):
-        return tuple(parse_terms(random_effects))
+        return _parsed(random_effects)
     given = [random_effects] if isinstance(random_effects, RandomEffect) else random_effects
     if not isinstance(given, list | tuple) or not all(isinstance(e, RandomEffect) for e in given):
         raise TypeError(
@@ -122,6 +123,12 @@ def given_terms(random_effects: Any) -> tuple[RandomEffect, ...] | None:
             'Write "(1 + age | id)" or [RandomEffect("id", ("age",))].'
         )
     return tuple(given)
+
+
+@lru_cache
+def _parsed(text):
+    """Terms of one text, which the fits of a search ask for again and again."""
+    return tuple(parse_terms(text))
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 
 from ._data.checks import check_choice, check_level
-from ._data.response import finite_response
+from ._data.response import explained, finite_response
 from ._engines import Answer, by_part
 from ._estimator import MixedModel
 from ._fit.kinds import Kind
@@ -200,4 +199,4 @@ class PredictsMeans(RegressorMixin, MixedModel):
         >>> round(MixedLinearRegressor(groups="group").fit(X, y).score(X, y), 2)
         0.84
         """
-        return float(r2_score(y, self.predict(X, groups=groups), sample_weight=sample_weight))
+        return explained(y, self.predict(X, groups=groups), sample_weight)

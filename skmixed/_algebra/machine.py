@@ -35,7 +35,10 @@ def blas_threads(order: int = 0) -> AbstractContextManager:
     A second thread gains little there, and waiting for it costs up to twenty times the work on a
     busy machine.
     """
-    return nullcontext() if order >= THREADS_PAY else _blas().limit(limits=1)
+    blas = _blas()
+    if order >= THREADS_PAY or all(lib.num_threads == 1 for lib in blas.lib_controllers):
+        return nullcontext()
+    return blas.limit(limits=1)
 
 
 @contextmanager

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import numpy as np
+
+FEW = 4  # effects whose matrices take less time number by number
+TINY = float(np.finfo(float).tiny)
 
 
 def pivoted_root(T, tol=1e-14):
@@ -10,6 +15,32 @@ def pivoted_root(T, tol=1e-14):
 
     Columns beyond the rank are exactly zero.
     """
+    return (_root_by_numbers if len(T) <= FEW else _root_by_columns)(T, tol)
+
+
+def _root_by_numbers(T, tol):
+    size = len(T)
+    rest = np.asarray(T, dtype=float).tolist()
+    root = np.zeros((size, size))
+    order = []
+    remaining = list(range(size))
+    cutoff = tol * max(sum([rest[i][i] for i in remaining]), TINY)
+    for k in range(size):
+        pivot = max(remaining, key=lambda i: rest[i][i])
+        remaining.remove(pivot)
+        if rest[pivot][pivot] > cutoff:
+            length = sqrt(rest[pivot][pivot])
+            column = [0.0 if i in order else row[pivot] / length for i, row in enumerate(rest)]
+            root[:, k] = column
+            rest = [
+                [entry - c * d for entry, d in zip(row, column, strict=True)]
+                for row, c in zip(rest, column, strict=True)
+            ]
+        order.append(pivot)
+    return root, np.array(order)
+
+
+def _root_by_columns(T, tol):
     size = len(T)
     rest = np.array(T, dtype=float)
     root = np.zeros((size, size))

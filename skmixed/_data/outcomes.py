@@ -15,8 +15,10 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 
 from . import tables
-from .columns import is_missing
+from .columns import EXACT, is_missing
 from .response import one_column, response_name
+
+WHOLE = ("b", "i", "u")  # kinds of types of whole numbers
 
 
 class Outcomes(Protocol):
@@ -72,6 +74,9 @@ class Labels:
     def coded(self, y: np.ndarray) -> np.ndarray:
         """Zeros and ones for the two labels."""
         y = plain(y)
+        if (found := _two_numbers(y)) is not None:
+            self.labels = found
+            return (y == found[1]).astype(np.float64)
         kind = _kind(y)
         self.labels, codes = np.unique(y, return_inverse=True)
         _check_two(self.labels, kind)
@@ -90,6 +95,9 @@ class Labels:
 
     def accuracy(self, predicted: np.ndarray, classes: np.ndarray, sample_weight: Any) -> float:
         y = plain(one_column(self.y))
+        is_plain = y.dtype.kind in WHOLE and predicted.dtype.kind in WHOLE
+        if is_plain and sample_weight is None and len(y) == len(predicted) > 0:
+            return float(np.mean(y == predicted))
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
 
@@ -190,6 +198,19 @@ class Counts:
         is_event = np.array([label == labels[1] for label in predicted], dtype=bool)
         share = np.where(is_event, self.y, 1.0 - self.y)
         return float(w @ share / np.sum(w))
+
+
+def _two_numbers(y):
+    """Both of two whole numbers or truth values; None for any other labels."""
+    if not (len(y) and y.dtype.kind in (*WHOLE, "f")):
+        return None
+    low, high = np.min(y), np.max(y)
+    is_whole = y.dtype.kind in WHOLE or (
+        -EXACT < low == np.rint(low) and np.rint(high) == high < EXACT
+    )
+    if not (is_whole and low != high and np.all((y == low) | (y == high))):
+        return None
+    return np.array([low, high], dtype=y.dtype)
 
 
 def _kind(y):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import r2_score
 from sklearn.utils.validation import column_or_1d
 
 from . import tables
@@ -30,7 +31,7 @@ def one_column(y: Any, *, warn: bool = False) -> np.ndarray:
     ValueError
         For more columns, masked values, dates and complex numbers.
     """
-    if type(y) in (np.ndarray, pd.Series) and y.ndim == 1 and tables.is_plain(y.dtype):
+    if _is_column(y):
         return np.asarray(y)
     check_unmasked(None, y, "y")
     tables.check_at_hand("y", y)
@@ -79,6 +80,26 @@ def finite_response(y: np.ndarray) -> np.ndarray:
             "Drop these rows before fitting."
         )
     return y
+
+
+def explained(y: Any, predicted: np.ndarray, sample_weight: Any) -> float:
+    """The coefficient of determination, as scikit-learn defines it and words what is wrong."""
+    if sample_weight is None and _is_column(y) and len(y) == len(predicted) > 1:
+        y = np.asarray(y, dtype=np.float64)
+        rest, total = _squares(y - predicted), _squares(y - np.mean(y))
+        if np.isfinite(rest) and 0.0 < total < np.inf:
+            return 1.0 - rest / total
+    return float(r2_score(y, predicted, sample_weight=sample_weight))
+
+
+def _is_column(y):
+    """Whether y is a column of numpy's numbers."""
+    return type(y) in (np.ndarray, pd.Series) and y.ndim == 1 and tables.is_plain(y.dtype)
+
+
+def _squares(values):
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(values @ values)
 
 
 def _no_column(error):

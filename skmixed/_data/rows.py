@@ -44,10 +44,9 @@ class Given(NamedTuple):
     groups: Any
     sample_weight: Any
 
-    @classmethod
-    def now(cls, X, groups, sample_weight):
+    def now(self):
         """As it is now: columns assigned to a table later do not count.  Arrays are not copied."""
-        return cls(_as_it_is(X), _as_it_is(groups), _as_it_is(sample_weight))
+        return Given(*map(_as_it_is, self))
 
     def take(self, keep):
         """Without the rows that do not count; None keeps all."""

@@ -155,9 +155,9 @@ def read_training(
     their weights.
     """
     weights, keep = weights_of(sample_weight, X)
-    given = Given.now(X, groups, sample_weight).take(keep)
+    given = Given(X, groups, sample_weight).take(keep)
     opened = open_door(spec, given.X, given.groups)
-    training, codes = training_of(spec, opened, given, y, (weights, keep), coded, weighted)
+    training, codes = training_of(spec, opened, given.now(), y, (weights, keep), coded, weighted)
     return training, opened[2], codes
 
 
@@ -195,11 +195,11 @@ def read_again(
 ) -> tuple[Training, Rows]:
     """Rows for a model that is fitted, as if they had been passed to ``fit``."""
     weights, keep = weights_of(sample_weight, X)
-    given = Given.now(X, groups, sample_weight).take(keep)
+    given = Given(X, groups, sample_weight).take(keep)
     rows = reader.read(given.X, given.groups)
     target = response_of(reader.owner, y, len(rows), keep)
     target, weights = weighted(coded(target), weights)
-    return Training(reader, given, target, weights, keep, rows.offset), rows
+    return Training(reader, given.now(), target, weights, keep, rows.offset), rows
 
 
 def response_of(owner: str, y: Any, n: int, keep: np.ndarray | None) -> np.ndarray:

@@ -124,7 +124,7 @@ class Units:
     @property
     def log_scale(self) -> float:
         """What the units of X add to ``log|X'V^-1X| / 2``."""
-        scales = np.diag(self.design.frame.coefficient_map)[self.independent]
+        scales = self._map[self.independent].diagonal()
         return -float(np.sum(np.log(scales)))
 
     def deviance(self, nu: float, reml: float) -> float:

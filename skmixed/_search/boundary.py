@@ -30,6 +30,7 @@ NULL = 1e-12  # eigenvalues below this share of the largest are zero
 LARGE = 10.0  # of a second start, in units of one over the information of a typical level
 NUDGE = 1e-3  # of a typical variance, for those that are zero where a saddle is left
 FLAT = 1e-6  # curvature below this share of the largest is none
+TINY = float(np.finfo(float).tiny)
 CURVED = 1e3  # that of coefficients grows with the rows, that of variances with the levels only
 NEARER = 1e-3  # share of the covariances where a search got stuck, at which another starts
 ENOUGH = {CONVERGED: 300, STUCK: 450}  # evaluations after which nobody starts again
@@ -284,11 +285,12 @@ def flat_terms(manifold, optimum: Optimum) -> list[int]:
     """Terms along whose covariances the deviance does not change."""
     if optimum.quadratic is None:
         return []
-    hessian = optimum.quadratic.hessian
+    values, vectors = np.linalg.eigh(optimum.quadratic.hessian)
+    sizes = np.abs(values)
+    flat = sizes <= FLAT * min(max([*sizes.tolist(), TINY]), CURVED)
+    if not flat.any():
+        return []
     counts = [term.structure.n_parameters for term in manifold.terms]
     owners = np.repeat(np.arange(len(counts)), counts)
-    values, vectors = np.linalg.eigh(hessian)
-    largest = np.max(np.abs(values), initial=np.finfo(float).tiny)
-    flat = np.abs(values) <= FLAT * min(largest, CURVED)
     moved = np.any(np.abs(vectors[: len(owners), flat]) > MOVED, axis=1)
     return sorted(set(owners[moved].tolist()))

@@ -37,6 +37,8 @@ def confounded_terms(plan, covariances, point, n=None) -> list[int]:
         return []
     owners = np.array([k for k, _ in changes] + [-1] * (n is not None), dtype=int)
     values, vectors = np.linalg.eigh(_standardised(_traces(plan, covariances, changes, n)))
+    if values[0] >= DEPENDENT:
+        return []
     moved = np.any(np.abs(vectors[:, values < DEPENDENT]) > MOVED, axis=1)
     return sorted(set(owners[moved].tolist()) - {-1})
 
@@ -49,7 +51,11 @@ def _traces(plan, covariances, changes, n):
         return table
     totals = [A.sum(axis=1) for A in plan.counted_blocks]
     own = directions @ np.concatenate([direction_traces(A) for A in totals])
-    return np.block([[table, own[:, None]], [own, np.array([[n]])]])
+    found = np.empty((len(own) + 1, len(own) + 1))
+    found[:-1, :-1] = table
+    found[-1, :-1] = found[:-1, -1] = own
+    found[-1, -1] = n
+    return found
 
 
 def _standardised(table):

@@ -126,10 +126,11 @@ class Frame:
     @property
     def coefficient_map(self):
         """Matrix from the pool's coefficients to the user's, upper triangular; intercept first."""
-        table = np.diag(1.0 / self.candidates.scales)
+        inverse = 1.0 / self.candidates.scales
+        found = inverse[:, None] * self.mixing
         if self.fit_intercept:
-            table[0] -= self.candidates.shifts / self.candidates.scales
-        return table @ self.mixing
+            found[0] -= (self.candidates.shifts / self.candidates.scales) @ self.mixing
+        return found
 
     @property
     def penalty_rows(self):

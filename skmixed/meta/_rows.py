@@ -48,7 +48,7 @@ class FitRows:
     ) -> FitRows:
         """Of what was passed to ``fit``."""
         weights, keep = weights_of(sample_weight, X)
-        given = Given.now(X, groups, sample_weight).take(keep)
+        given = Given(X, groups, sample_weight).take(keep).now()
         *opened, columns = open_split(spec, given.X, given.groups)
         training, codes = training_of(spec, opened, given, y, (weights, keep), coded)
         refuse_boundless(training.reader, counted(codes))
