@@ -21,7 +21,7 @@ from .._model.covariances import Covariances
 from .._model.families import Gaussian
 from .._model.priors import prior_of
 from .._search.boundary import NothingAttainable
-from .._search.compiled import Bounds, is_compiled, minimum_at_once
+from .._search.compiled import AtOnce, Bounds, is_compiled
 from .._search.identification import confounded_terms
 from .._search.minimize import DEGENERATE, Optimum, nothing_to_search
 from .._search.start import SHRINKAGE_FLOOR, moment_start, typical_floors
@@ -140,15 +140,8 @@ def _searched(design, objective, covariances, absent, start=None, floors=None, *
     known = {"objective": objective}
     optimum = nothing_to_search()
     if covariances.terms:
-        condensed = objective if _is_small(objective, covariances) else objective.condensed()
-        start = moment_start(condensed, covariances) if start is None else start
-        floors = typical_floors(condensed.plan) if floors is None else floors
-        options["scattered"] = SCATTERED * has_many_minima(design)
-        search = way_of(objective.plan).search
-        optimum = _at_once(condensed, covariances, start, floors, **options)
-        if optimum is None:
-            optimum = _optimum(search, condensed, covariances, start, floors, options)
-        if condensed is objective:
+        optimum, searched = _found(design, objective, covariances, start, floors, **options)
+        if searched is objective:
             known["state"] = optimum.evaluation
     found = covariances, optimum.without_evaluation(), absent
     fit = LinearFit(design, bool(objective.reml), *found, solver=objective.plan.solver)
@@ -156,24 +149,32 @@ def _searched(design, objective, covariances, absent, start=None, floors=None, *
     return fit
 
 
-def _at_once(objective, covariances, start, floors, *, bar, scattered, report=None, **options):
-    """The minimum where it can be found at once: with one factor, where nobody looks on."""
-    is_plain = not (scattered or report) and is_one_factor(objective)
-    if not (is_plain and is_compiled(objective.U[0].shape, covariances)):
-        return None
-    if not has_one_start(covariances, floors):
-        return None
-    sums = OneFactor.of([objective])
-    bounds = Bounds(bar, floors[0])
-    return minimum_at_once(objective, sums, covariances, start, bounds, **options)
+def _found(design, objective, covariances, start, floors, *, bar, report, **options):
+    """The optimum, and the deviance of which it is one: of all levels, or of fewer."""
+    is_quick = not report and is_one_factor(objective) and _has_loops(objective, covariances)
+    is_small = is_quick and objective.plan.cross.levels[0] <= SMALL
+    searched = objective if is_small else objective.condensed()
+    start = moment_start(searched, covariances) if start is None else start
+    floors = typical_floors(searched.plan) if floors is None else floors
+    scattered = SCATTERED * has_many_minima(design)
+    more = {"bar": bar, "scattered": scattered}
+    if is_quick:
+        at_once = AtOnce(OneFactor.of([searched]))
+        more["steps"] = at_once.minimize
+        if not scattered and has_one_start(covariances, floors):
+            bounds = Bounds(bar, floors[0])
+            optimum = at_once.inside(searched, covariances, start, bounds, **options)
+            if optimum is not None:
+                return optimum, searched
+    else:
+        more["report"] = report
+    search = way_of(objective.plan).search
+    return _optimum(search, searched, covariances, start, floors, options | more), searched
 
 
-def _is_small(objective, covariances):
-    """Whether compiled loops over all levels take less time than to find those that are alike."""
-    levels = objective.plan.cross.levels
-    return (
-        len(levels) == 1 and levels[0] <= SMALL and is_compiled(objective.U[0].shape, covariances)
-    )
+def _has_loops(objective, covariances):
+    """Whether there are compiled loops for the search."""
+    return is_compiled(objective.U[0].shape, covariances)
 
 
 def has_one_start(covariances, floors):
@@ -369,6 +370,6 @@ class LinearFit(Estimated):
         floors = typical_floors(self.objective.plan)
         start = self.covariance_model.start(self.covariance_model.assemble(self.T), floors)
         objective = self.objective_of(plan, design)
-        options["bar"] = objective.prior.bar(_without_effects(objective).value)
+        options |= {"bar": objective.prior.bar(_without_effects(objective).value), "report": None}
         model = self.covariance_model
         return _searched(design, objective, model, self.absent, start, floors, **options)

@@ -42,13 +42,16 @@ class NothingAttainable(ArithmeticError):
     """The deviance is infinite at every start."""
 
 
-def search(objective, manifold, start, floors, *, bar=np.inf, scattered=0, **options) -> Optimum:
+def search(
+    objective, manifold, start, floors, *, bar=np.inf, scattered=0, steps=minimize, **options
+) -> Optimum:
     """The optimum from ``start``, or a lower one from elsewhere where there may be one.
 
     ``floors`` are the variances, per factor and effect, that count as close to zero; ``bar`` is the
-    deviance without random effects, above which no optimum lies; ``scattered`` are further starts.
+    deviance without random effects, above which no optimum lies; ``scattered`` are further starts;
+    ``steps`` takes those of a minimisation.
     """
-    minimum_from = partial(minimize, objective, manifold, **options)
+    minimum_from = partial(steps, objective, manifold, **options)
     boundary = Boundary(manifold, [floors[t.factor][t.window] for t in manifold.terms])
     optimum = boundary.settled(boundary.first_minimum(minimum_from, start), minimum_from)
     optimum = boundary.or_at_other_scales(optimum, minimum_from)

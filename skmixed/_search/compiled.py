@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from .._algebra.kernels import CHOICE
-from .boundary import NEGLIGIBLE_RISE
-from .minimize import CONVERGED, Optimum, Quadratic
+from .boundary import NEGLIGIBLE_CHANGE, NEGLIGIBLE_RISE
+from .minimize import CONVERGED, Optimum, Quadratic, minimize
 from .together import Minima, minimize_together
 
 MOST_EFFECTS = 4  # of a level
@@ -58,7 +58,7 @@ def minimize_compiled(
     """The same by compiled loops."""
     count, p = len(start), sums.X.shape[1]
     k = manifold.n_parameters
-    T = np.array(start, dtype=float)
+    T = np.array(start)
     beta = np.empty((count, p))
     pull = np.zeros((count, k))
     bend = np.zeros((count, k, k))
@@ -106,20 +106,40 @@ class Bounds(NamedTuple):
     floor: np.ndarray
 
 
-def minimum_at_once(
-    deviance: Any, sums: Sums, manifold: Any, start: list, bounds: Bounds, **options: Any
-) -> Optimum | None:
-    """The minimum of a deviance from a start, inside the covariances; None where there may be more
-    to it.
+class AtOnce:
+    """Minima of one deviance by compiled loops, evaluated once more in the ordinary way.
 
-    ``deviance`` is the same as the sums say, and evaluates what is found.
+    Attributes
+    ----------
+    sums : of the deviance
     """
-    found = minimize_compiled(sums, manifold, np.array(start), **options)
-    if not found.settled(np.array([bounds.value]), bounds.floor)[0]:
-        return None
-    point = [found.T[0]]
-    evaluation = deviance(manifold.assemble(point))
-    if not (np.isfinite(evaluation.value) and not evaluation.degenerate):
+
+    def __init__(self, sums: Sums):
+        self.sums = sums
+
+    def inside(
+        self, objective: Any, manifold: Any, start: list, bounds: Bounds, **options: Any
+    ) -> Optimum | None:
+        """A minimum inside the covariances, so that no other search follows; None where there may
+        be more to it.
+        """
+        found = minimize_compiled(self.sums, manifold, manifold.assemble(start), **options)
+        is_settled = found.settled(np.array([bounds.value]), bounds.floor)[0]
+        return _checked(found, objective, manifold) if is_settled else None
+
+    def minimize(self, objective: Any, manifold: Any, start: list, **options: Any) -> Optimum:
+        """As :func:`~skmixed._search.minimize.minimize`, wherever the minimum is."""
+        found = minimize_compiled(self.sums, manifold, manifold.assemble(start), **options)
+        is_exact = found.converged[0] and found.known["noise"][0] <= NEGLIGIBLE_CHANGE
+        optimum = _checked(found, objective, manifold) if is_exact else None
+        return minimize(objective, manifold, start, **options) if optimum is None else optimum
+
+
+def _checked(found, objective, manifold):
+    """The minimum, if the ordinary evaluation there says the same."""
+    point = manifold.split(found.T)
+    evaluation = objective(manifold.assemble(point))
+    if not np.isfinite(evaluation.value) or evaluation.degenerate:
         return None
     apart = abs(evaluation.value - float(found.known["value"][0]))
     if apart > NEGLIGIBLE_RISE + evaluation.noise:
