@@ -15,6 +15,7 @@ import numpy as np
 
 from .._algebra.packed import packed_index
 from .._algebra.roots import pivoted_root
+from .._model.many_charts import pivoted_roots
 from .._sums.counterparts import Means
 from .._sums.dependencies import Dependencies
 from .._sums.design import DesignBase
@@ -62,9 +63,12 @@ class Units:
         return self.coefficient_rows[self.independent]
 
     def coefficients(self, beta):
-        """Coefficients of all candidates, intercept first if there is one; 0 for aliased ones."""
+        """Coefficients of all candidates, intercept first if there is one; 0 for aliased ones.
+
+        A row each of several beta.
+        """
         pilot = self.design.frame.pilot[self.independent]
-        return self._map @ (self.response * beta + pilot)
+        return (self.response * beta + pilot) @ self._map.T
 
     def effect_means(self, k: int) -> Means:
         """What the fixed effects say of the effects of term k, with derivatives in beta."""
@@ -111,6 +115,13 @@ class Units:
             for R, T in zip(self.design.frame.bases, point, strict=True)
         ]
         return [root @ root.T for root in roots]
+
+    def several_covariances(self, points, scales):
+        """The same of (b, q, q) matrices per term and as many scales."""
+        sizes = np.sqrt(scales * self.variance)[:, None, None]
+        parts = zip(self.design.frame.bases, points, strict=True)
+        roots = [sizes * (R @ pivoted_roots(T)[0]) for R, T in parts]
+        return [root @ root.transpose(0, 2, 1) for root in roots]
 
     def entry(self, term, row, col, matrix):
         """An entry of ``R (.) R'`` for a matrix of the frame, in units of the response."""

@@ -189,7 +189,7 @@ class ProfiledDeviance:
             n=cross.n,
             reml=float(reml),
             nu=max(cross.n - reml * cross.n_fixed, np.finfo(float).eps),
-            least_r2=ZERO_RESIDUAL * max(gram[-1, -1], ZERO_RESIDUAL * cross.n),
+            least_r2=float(least_r2(gram[-1, -1], cross.n)),
             scale=Profiled(),
             ridge=ridge,
             prior=prior,
@@ -258,6 +258,11 @@ class ProfiledDeviance:
             return LinearState(self, T)
         except np.linalg.LinAlgError:
             return Unattainable()
+
+
+def least_r2(squares, n):
+    """Residual sums of squares that count as zero, from those of the responses."""
+    return ZERO_RESIDUAL * np.maximum(squares, ZERO_RESIDUAL * n)
 
 
 def _right_hand_sides(cross):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from .._algebra.packed import (
     symmetric_directions,
 )
 from .._model.priors import FLAT
-from .linear import LEAST_SHARE, Profiled, ProfiledDeviance
+from .linear import LEAST_SHARE, Profiled, ProfiledDeviance, least_r2
 
 EPS = np.finfo(float).eps
 
@@ -74,6 +74,34 @@ class OneFactor:
             nu=first.nu,
             reml=first.reml,
         )
+
+    @classmethod
+    def of_responses(cls, objective: ProfiledDeviance, sums: Any) -> Self:
+        """Of a deviance with other responses: ``sums`` are
+        :class:`~skmixed._sums.responses.SeveralSums`.
+        """
+        cross = objective.plan.cross
+        products = sums.products[cross.fixed].T
+        gram = np.repeat(objective.gram[None], len(sums), axis=0)
+        gram[:, -1, :-1] = gram[:, :-1, -1] = products
+        gram[:, -1, -1] = sums.squares
+        return cls(
+            blocks=objective.plan.blocks[0],
+            counts=cross.counts,
+            X=objective.U[0][:, :-1],
+            y=np.ascontiguousarray(sums.by_level[0].transpose(2, 0, 1)),
+            gram=objective.ridge.joined(gram),
+            squares=sums.squares,
+            least_r2=least_r2(sums.squares, objective.n),
+            n=objective.n,
+            nu=objective.nu,
+            reml=objective.reml,
+        )
+
+    @property
+    def without_effects(self) -> FixedPart:
+        """The deviances without random effects."""
+        return FixedPart(self, self.gram, 0.0)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -127,37 +155,20 @@ def is_one_factor(deviance: ProfiledDeviance) -> bool:
     return len(deviance.U) == 1 and is_profiled and deviance.prior is FLAT
 
 
-class Sweep:
-    """The deviances at one covariance each, with their derivatives in packed coordinates.
+class FixedPart:
+    """The deviances of cross-products ``S = [X y]'V^-1[X y]``, (b, p + 1, p + 1).
 
     Attributes
     ----------
     value : (b,) the deviances
     beta, r2 : (b, p) coefficients and (b,) residual sums of squares
+    log_determinant : of the covariances
     """
 
-    def __init__(self, factor: OneFactor, T: np.ndarray):
+    def __init__(self, factor: OneFactor, S: np.ndarray, log_determinant: Any):
         self.factor = factor
-        self.T = T
-        A = factor.A
-        root = _roots(T)
-        AR = np.einsum("rkm,bkc->rcbm", A, root)
-        V, log_determinant = _half_inverse(np.einsum("bkr,kcbm->rcbm", root, AR), root)
-        self.log_determinant = (
-            log_determinant.sum(axis=1)
-            if factor.counts is None
-            else log_determinant @ factor.counts
-        )
-        taken = np.einsum("krbm,rcbm->kcbm", V, factor.U)
-        self.AV = np.einsum("rsm,ksbm->rkbm", A, V)
-        self.F = factor.U - np.einsum("rkbm,kcbm->rcbm", self.AV, taken)
-        rows = taken.transpose(2, 1, 0, 3).reshape(len(T), factor.U.shape[1], -1)
-        self.S = factor.gram - rows @ rows.transpose(0, 2, 1)
-        self._solve()
-
-    def _solve(self):
-        """Generalised least squares."""
-        S = self.S
+        self.S = S
+        self.log_determinant = log_determinant
         if not np.isfinite(S.sum()):
             raise np.linalg.LinAlgError("sums of squares overflow")
         self.chol = np.linalg.cholesky(S[:, :-1, :-1])
@@ -194,6 +205,24 @@ class Sweep:
         """Rounding error to expect in the deviances."""
         lost = 4.0 * self.precision * self.factor.squares
         return 4.0 * EPS * (np.abs(self.value) + self.factor.n + lost)
+
+
+class Sweep(FixedPart):
+    """The same at one covariance each, with derivatives in packed coordinates."""
+
+    def __init__(self, factor: OneFactor, T: np.ndarray):
+        self.T = T
+        A = factor.A
+        root = _roots(T)
+        AR = np.einsum("rkm,bkc->rcbm", A, root)
+        V, log_determinant = _half_inverse(np.einsum("bkr,kcbm->rcbm", root, AR), root)
+        counts = factor.counts
+        total = log_determinant.sum(axis=1) if counts is None else log_determinant @ counts
+        taken = np.einsum("krbm,rcbm->kcbm", V, factor.U)
+        self.AV = np.einsum("rsm,ksbm->rkbm", A, V)
+        self.F = factor.U - np.einsum("rkbm,kcbm->rcbm", self.AV, taken)
+        rows = taken.transpose(2, 1, 0, 3).reshape(len(T), factor.U.shape[1], -1)
+        super().__init__(factor, factor.gram - rows @ rows.transpose(0, 2, 1), total)
 
     @cached_property
     def N(self) -> np.ndarray:

@@ -6,8 +6,10 @@ matrices that are made once; the rows of a generalised linear model keep their c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 from scipy import sparse
@@ -15,6 +17,53 @@ from scipy import sparse
 from .design import Design, RowDesign
 from .laying import Layout
 from .source import InMemory
+
+
+class SeveralSums:
+    """Sums of several responses with the same columns.
+
+    Attributes
+    ----------
+    base : a design whose columns these are
+    products : (P, b) with the columns of the pool
+    squares : (b,)
+    by_level : per factor (q, m, b)
+    """
+
+    def __init__(
+        self,
+        base: Design,
+        products: np.ndarray,
+        squares: np.ndarray,
+        by_level: list[np.ndarray],
+    ):
+        self.base = base
+        self.products = products
+        self.squares = squares
+        self.by_level = by_level
+
+    @classmethod
+    def of_designs(cls, designs: Sequence[Design]) -> Self:
+        """Of designs that differ by their responses."""
+        crosses = [design.cross for design in designs]
+        rows = np.array([cross.gram[-1] for cross in crosses]).T
+        factors = range(len(crosses[0].sums))
+        by_level = [np.stack([cross.sums[f][:, -1] for cross in crosses], -1) for f in factors]
+        return cls(designs[0], rows[:-1], rows[-1], by_level)
+
+    def __len__(self) -> int:
+        return len(self.squares)
+
+    def design(self, b: int) -> Design:
+        """The design of one of the responses."""
+        cross = self.base.cross
+        gram = cross.gram.copy()
+        gram[-1, :-1] = gram[:-1, -1] = self.products[:, b]
+        gram[-1, -1] = self.squares[b]
+        sums = [s.copy() for s in cross.sums]
+        for s, own in zip(sums, self.by_level, strict=True):
+            s[:, -1] = own[:, :, b]
+        return replace(self.base, cross=replace(cross, gram=gram, sums=tuple(sums)))
 
 
 class SumsOfResponses:
@@ -45,28 +94,19 @@ class SumsOfResponses:
 
     def design_of(self, y: np.ndarray, within: float = 0.0) -> Design:
         """The design of responses whose observations within rows add to the sum of squares."""
-        return self.designs_of(y[:, None], np.array([within]))[0]
+        return self.sums_of(y[:, None], np.array([within])).design(0)
 
-    def designs_of(self, y: np.ndarray, within: np.ndarray) -> list[Design]:
-        """The same of the columns of y."""
+    def sums_of(self, y: np.ndarray, within: np.ndarray) -> SeveralSums:
+        """The sums of the columns of y."""
         scale = self.design.frame.y_scale
         offset = 0.0 if self.offset is None else self.offset[:, None]
         own = (y - offset) / scale + self.pilot[:, None]
         products = self.weighted_pool @ own
         squares = np.einsum("n,nb,nb->b", self.weights, own, own) + within / scale**2
-        by_level = [to_levels @ own for to_levels in self.to_levels]
-        parts = zip(products.T, squares, *(sums.T for sums in by_level), strict=True)
-        return [self._design(*part) for part in parts]
-
-    def _design(self, products, square, *by_level):
         cross = self.design.cross
-        gram = cross.gram.copy()
-        gram[-1, :-1] = gram[:-1, -1] = products
-        gram[-1, -1] = square
-        sums = [s.copy() for s in cross.sums]
-        for s, own in zip(sums, by_level, strict=True):
-            s[:, -1] = own.reshape(len(s), -1)
-        return replace(self.design, cross=replace(cross, gram=gram, sums=tuple(sums)))
+        parts = zip(self.to_levels, cross.sizes, cross.levels, strict=True)
+        by_level = [(to_levels @ own).reshape(q, m, -1) for to_levels, q, m in parts]
+        return SeveralSums(self.design, products, squares, by_level)
 
 
 def _level_sums(codes, columns, levels):

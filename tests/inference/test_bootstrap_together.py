@@ -8,6 +8,11 @@ from skmixed import MixedLinearRegressor, MixedLogisticClassifier
 from skmixed.datasets import make_mixed_classification, make_mixed_regression
 from skmixed.inference import bootstrap
 from skmixed.inference._bootstrap.resampling import Resampler
+from skmixed.inference._bootstrap.statistics import (
+    AllParameters,
+    Deviations,
+    VarianceEntries,
+)
 
 
 def source_of(term, groups=40, rows=6, weights=False, **params):
@@ -68,6 +73,18 @@ def test_a_bootstrap_is_that_of_fits_one_by_one(monkeypatch):
     assert together.n_unconverged == alone.n_unconverged
 
 
+@pytest.mark.parametrize("make", [VarianceEntries, Deviations, AllParameters.of])
+def test_statistics_of_several_fits_are_those_of_each(make):
+    model, source = source_of("(1 + x0 | group)")
+    fitted = model.results_.fitted
+    statistic = make(fitted if make == AllParameters.of else fitted.fit)
+    found = source.refits(draws(source, 6))
+    values = statistic.of_several(found)
+    assert np.all(found.settled)
+    for own, fit in zip(values, found, strict=True):
+        assert_allclose(own, statistic(fit, None), rtol=1e-12)
+
+
 @pytest.mark.filterwarnings("ignore::skmixed.SkmixedWarning")
 @pytest.mark.parametrize("case", ["few rows", "crossed", "prior", "classifier"])
 def test_what_is_fitted_alone(case):
@@ -87,7 +104,7 @@ def test_what_is_fitted_alone(case):
         model = MixedLogisticClassifier("group", n_quadrature=1)
     source = Resampler(model.fit(X, y).results_.fitted)
     assert source.at_once == 1
-    assert source.refits(draws(source, 2)) == [None, None]
+    assert list(source.refits(draws(source, 2))) == [None, None]
 
 
 def test_large_data_are_drawn_a_few_at_a_time():

@@ -355,8 +355,14 @@ def _run(source, statistic, seeds):
 def _together(source, statistic, seeds):
     """The same for those that are drawn together."""
     drawn = [source.draw(np.random.default_rng(seed)) for seed in seeds]
-    pairs = zip(drawn, source.refits(drawn), strict=True)
-    return [_replicate(source, statistic, *pair) for pair in pairs]
+    found = source.refits(drawn)
+    values = statistic.of_several(found) if np.any(found.settled) else None
+    if values is None:
+        return [_replicate(source, statistic, *pair) for pair in zip(drawn, found, strict=True)]
+    return [
+        (values[b], True) if settled else _replicate(source, statistic, drawn[b], None)
+        for b, settled in enumerate(found.settled)
+    ]
 
 
 def _replicate(source, statistic, drawn, fit):

@@ -22,7 +22,7 @@ from ..._fit.separation import infinite_estimates
 from ..._fit.training import source_of
 from ..._sums.design import Design
 from ..._sums.responses import responses_of
-from .together import at_once, refits
+from .together import Alone, at_once, refits
 
 NUMBERS_AT_ONCE = 1 << 22  # of the responses that are drawn together
 ROUNDING = 1e-12  # share of an observation per row that may be missing
@@ -68,7 +68,7 @@ class Draws(Protocol):
     def refit(self, drawn: Drawn) -> Fit:
         """The fit of a response."""
 
-    def refits(self, drawn: Sequence[Drawn]) -> Sequence[Fit | None]:
+    def refits(self, drawn: Sequence[Drawn]) -> Alone:
         """The fits of several; None for those that are to be fitted alone."""
 
 
@@ -170,13 +170,13 @@ class Resampler:
         """Number of responses that are drawn, and fitted, together."""
         return max(1, min(at_once(self.fit), NUMBERS_AT_ONCE // len(self.X)))
 
-    def refits(self, drawn: Sequence[Drawn]) -> list[Fit | None]:
+    def refits(self, drawn: Sequence[Drawn]) -> Alone:
         """The fits of several responses; None for those that are to be fitted alone."""
         if self.at_once < 2 or not drawn:
-            return [None] * len(drawn)
-        y = np.column_stack([own.y for own in drawn])
-        designs = self.responses.designs_of(y, np.array([own.within for own in drawn]))
-        return refits(self.fit, designs, **self.options)
+            return Alone(len(drawn))
+        y = np.array([own.y for own in drawn]).T
+        sums = self.responses.sums_of(y, np.array([own.within for own in drawn]))
+        return refits(self.fit, sums, **self.options)
 
     def refit(self, drawn: Drawn) -> Fit:
         """The fit of a response."""

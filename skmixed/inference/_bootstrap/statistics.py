@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,17 +15,25 @@ from ..._fit.joint import entries_of, estimates_of
 from ..._fit.model import FittedModel
 from .._variances import as_deviations
 from .resampling import Drawn
+from .together import Refits
 
 
-class Statistic(Protocol):
+class Statistic:
     """A function of a fit and the response it was fitted to."""
 
     names: list | None
 
-    def __call__(self, fit: Fit, drawn: Drawn) -> np.ndarray: ...
+    def __call__(self, fit: Any, drawn: Drawn) -> np.ndarray:
+        raise NotImplementedError
+
+    def of_several(self, refits: Refits) -> np.ndarray | None:
+        """Its values for fits that were found together, a row each; None where it is asked of one
+        after the other.
+        """
+        return None
 
 
-class VarianceEntries:
+class VarianceEntries(Statistic):
     """The statistic whose values are those of
     :class:`skmixed.inference._variances.VarianceEstimates`.
     """
@@ -37,6 +45,11 @@ class VarianceEntries:
     def __call__(self, fit, drawn):
         return estimates_of(fit, self.entries)
 
+    def of_several(self, refits):
+        covariances = refits.covariances
+        found = [covariances[k][:, r, c] for k, r, c in self.entries]
+        return np.column_stack([*found, refits.sigma2])
+
 
 class Deviations(VarianceEntries):
     """The same as standard deviations and correlations."""
@@ -44,9 +57,12 @@ class Deviations(VarianceEntries):
     def __call__(self, fit, drawn):
         return as_deviations(self.entries, super().__call__(fit, drawn))
 
+    def of_several(self, refits):
+        return np.array([as_deviations(self.entries, row) for row in super().of_several(refits)])
+
 
 @dataclass(frozen=True)
-class AllParameters:
+class AllParameters(Statistic):
     """The statistic of all fixed effects, then all variances and covariances."""
 
     names: list[str]
@@ -65,12 +81,16 @@ class AllParameters:
     def __call__(self, fit, drawn):
         return np.concatenate([fit.coefficients[self.independent], self.variances(fit, drawn)])
 
+    def of_several(self, refits):
+        own = refits.coefficients[:, self.independent]
+        return np.hstack([own, self.variances.of_several(refits)])
+
 
 def _entry_name(factor, first, second):
     return f"{factor}: var({first})" if first == second else f"{factor}: cov({first},{second})"
 
 
-class OfEstimator:
+class OfEstimator(Statistic):
     """A statistic of a fitted estimator: what a refit gives is put into a copy of it."""
 
     def __init__(self, est: Any, model: FittedModel, statistic: Callable):

@@ -13,8 +13,9 @@ from ..._algebra.roots import pivoted_root
 from ..._fit.linear import LinearFit
 from ..._fit.model import FittedModel
 from ..._sums.draws import SumsOfDraws
+from ..._sums.responses import SeveralSums
 from .resampling import Drawn, Draws, Resampler, within_rows
-from .together import at_once, refits
+from .together import Alone, at_once, refits
 
 
 class SumsResampler:
@@ -54,11 +55,12 @@ class SumsResampler:
         """Number of responses whose sums are drawn, and fitted, together."""
         return at_once(self.fit)
 
-    def refits(self, drawn: Sequence[Drawn]) -> list[LinearFit | None]:
+    def refits(self, drawn: Sequence[Drawn]) -> Alone:
         """The fits of several responses; None for those that are to be fitted alone."""
-        if self.at_once < 2:
-            return [None] * len(drawn)
-        return refits(self.fit, [own.design for own in drawn], **self.options)
+        if self.at_once < 2 or not drawn:
+            return Alone(len(drawn))
+        sums = SeveralSums.of_designs([own.design for own in drawn])
+        return refits(self.fit, sums, **self.options)
 
     def refit(self, drawn: Drawn) -> LinearFit:
         """The fit of a response."""

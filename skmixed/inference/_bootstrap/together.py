@@ -8,8 +8,8 @@ variance is zero.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,8 @@ from ..._likelihood.one_factor import OneFactor, is_one_factor
 from ..._search.compiled import is_compiled, minima_of
 from ..._search.minimize import CONVERGED, Optimum, Quadratic
 from ..._search.start import typical_floors
-from ..._sums.design import Design
-from ..._sums.source import slices
+from ..._search.together import Minima
+from ..._sums.responses import SeveralSums
 
 NUMBERS_AT_ONCE = 1 << 19  # of the largest array
 MOST = 250  # responses at once
@@ -49,40 +49,90 @@ def _can_be_together(fit):
     return model.n_parameters > 0 and has_one_start(model, typical_floors(fit.objective.plan))
 
 
-def refits(fit: Any, designs: Sequence[Design], **options: Any) -> list[Any]:
-    """The fits to other responses of the same rows; None where one is to be fitted by itself."""
-    out: list[Any] = []
-    for some in slices(len(designs), at_once(fit)):
-        try:
-            out += _together(fit, designs[some], **options)
-        except np.linalg.LinAlgError:
-            out += [None] * len(designs[some])
-    return out
+class Alone:
+    """Fits to several responses, None for each of them: they are to be fitted by themselves.
+
+    Attributes
+    ----------
+    settled : which of them have a fit
+    """
+
+    def __init__(self, count: int):
+        self.settled = np.zeros(count, dtype=bool)
+
+    def __len__(self) -> int:
+        return len(self.settled)
+
+    def __getitem__(self, b: int) -> Any:
+        return self._made(b) if self.settled[b] else None
+
+    def _made(self, b):
+        """The fit of one that is settled."""
+        raise NotImplementedError
 
 
-def _together(fit, designs, *, tol, max_iter):
-    plan = fit.objective.plan
-    objectives = [fit.objective_of(plan.with_sums(d.cross), d) for d in designs]
-    factor = OneFactor.of(objectives)
-    model = fit.covariance_model
-    floors = typical_floors(plan)
-    (start,) = model.assemble(model.start(model.assemble(fit.T), floors))
-    points = np.repeat(start[None], len(designs), axis=0)
-    bar = factor(np.zeros_like(points)).value
-    found = minima_of(factor, model, points, tol=tol, max_iter=max_iter)
-    settled = found.settled(bar, floors[0])
-    sigma2 = np.maximum(found.known["r2"], 0.0) / factor.nu
-    out: list[Any] = [None] * len(designs)
-    for b in np.flatnonzero(settled):
+class Refits(Alone):
+    """Those of a model that were found together.
+
+    Attributes
+    ----------
+    fit : of the model
+    sums : with the responses
+    found : minima of the deviances
+    scale : residual variances in units of the frame
+    """
+
+    def __init__(self, fit: Any, sums: SeveralSums, found: Minima, settled: np.ndarray):
+        super().__init__(len(sums))
+        self.fit = fit
+        self.sums = sums
+        self.found = found
+        self.settled = settled
+        self.scale = np.maximum(found.known["r2"], 0.0) / fit.objective.nu
+
+    @cached_property
+    def coefficients(self) -> np.ndarray:
+        """Of all candidates, a row per response."""
+        return self.fit.units.coefficients(self.found.known["beta"])
+
+    @cached_property
+    def covariances(self) -> list[np.ndarray]:
+        """Of every term, (b, q, q)."""
+        windows = [term.window for term in self.fit.covariance_model.terms]
+        parts = [self.found.T[:, window, window] for window in windows]
+        return self.fit.units.several_covariances(parts, self.scale)
+
+    @property
+    def sigma2(self) -> np.ndarray:
+        """Residual variances."""
+        return self.scale * self.fit.units.variance
+
+    def _made(self, b):
+        fit, found = self.fit, self.found
         quadratic = Quadratic(float(found.radius[b]), found.pull[b], found.bend[b])
-        count = int(found.n_evaluations[b])
-        optimum = Optimum(model.split([found.T[b]]), None, count, CONVERGED, quadratic)
-        known = {
-            "objective": objectives[b],
-            "beta": found.known["beta"][b],
-            "scale": float(sigma2[b]),
-        }
-        own = replace(fit, design=designs[b], optimum=optimum)
-        vars(own).update(known, deviance=float(found.known["value"][b]))
-        out[b] = own
-    return out
+        point = fit.covariance_model.split([found.T[b]])
+        optimum = Optimum(point, None, int(found.n_evaluations[b]), CONVERGED, quadratic)
+        design = self.sums.design(b)
+        own = replace(fit, design=design, optimum=optimum)
+        vars(own).update(
+            objective=fit.objective_of(fit.objective.plan.with_sums(design.cross), design),
+            beta=found.known["beta"][b],
+            scale=float(self.scale[b]),
+            deviance=float(found.known["value"][b]),
+        )
+        return own
+
+
+def refits(fit: Any, sums: SeveralSums, *, tol: float, max_iter: int) -> Alone:
+    """The fits to other responses of the same rows, no more of them than :func:`at_once`."""
+    factor = OneFactor.of_responses(fit.objective, sums)
+    model = fit.covariance_model
+    floors = typical_floors(fit.objective.plan)
+    (start,) = model.assemble(model.start(model.assemble(fit.T), floors))
+    points = np.repeat(start[None], len(sums), axis=0)
+    try:
+        bar = factor.without_effects.value
+        found = minima_of(factor, model, points, tol=tol, max_iter=max_iter)
+    except np.linalg.LinAlgError:
+        return Alone(len(sums))
+    return Refits(fit, sums, found, found.settled(bar, floors[0]))

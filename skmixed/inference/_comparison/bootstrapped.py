@@ -10,10 +10,11 @@ from ..._data.checks import check_n_samples, warn
 from ...exceptions import ConvergenceWarning
 from .._bootstrap.bootstrap import replicates
 from .._bootstrap.resampling import Draws
+from .._bootstrap.statistics import Statistic
 from .likelihood_ratio import LikelihoodRatioTest, bootstrapped, likelihood_ratio
 
 
-class LikelihoodRatio:
+class LikelihoodRatio(Statistic):
     """The statistic of two models: one was fitted to a response, the other is fitted to it.
 
     Attributes

@@ -12,8 +12,9 @@ from ..._algebra.roots import pivoted_root
 from ..._fit.linear import LinearFit
 from ..._sums.draws import SumsOfDraws
 from ..._sums.inside import Inside, combined_columns
+from ..._sums.responses import SeveralSums
 from .._bootstrap.resampling import Drawn, Draws, Resampler, within_rows
-from .._bootstrap.together import at_once, refits
+from .._bootstrap.together import Alone, at_once, refits
 from .pairs import Pair
 
 
@@ -36,11 +37,12 @@ class Refits:
         """The fit of a response."""
         return self.fit.refit(self._own(drawn), **self.options)
 
-    def refits(self, drawn: Sequence[Drawn]) -> list[LinearFit | None]:
+    def refits(self, drawn: Sequence[Drawn]) -> Alone:
         """The fits of several responses; None for those that are to be fitted alone."""
-        if at_once(self.fit) < 2:
-            return [None] * len(drawn)
-        return refits(self.fit, [self._own(one) for one in drawn], **self.options)
+        if at_once(self.fit) < 2 or not drawn:
+            return Alone(len(drawn))
+        sums = SeveralSums.of_designs([self._own(one) for one in drawn])
+        return refits(self.fit, sums, **self.options)
 
     def _own(self, drawn):
         return drawn.design if self.inside is None else self.inside.design(drawn.design)

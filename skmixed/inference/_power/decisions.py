@@ -11,7 +11,7 @@ from scipy import stats
 from ..._data.checks import check_choice
 from ..._fit.model import FittedModel
 from .._bootstrap.resampling import Resampler
-from .._bootstrap.statistics import OfEstimator
+from .._bootstrap.statistics import OfEstimator, Statistic
 from .._coefficients.contrasts import Coefficients
 from .._coefficients.dof import Constant
 from .._coefficients.hypotheses import Hypothesis, read_hypothesis
@@ -36,7 +36,7 @@ TAILS: dict[str, Callable] = {
 }
 
 
-class Wald:
+class Wald(Statistic):
     """Estimate of a contrast, and p-value of its test; of several rows the p-value alone.
 
     Attributes
@@ -74,7 +74,7 @@ class Wald:
         return Constant(fit.beta_covariance, constant_df(fit, self.df))
 
 
-class Ratio:
+class Ratio(Statistic):
     """The same by the likelihood ratio of two fits by maximum likelihood.
 
     Attributes
@@ -104,9 +104,7 @@ class Called(OfEstimator):
         return np.array([np.nan, float(super().__call__(fit, drawn)[0])])
 
 
-def decision(
-    study: Study, effect: Any, test: Any, alternative: str
-) -> tuple[Resampler, Callable[[Any, Any], np.ndarray]]:
+def decision(study: Study, effect: Any, test: Any, alternative: str) -> tuple[Resampler, Statistic]:
     """What draws and fits, and the statistic of a fit: estimate and p-value."""
     if callable(test):
         return study.source(), Called(study.est, study.model, test)
