@@ -16,7 +16,7 @@ import numpy as np
 from .._algebra.levels import level_sums
 from .._algebra.packed import triangle_entries
 from .._sums.blocks import RowBlock, times
-from .._sums.grouping import Grouping
+from .._sums.grouping import Grouping, grouping_of
 from .arrow import ArrowFile, write_once
 from .protocol import Block, Elsewhere, Held, first_blocks, visited
 
@@ -121,7 +121,7 @@ class Filed:
         """The block with some of the columns of x."""
         found = ArrowFile(self.path)[0]
         groups = tuple(
-            Grouping(found[f"code{f}"].astype(np.int64), m) for f, m in enumerate(self.n_levels)
+            grouping_of(found[f"code{f}"].astype(np.int64), m) for f, m in enumerate(self.n_levels)
         )
         x = found.get("x", np.zeros((self.n_rows, 0)))
         return RowBlock(

@@ -19,7 +19,7 @@ import numpy as np
 
 from .._algebra.packed import packed_index, triangle_entries
 from .crossprod import CrossProducts, PairSums
-from .grouping import Grouping, Runs
+from .grouping import Grouping, Runs, grouping_of
 
 ROWS_PER_BLOCK = 1 << 16
 
@@ -296,7 +296,7 @@ def row_block(x, z, y, m, codes, n_levels, offset=None):
     ``x`` (n, p), ``z`` per factor (q_f, n), ``m`` weights or one, ``codes`` per factor, ``offset``
     (n,) or None.
     """
-    groups = tuple(Grouping(c, levels) for c, levels in zip(codes, n_levels, strict=True))
+    groups = tuple(grouping_of(c, levels) for c, levels in zip(codes, n_levels, strict=True))
     levels = tuple(slice(0, int(count)) for count in n_levels)
     columns = tuple(map(_columns, z))
     return RowBlock(x, columns, y, m, groups, pairs_of(codes, n_levels), levels, offset)

@@ -90,6 +90,14 @@ class Runs(Grouping):
         return Runs(self.indptr[: n + 1])
 
 
+def grouping_of(codes, n_levels) -> Grouping:
+    """Of rows as they come: runs where they are in the order of their levels."""
+    if np.any(codes[1:] < codes[:-1]):
+        return Grouping(codes, n_levels)
+    counts = np.bincount(codes, minlength=n_levels)
+    return Runs(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
+
+
 @cache
 def _in_order():
     """What the matrices of short runs have in common."""

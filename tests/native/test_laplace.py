@@ -9,7 +9,7 @@ from skmixed._likelihood import laplace, modes, sweep
 from skmixed._likelihood.glmm import GlmmDeviance
 from skmixed._likelihood.laplace import Laplace, LaplacePart, SweptPart
 from skmixed._model.families import BernoulliLogit
-from skmixed._sums.blocks import RowBlock
+from skmixed._sums.blocks import RowBlock, row_block
 from skmixed._sums.grouping import Grouping, Runs, level_order
 
 from .test_kernels import instructions, native  # noqa: F401
@@ -163,6 +163,11 @@ def test_who_is_not_swept(monkeypatch):
 
     expected = LaplacePart if sweep.CHOICE.native is None else SweptPart
     assert kind(block) is expected
+    indptr = block.groups[0].indptr
+    codes = np.repeat(np.arange(15), np.diff(indptr))
+    again = row_block(block.x, [np.ones((1, 200))], block.y, 1.0, [codes], [15])
+    np.testing.assert_array_equal(again.groups[0].indptr, indptr)
+    assert kind(again) is expected
     assert kind(block, Other()) is LaplacePart
     assert kind(replace(block, z=(block.z[0] * 5,)), q=5) is LaplacePart
     assert kind(replace(block, x=rng.normal(size=(200, 65)))) is LaplacePart
