@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self, cast
 
@@ -16,9 +17,9 @@ from ._data.outcomes import read_outcomes
 from ._data.rows import Rows
 from ._engines import engine_of
 from ._fit.glmm import GlmmFit, fit_glmm
-from ._fit.model import FittedModel, name_everything
+from ._fit.model import FittedModel, events_of, name_everything
 from ._fit.points import Points
-from ._fit.separation import infinite_estimates
+from ._fit.separation import infinite_in_training
 from ._fit.training import Training, read_training, source_of
 from ._likelihood.quadrature import MAX_DIMENSION
 from ._model.families import BernoulliLogit, Family
@@ -301,35 +302,31 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         _check_offset(training.offset)
         _check_quadrature(reader, self.n_quadrature)
         refuse_boundless(reader, counted(codes))
+        names = name_everything(training, codes, outcomes.name, str(outcomes.labels[1]))
+        events = events_of(training, codes)
+        design = self._design_of(training, rows, codes)
+        del rows, codes  # the design has them in another order
         with self._watching(X, y) as report:
-            fit = self._fit_of(training, rows, codes, report)
-        infinite = infinite_estimates(fit, rows.X[:, : reader.n_fixed], training.y, codes)
+            fit = self._fit_rows(reader, design, report)
+        infinite = infinite_in_training(fit, training, names.sizes, events)
         fit = fit.unbounded() if any(infinite) else fit
-        event = str(outcomes.labels[1])
-        names = name_everything(training, codes, outcomes.name, event)
         model = FittedModel(
             fit, reader, names, training, outcomes.labels, class_factors=weighting.factors
         )
-        self._store(model, generalised_problems(model, infinite))
+        problems = list(generalised_problems(model, infinite))
+        self._store(replace(model, fit=fit.reading_again(training.source)), iter(problems))
         return self
 
-    def _fit_of(
-        self,
-        training: Training,
-        rows: Rows,
-        codes: list[np.ndarray],
-        report: Reporter | None,
-    ) -> GlmmFit:
-        """The fit of what was read."""
+    def _design_of(self, training: Training, rows: Rows, codes: list[np.ndarray]) -> RowDesign:
+        """The design of what was read."""
         reader = training.reader
-        design = RowDesign.of(
+        return RowDesign.of(
             source_of(training, rows, codes),
             reader.terms,
             n_fixed=reader.n_fixed,
             fit_intercept=reader.intercept,
             alpha=float(self.alpha),
         )
-        return self._fit_rows(reader, design, report)
 
     def _check_part(self, reader: Reader, rows: Rows) -> None:
         _check_offset(rows.offset)

@@ -203,6 +203,9 @@ class Fit(Maximum, Estimates, Protocol):
     def refit(self, design: DesignBase, **options: Any) -> Self:
         """The same model of other responses, searched for from these estimates."""
 
+    def at_hand(self) -> Self:
+        """The same fit with what it needs for many questions in memory."""
+
     def stripped(self) -> Self:
         """The fit without rows, and without what follows from the rest: what a pickle holds."""
 
@@ -222,6 +225,9 @@ class Estimated:
     @cached_property
     def units(self) -> Units:
         return Units(self.design)
+
+    def at_hand(self) -> Self:
+        return self
 
     @property
     def rank(self) -> int:

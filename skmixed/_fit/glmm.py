@@ -6,6 +6,7 @@ printing are functions of.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -26,10 +27,11 @@ from .._search.identification import confounded_terms
 from .._search.minimize import UNBOUNDED, Optimum
 from .._search.start import typical_floors
 from .._search.ways import way_of
+from .._store.again import Again
 from .._store.design import StoredDesign, store_of
 from .._store.protocol import PerBlock, following
 from .._sums.design import RowDesign
-from .._sums.source import Source
+from .._sums.source import InMemory
 from .base import Criterion, Estimated, rows_missing
 from .information import glmm_information
 from .points import Enough, Points, Shortfall, enough, integration_of, shortfall
@@ -137,6 +139,10 @@ def _fit_at(design, covariances, absent, found):
     return fit
 
 
+def _blocks_again(design, source):
+    return design.blocks_of(source())
+
+
 def prior_blocks(block, carried, request):
     """Packed ``Z_f'WZ_f`` of a block, W the prior weights, a visit of a round."""
     rows = block.rows
@@ -188,6 +194,30 @@ class GlmmFit(Estimated):
         vars(fit).update(known)
         return fit
 
+    def reading_again(self, source: Callable[[], InMemory]) -> Self:
+        """The same fit without its rows, which are read again when something is asked of them."""
+        store = self.objective.store
+        if not store.holds_rows:
+            return self
+        design = self.design.without_rows()
+        again = Again(partial(_blocks_again, design, source), store.plans, store.facts)
+        optimum = replace(self.optimum, evaluation=self.state.without_rows(again))
+        objective = replace(self.objective, store=again)
+        fit = replace(self, design=design, objective=objective, optimum=optimum)
+        names = (*KNOWN, "linear")
+        vars(fit).update({name: vars(self)[name] for name in names if name in vars(self)})
+        return fit
+
+    def at_hand(self) -> Self:
+        """The same fit with its rows in memory, for who asks several things of them."""
+        state = self.state.at_hand()
+        if state is self.state:
+            return self
+        fit = replace(self, optimum=replace(self.optimum, evaluation=state))
+        names = (*KNOWN, "linear")
+        vars(fit).update({name: vars(self)[name] for name in names if name in vars(self)})
+        return fit
+
     def completed(self) -> Self:
         """The fit without its rows, which are about to go: all that it keeps is asked for first."""
         for name in ("linear", *KNOWN):
@@ -197,7 +227,7 @@ class GlmmFit(Estimated):
         vars(fit)["is_of_sums"] = True
         return fit
 
-    def with_rows(self, source: Source) -> Self:
+    def with_rows(self, source: InMemory) -> Self:
         """The same fit of the same rows, which a pickle has left behind."""
         design = self.design.with_rows(source)
         integration = integration_of(design, self.points)

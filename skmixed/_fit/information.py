@@ -238,6 +238,7 @@ def glmm_information(fit) -> Information | None:
         if state.exact:
             hessian = J @ state.hessian @ J.T
         else:
+            state = state.at_hand()
             slopes = [_difference(state, direction) for direction in J]
             hessian = np.array(slopes).reshape(J.shape) @ J.T
             hessian = (hessian + hessian.T) / 2

@@ -182,6 +182,13 @@ def _sizes(weights, codes, factor, known):
     return np.rint(known).astype(np.int64) if weights is None else known
 
 
+def events_of(training: Training, codes: list[np.ndarray]) -> list[np.ndarray]:
+    """The sum of the responses of every level, per factor."""
+    y = training.y if training.weights is None else training.weights * training.y
+    counted = zip(codes, training.reader.factors, strict=True)
+    return [np.bincount(c, y, f.n_levels) for c, f in counted]
+
+
 def names_of(reader: Reader, sizes: tuple, response: Any, event: str = "") -> Names:
     """The same from the observations of every level, per factor."""
     intercept = ("Intercept",) if reader.intercept else ()

@@ -10,6 +10,7 @@ from .._likelihood.start import SAMPLE_ROWS
 from .._model.separation import NEGLIGIBLE, separating_direction
 from .._search.minimize import DEGENERATE
 from .._store.protocol import PerBlock
+from .training import Training
 
 SUSPICIOUS = 12.0  # log-odds beyond which separation is looked for
 ROUNDS = 20  # of looking for rows that a separating direction predicts wrong
@@ -38,11 +39,17 @@ def infinite_in_store(fit, sizes, events) -> Unbounded:
     factor.
     """
     columns = _separating_columns(fit) if _is_suspicious(fit) else []
-    shares = [e / n for e, n in zip(events, sizes, strict=True)]
-    levels = [np.arange(len(share)) for share in shares]
-    pairs = enumerate(zip(levels, shares, strict=True))
-    homogeneous = [f for f, (c, y) in pairs if fit.family.is_homogeneous(c, y, fit.n)]
-    return _unbounded(fit, columns, homogeneous)
+    return _unbounded(fit, columns, _homogeneous(fit, sizes, events))
+
+
+def infinite_in_training(fit, training: Training, sizes, events) -> Unbounded:
+    """The same of rows in memory, which are read again where predictions are extreme."""
+    columns = []
+    if _is_suspicious(fit):
+        rows, _ = training.read()
+        outcomes = _outcomes(rows.X[:, : training.reader.n_fixed], training.y)
+        columns = fit.family.separation(*outcomes, fit.units.has_intercept)
+    return _unbounded(fit, columns, _homogeneous(fit, sizes, events))
 
 
 def infinite_estimates(fit, X, y, codes) -> Unbounded:
@@ -56,6 +63,13 @@ def infinite_estimates(fit, X, y, codes) -> Unbounded:
     columns = fit.family.separation(*_outcomes(X, y), intercept) if _is_suspicious(fit) else []
     homogeneous = [f for f, c in enumerate(codes) if fit.family.is_homogeneous(c, y, fit.n)]
     return _unbounded(fit, columns, homogeneous)
+
+
+def _homogeneous(fit, sizes, events):
+    """Factors each of whose levels has one outcome only."""
+    shares = [e / n for e, n in zip(events, sizes, strict=True)]
+    pairs = [(np.arange(len(share)), share) for share in shares]
+    return [f for f, (c, y) in enumerate(pairs) if fit.family.is_homogeneous(c, y, fit.n)]
 
 
 def _is_suspicious(fit):

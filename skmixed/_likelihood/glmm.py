@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
@@ -17,7 +18,7 @@ from .._model.ridge import NO_RIDGE, Ridge
 from .._store.protocol import Held, Store
 from .._sums.blocks import RowBlock
 from .linear import Unattainable
-from .rounds import Integration, Place, sums_at
+from .rounds import Integration, Parts, Place, kept, parts_of, sums_at
 
 LARGEST_VARIANCE = 1e4  # of a linear predictor: odds of typical levels differ by e^100
 PERFECT = 1e-5  # share of the deviance of a constant mean below which nothing is left to predict
@@ -144,7 +145,10 @@ class GlmmState:
     @property
     def parts(self):
         """Of all blocks, where their rows are here."""
-        return self.sums.parts
+        store = self.objective.store
+        if store.keeps_points or not store.holds_rows:
+            return self.sums.parts
+        return parts_of(store, self.place, self.sums.near())
 
     def near(self):
         """From where the modes of a neighbour are searched for."""
@@ -159,8 +163,27 @@ class GlmmState:
 
     def forget_rows(self) -> None:
         """Drop what was computed row by row and can be computed again."""
-        for part in self.parts if self.objective.store.holds_rows else ():
+        for part in self.parts if self.objective.store.keeps_points else ():
             part.forget_rows()
+
+    def without_rows(self, store: Store) -> Self:
+        """The same with a store that has them made again when something is asked of them."""
+        return self._over(store, kept(self.sums, store, self.place))
+
+    def at_hand(self) -> Self:
+        """The same with its rows here, for who asks several things of them."""
+        store = self.objective.store.at_hand()
+        if store is self.objective.store:
+            return self
+        if store.keeps_points:
+            return self._over(store, Parts(list(parts_of(store, self.place, self.sums.near()))))
+        return self._over(store, kept(self.sums, store, self.place))
+
+    def _over(self, store, sums):
+        found = copy(self)
+        found.objective = replace(self.objective, store=store)
+        found.sums = sums
+        return found
 
     @property
     def exact(self):

@@ -15,7 +15,7 @@ from .._search.boundary import NothingAttainable
 from .._search.start import moment_start, typical_floors
 from .._search.ways import way_of
 from .glmm import GlmmDeviance
-from .modes import Guess
+from .rounds import near_modes
 from .working import working_deviance
 
 ROUNDS = 3
@@ -26,8 +26,8 @@ LARGEST_PREDICTOR = 20.0
 
 
 def pql_start(objective: GlmmDeviance, covariances: Covariances):
-    """A point near the optimum away from the boundary, per block a guess at the modes there, and
-    the floors of T.
+    """A point near the optimum away from the boundary, from where the modes there are searched for,
+    and the floors of T.
     """
     blocks = objective.store.blocks
     eta = [objective.family.start(block.y) for block in blocks]
@@ -44,9 +44,9 @@ def pql_start(objective: GlmmDeviance, covariances: Covariances):
     if last is None:
         raise NothingAttainable
     state = last.evaluation
-    guesses = [Guess(c) for c in _by_block(state.scores, blocks)]
+    near = near_modes(objective.store, _by_block(state.scores, blocks))
     point = [*_start(working, covariances, last), state.fixed.beta]
-    return point, guesses, typical_floors(working.plan)
+    return point, near, typical_floors(working.plan)
 
 
 def _start(working, covariances, last):

@@ -1,20 +1,23 @@
 """What is asked of blocks of rows at a point of the search.
 
-Rows that are here keep everything row by row, and derivatives are computed when somebody asks for
-them (:class:`Parts`).  Rows that are elsewhere are asked once per point, for the deviance and all
-of its derivatives together (:class:`Totals`), and keep the conditional modes.
+A single block that is here keeps everything row by row, and derivatives are computed when somebody
+asks for them (:class:`Parts`).  Several blocks, and those that are elsewhere, are asked once per
+point, one after the other, for the deviance and all of its derivatives together (:class:`Totals`),
+and keep the conditional modes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
 from .._algebra.machine import computing
 from .._model.families import Family
-from .._store.protocol import PerBlock, Store, following
+from .._store.protocol import Held, PerBlock, Store, following
 from .laplace import LaplacePart
 from .modes import Density, Guess, Modes, climb
 
@@ -98,10 +101,23 @@ def sums_at(store: Store, place: Place, near: Any = None, *, curved: bool = True
     """The rows of a store at a place; ``near`` says from where their modes are searched for, and
     ``curved`` whether somebody will ask for second derivatives.
     """
-    if store.holds_rows:
+    if store.keeps_points:
         return Parts.at(store, place, near)
     handle, change = (None, None) if near is None else near
     return Answer(*store.round(evaluate, (place, change, curved), handle))
+
+
+def near_modes(store: Store, c: list) -> Any:
+    """From where modes are searched for, given ``T^-1 b`` per factor of every block."""
+    if store.keeps_points:
+        return [Guess(own) for own in c]
+    return Near([Carried(own, None) for own in c], None)
+
+
+def parts_of(store: Held, place: Place, near: Near) -> Iterator[LaplacePart]:
+    """The blocks of a store one after the other, at modes that were found before."""
+    for rows, plan, carried in zip(store.blocks, store.plans, near.handle, strict=True):
+        yield place.part((rows, plan), carried.guess(near.change))
 
 
 class Parts:
@@ -162,7 +178,7 @@ class Parts:
 
 
 class Near(NamedTuple):
-    """Where the modes of rows that are elsewhere were found.
+    """Where the modes were found of rows that were asked in a round.
 
     Attributes
     ----------
@@ -271,7 +287,10 @@ class Answer:
     totals: Totals | Unreached
     handle: Any
 
-    first_modes = None
+    @property
+    def first_modes(self):
+        """``T^-1 b`` of the first block, per factor; None where it is not here."""
+        return self.handle[0].c if isinstance(self.handle, list) else None
 
     def __getattr__(self, name):
         if name.startswith("__"):
@@ -284,6 +303,62 @@ class Answer:
     def effects(self, place, store):
         """Conditional modes per factor, in the order of the blocks."""
         return following(store.round(modes_there, place.T, self.handle).total)
+
+
+class Kept:
+    """What is known at a place of rows that are asked again for anything else.
+
+    Attributes
+    ----------
+    value, loglik, reach : as in :class:`Sums`
+    handle : of the modes
+    """
+
+    is_finite = True
+
+    def __init__(self, sums: Sums, store: Store, place: Place, handle: Any) -> None:
+        self.value = sums.value
+        self.loglik = sums.loglik
+        self.reach = sums.reach
+        self.handle = handle
+        self._store = store
+        self._place = place
+
+    @cached_property
+    def _totals(self):
+        return self._store.round(evaluate, (self._place, None, True), self.handle).total
+
+    @property
+    def gradient(self):
+        return list(self._totals.gradient)
+
+    @property
+    def beta_gradient(self):
+        return self._totals.beta_gradient
+
+    @property
+    def hessian(self):
+        return self._totals.hessian
+
+    @property
+    def first_modes(self):
+        """``T^-1 b`` of the first block, per factor."""
+        return self.handle[0].c
+
+    def near(self, change=None):
+        return Near(self.handle, change)
+
+    def effects(self, place, store):
+        """Conditional modes per factor, in the order of the blocks."""
+        parts = [[t @ c for t, c in zip(place.T, own.c, strict=True)] for own in self.handle]
+        return following(parts)
+
+
+def kept(sums: Sums, store: Store, place: Place) -> Kept:
+    """What is known of rows that are here, without them."""
+    if isinstance(sums, Parts):
+        return Kept(sums, store, place, [Carried(part.c, None) for part in sums.parts])
+    return Kept(sums, store, place, sums.near().handle)
 
 
 def modes_there(block, carried: Carried, T):

@@ -72,7 +72,7 @@ def working_model(state: GlmmState) -> LinearState:
 def _sums_there(state, floor):
     """Working cross-products at the modes of a state, levels in the order of the model."""
     store = state.objective.store
-    if store.holds_rows:
+    if store.keeps_points:
         family = state.objective.family
         parts = ((part.rows, part.b) for part in state.parts)
         return joined(

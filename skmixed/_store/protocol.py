@@ -114,12 +114,15 @@ class Store(Protocol):
 
     Attributes
     ----------
-    holds_rows : whether the rows are here, so that nothing need be carried
+    holds_rows : whether the rows are here
+    keeps_points : whether what is computed row by row stays until somebody asks for derivatives, so
+        that nothing need be carried
     places : per factor, where the levels in the order of the blocks stand among those of the model;
         None where they are in order
     """
 
     holds_rows: bool
+    keeps_points: bool
     places: Sequence[np.ndarray] | None
 
     @property
@@ -138,6 +141,9 @@ class Store(Protocol):
 
     def without_effects(self) -> Store:
         """The same rows with effects that are to have no variance."""
+
+    def at_hand(self) -> Store:
+        """The same rows where they stay for a while, if they can be brought here."""
 
     def in_order(self, values: list[np.ndarray]) -> list[np.ndarray]:
         """Values (k, levels) per factor, from the order of the blocks to that of the model."""
@@ -165,6 +171,11 @@ class Held:
         return cls(blocks, [plan_of(block.pattern, MATRICES, solver) for block in blocks])
 
     @property
+    def keeps_points(self):
+        """Whether there is one block only; several do not fit the cache together."""
+        return len(self.blocks) == 1
+
+    @property
     def solver(self):
         return self.plans[0].solver
 
@@ -186,6 +197,10 @@ class Held:
     def in_order(self, values):
         return values
 
+    def at_hand(self):
+        """The same, for they are."""
+        return self
+
     def with_blocks(self, blocks):
         """The same rows with other responses."""
         return replace(self, blocks=blocks)
@@ -199,6 +214,7 @@ class Elsewhere:
     """
 
     holds_rows = False
+    keeps_points = False
     solver = "exact"
     places: Sequence[np.ndarray] | None = None
 
@@ -214,6 +230,9 @@ class Elsewhere:
 
     def without_effects(self):
         return Plain(self)
+
+    def at_hand(self):
+        return self
 
     def in_order(self, values):
         if self.places is None:

@@ -127,7 +127,7 @@ class RowsOfResponses:
     """
 
     def __init__(self, design: RowDesign, source: InMemory):
-        self.design = design
+        self.design = replace(design, blocks=design.blocks_of(source))
         self.layout = Layout.of(source)
 
     def design_of(self, y: np.ndarray, within: float = 0.0) -> RowDesign:

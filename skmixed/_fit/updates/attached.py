@@ -68,7 +68,7 @@ def attach_glmm(model: FittedModel, X: Any, y: Any, groups: Any, weights: Any) -
         raise _other_rows("there are levels of which it knows nothing")
     fit = model.fit.with_rows(source_of(training, rows, codes))
     _check_same(-0.5 * fit.state.likelihood, model.fit.loglik, abs(model.fit.loglik))
-    found = replace(model, fit=fit)
+    found = replace(model, fit=fit.reading_again(training.source))
     vars(found)["fingerprint"] = model.fingerprint
     return found.with_rows(training)
 

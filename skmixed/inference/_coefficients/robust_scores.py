@@ -50,7 +50,7 @@ def cluster_scores(model: FittedModel, clusters: Clusters) -> np.ndarray:
     along_T = np.zeros((clusters.n, sum(packed_size(len(T)) for T in fit.state.T)))
     along_beta = np.zeros((clusters.n, fit.rank))
     before = 0
-    for part in fit.state.parts:
+    for part in fit.state.at_hand().parts:
         rows = part.rows
         if parents:
             levels = [parent[own] for parent, own in zip(parents, rows.levels, strict=True)]

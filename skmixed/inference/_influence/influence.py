@@ -349,9 +349,10 @@ def _refitted(model: FittedModel, f: int | None, label: str, progress: bool) -> 
     rows = np.arange(len(model.training.y))
     units = positions(rows if f is None else codes[f])
     fits = []
+    fit_of_all = model.fit.at_hand()
     with Progress(len(units), "influence", "refit", progress) as counted:
         for fit in refits(model, units):
-            fits.append(_estimates(fit, model.fit, entries))
+            fits.append(_estimates(fit, fit_of_all, entries))
             counted.advance()
     found = Found(*map(np.array, zip(*fits, strict=True)))
     return _influence(found, unit_names(model, f), label, full, refit=True)

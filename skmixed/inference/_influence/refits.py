@@ -99,7 +99,8 @@ def _generalised_displacement(fit: GlmmFit, full: GlmmFit) -> float:
     own = full.units.independent
     shift = full.coefficients[own] - full.units.transform @ full.beta
     beta = np.linalg.solve(full.units.transform, fit.coefficients[own] - shift)
-    return full.state.at([*_covariances_in_frame(fit, full, 1.0), beta]).value - full.state.value
+    state = full.state
+    return state.at([*_covariances_in_frame(fit, full, 1.0), beta]).value - state.value
 
 
 #: by whether there is a residual variance

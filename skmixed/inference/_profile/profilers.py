@@ -211,9 +211,9 @@ class GeneralisedProfiler(Profiler):
     def point(self):
         return list(self.fit.optimum.point)
 
-    @property
+    @cached_property
     def evaluation(self):
-        return self.fit.state
+        return self.fit.state.at_hand()
 
     def fixed_effect(self, k):
         direction, unit, shift = self.fit.units.direction(k)
