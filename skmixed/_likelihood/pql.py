@@ -30,7 +30,7 @@ def pql_start(objective: GlmmDeviance, covariances: Covariances):
     and the floors of T.
     """
     blocks = objective.store.blocks
-    eta = [objective.family.start(block.y) for block in blocks]
+    eta = (objective.family.start(block.y) for block in blocks)
     last = None
     for _ in range(ROUNDS):
         working = working_deviance(objective, eta)
@@ -62,10 +62,10 @@ def _start(working, covariances, last):
 
 
 def _predictors(state, blocks):
-    """The linear predictor of every block, within reason."""
-    effects = _by_block(state.effects, blocks)
-    eta = [block.predictor(state.fixed.beta, b) for block, b in zip(blocks, effects, strict=True)]
-    return [np.clip(part, -LARGEST_PREDICTOR, LARGEST_PREDICTOR) for part in eta]
+    """The linear predictor of every block, within reason, one after the other."""
+    for block, b in zip(blocks, _by_block(state.effects, blocks), strict=True):
+        eta = block.predictor(state.fixed.beta, b)
+        yield np.clip(eta, -LARGEST_PREDICTOR, LARGEST_PREDICTOR, out=eta)
 
 
 def _bounded(T):
