@@ -79,12 +79,11 @@ def fit_glmm(
         )
         objective = replace(objective, prior=prior_of(parameters.covariances))
         options = {"tol": tol, "max_iter": max_iter, "report": report}
-        start = partial(_optimum, parameters=parameters, options=options)
+        searches = Searches(parameters, options)
         if n_quadrature == "auto":
-            again = partial(_again, parameters=parameters, options=options)
-            found = enough(design, objective, parameters, start, again)
+            found = enough(design, objective, parameters, searches.start, searches.again)
         else:
-            found = Enough(start(objective), objective, False)
+            found = Enough(searches.start(objective), objective, False)
         return _fit_at(design, covariances, absent, found)
 
 
@@ -96,26 +95,41 @@ def unidentified_factors(design, objective):
     return tuple(f for f, m in enumerate(objective.levels) if not identified(objective.n, m))
 
 
-def _optimum(objective, parameters, options):
-    """The optimum from the start by penalised quasi-likelihood."""
-    try:
-        start, near, floors = start_of(objective, parameters, options["max_iter"])
+class Searches:
+    """Searches for optima of one model, by different approximations.
+
+    Attributes
+    ----------
+    parameters, options : of all of them
+    floors : variances that count as close to zero, as the first search has found them
+    """
+
+    def __init__(self, parameters: Parameters, options: dict):
+        self.parameters = parameters
+        self.options = options
+        self.floors = None
+
+    def start(self, objective: GlmmDeviance) -> Optimum:
+        """The optimum from the start by penalised quasi-likelihood."""
+        try:
+            start, near, self.floors = start_of(
+                objective, self.parameters, self.options["max_iter"]
+            )
+            return self._found(objective, near, start)
+        except NothingAttainable as error:
+            raise ValueError(
+                "X: the linear predictor leaves the range of floating-point numbers.\n"
+                "Rescale columns beyond 1e100, or drop one of those that say the same."
+            ) from error
+
+    def again(self, objective: GlmmDeviance, before: Optimum) -> Optimum:
+        """The optimum from one of another approximation."""
+        return self._found(objective, before.evaluation.near(), before.point)
+
+    def _found(self, objective, near, start):
         nearby = partial(objective, near=near)
         search = way_of(objective).search
-        return search(nearby, parameters, start, floors, secants=True, **options)
-    except NothingAttainable as error:
-        raise ValueError(
-            "X: the linear predictor leaves the range of floating-point numbers.\n"
-            "Rescale columns beyond 1e100, or drop one of those that say the same."
-        ) from error
-
-
-def _again(objective, before, parameters, options):
-    """The optimum from one of another approximation."""
-    floors = typical_floors(working_model(before.evaluation).objective.plan)
-    nearby = partial(objective, near=before.evaluation.near())
-    search = way_of(objective).search
-    return search(nearby, parameters, before.point, floors, secants=True, **options)
+        return search(nearby, self.parameters, start, self.floors, secants=True, **self.options)
 
 
 def _fit_at(design, covariances, absent, found):
@@ -348,7 +362,7 @@ class GlmmFit(Estimated):
         objective = GlmmDeviance(plain, self.family, Laplace(), self.design.ridge)
         options = {"tol": PLAIN_TOL, "max_iter": PLAIN_MAX_ITER}
         with computing():
-            found = _optimum(objective, Parameters(NO_EFFECTS, self.rank), options)
+            found = Searches(Parameters(NO_EFFECTS, self.rank), options).start(objective)
         return -0.5 * found.evaluation.likelihood
 
     @cached_property

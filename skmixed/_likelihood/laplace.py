@@ -242,7 +242,7 @@ class SweptPart(LaplacePart):
         return [self.found.changes.transpose(1, 2, 0)]
 
     def near(self):
-        return Guess(self.c)
+        return Guess(self.c, swept=self.found)
 
     def guess(self, change):
         return Guess([self.found.c + (self.found.changes @ change).T])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,10 +32,12 @@ class Guess(NamedTuple):
     ----------
     c : T^-1 b per factor
     elimination : a factorisation nearby, for the first steps
+    swept : what a compiled visit has found there, which is used where nothing has changed
     """
 
     c: list
     elimination: Elimination | None = None
+    swept: Any = None
 
     @classmethod
     def zero(cls, plan):

@@ -116,6 +116,24 @@ def test_what_is_no_number_is_none(native):  # noqa: F811
 
 
 @instructions
+def test_the_same_modes_are_looked_for_once(native):  # noqa: F811
+    """More points at the same parameters need no second search; other parameters do."""
+    rng = np.random.default_rng(7)
+    block = block_of(rng, 1, 200, 15, 2)
+    objective = GlmmDeviance.of([block], BernoulliLogit(), Laplace())
+    point = [np.eye(1), rng.normal(size=2)]
+    state = objective(point)
+    finer = replace(objective, integration=AdaptiveQuadrature(5, np.eye(1)))
+    again = finer(point, state.near())
+    assert again.parts[0].found is state.parts[0].found
+    assert again.value == pytest.approx(finer(point).value, rel=1e-13)
+    for other in ([2.0 * point[0], point[1]], [point[0], point[1] + 0.1]):
+        there = finer(other, state.near())
+        assert there.parts[0].found is not state.parts[0].found
+        assert there.value == pytest.approx(finer(other).value, rel=1e-12)
+
+
+@instructions
 @pytest.mark.parametrize("points", [1, 3])
 def test_discrepancies(points, native, tight, monkeypatch):  # noqa: F811
     rng = np.random.default_rng(points)
