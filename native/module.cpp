@@ -15,7 +15,7 @@ const Sweeps *active = &baseline;
 namespace {
 
 // Raised by Python's side where the module is not the one that its sources would make.
-constexpr int INTERFACE = 6;
+constexpr int INTERFACE = 7;
 
 bool has_avx2() {
 #if defined(_MSC_VER) && defined(_M_X64)
@@ -51,5 +51,6 @@ NB_MODULE(_native, module) {
     bind_rows(module);
     bind_products(module);
     bind_schur(module);
+    bind_stages(module);
     bind_search(module);
 }

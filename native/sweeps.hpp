@@ -11,6 +11,7 @@
 #include "loops/rows.hpp"
 #include "loops/products.hpp"
 #include "loops/schur.hpp"
+#include "loops/stages.hpp"
 
 namespace skmixed {
 
@@ -24,6 +25,7 @@ struct Sweeps {
     Products products;
     Schur schur;
     Search search;
+    Stages stages;
 };
 
 extern const Sweeps baseline;

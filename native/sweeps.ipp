@@ -10,22 +10,13 @@
 #include "loops/rows.ipp"
 #include "loops/products.ipp"
 #include "loops/schur.ipp"
+#include "loops/stages.ipp"
 
 namespace skmixed {
 namespace SKMIXED_SWEEPS {
 
 static constexpr Sweeps table(const char *name) {
-    return {
-        name,
-        laplace_loops,
-        labels_loops,
-        level_sums_loops,
-        quadrature_loops,
-        rows_loops,
-        products_loops,
-        schur_loops,
-        search_loops,
-    };
+    return {name, laplace_loops, labels_loops, level_sums_loops, quadrature_loops, rows_loops, products_loops, schur_loops, search_loops, stages_loops};
 }
 
 }  // namespace SKMIXED_SWEEPS

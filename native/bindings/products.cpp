@@ -104,15 +104,18 @@ bool follow(Integers inner, Integers outer, Array<std::int32_t, 1> parents) {
     nb::gil_scoped_release unlocked;
     const std::int32_t *levels = inner.data(), *found = outer.data();
     std::int32_t *parent = parents.data();
-    Index known = 0;
-    bool is_one = true;
-    for (; known < n && is_one; ++known) {
-        std::int32_t &own = parent[levels[known]];
-        const std::int32_t wanted = -2 - found[known];  // not yet known before these rows
-        is_one = own == -1 || own == wanted || own == found[known];
-        if (own == -1) own = wanted;
+    Index stop = 0;
+    bool is_one = true, is_new = false;
+    for (; stop < n && is_one; ++stop) {
+        const std::int32_t own = parent[levels[stop]], wanted = found[stop];
+        if (own == wanted) continue;
+        is_one = own == -1 || own == -2 - wanted;  // which says that these rows met it first
+        if (own == -1) {
+            parent[levels[stop]] = -2 - wanted;
+            is_new = true;
+        }
     }
-    for (Index i = 0; i < known; ++i) {
+    for (Index i = 0; is_new && i < stop; ++i) {
         std::int32_t &own = parent[levels[i]];
         if (own < -1) own = is_one ? -2 - own : -1;
     }

@@ -26,9 +26,10 @@ from scipy import sparse
 
 from .combinations import taken_pairs
 from .dense import DenseBlock
-from .levels import inner_products, invert_levels, multiply_levels
+from .levels import invert_levels
 from .posterior import Posterior
 from .roots import pivoted_root
+from .stages import STAGE
 
 
 class Reduction(NamedTuple):
@@ -131,18 +132,15 @@ class Elimination:
     def reduce(self, U):
         """Forward elimination of right-hand sides, (q_f, k, m_f) per factor."""
         layout = self.plan.layout
-        later = self.plan.to_rows(U) if len(layout.order) > 1 else None
+        later = self.plan.later_rows(U) if len(layout.order) > 1 else None
         reduced = {}
         taken = {}
         explained = 0.0
         for f in layout.stages:
             reduced[f] = U[f] if f == layout.order[0] else self.plan.to_levels(f, later)
-            taken[f] = multiply_levels(self.M[f], reduced[f])
-            explained = explained + inner_products(reduced[f], taken[f])
-            if f in self.C:
-                q, k, m = taken[f].shape
-                rows = taken[f].transpose(0, 2, 1).reshape(q * m, k)
-                later -= self.C_transposed[f] @ rows
+            shared = self.plan.couplings.get(f), self.C.get(f)
+            taken[f], own = STAGE.reduce(*shared, self.M[f], reduced[f], later)
+            explained = explained + own
         if self.dense is None:
             return Reduction(reduced, taken, None, explained)
         rows = later[layout.dense_start :]
@@ -166,11 +164,8 @@ class Elimination:
         if self.dense is not None:
             self._solve_dense(reduction.dense, known, B, F)
         for f in reversed(plan.layout.stages):
-            rest = reduction.stages[f]
-            if f in self.C:
-                rest = rest - self._coupled_product(f, known)
-                B[f] = multiply_levels(self.M[f], rest)
-            F[f] = rest - multiply_levels(self.blocks(f), B[f])
+            shared = plan.couplings.get(f), self.C.get(f), self.M[f], self.blocks(f)
+            B[f], F[f] = STAGE.solve(*shared, reduction.stages[f], known)
             if f in plan.pattern.blocks:
                 self._note(f, B[f], known)
         factors = range(len(U))
@@ -184,11 +179,6 @@ class Elimination:
         for f in self.plan.layout.dense:
             B[f] = self.plan.to_levels(f, known)
             F[f] = self.plan.to_levels(f, rest)
-
-    def _coupled_product(self, f, known):
-        """``C`` times the effects that are known, (q, k, m)."""
-        shape = (self.plan.cross.sizes[f], self.plan.cross.levels[f], -1)
-        return (self.C[f] @ known).reshape(shape).transpose(0, 2, 1)
 
     def _note(self, f, effects, known):
         start = self.plan.layout.offsets[f]

@@ -70,16 +70,18 @@ class Pattern:
         start = self.layout.offsets[f]
         q = self.sizes[f]
         m = self.levels[f]
-        is_own = (low >= start) & (low < start + q * m)
-        is_within = is_own & (high < start + q * m)
-        level, effect = np.divmod(low - start, q)
+        own = np.flatnonzero((low >= start) & (low < start + q * m))
+        low, high = low[own] - start, high[own]
+        level, effect = (low, np.zeros_like(low)) if q == 1 else np.divmod(low, q)
+        is_within = high < start + q * m
         entry = packed_index(q)[(high[is_within] - start) % q, effect[is_within]]
-        out[is_within] = self.blocks[f].start + entry * m + level[is_within]
-        is_shared = is_own & ~is_within
+        out[own[is_within]] = self.blocks[f].start + entry * m + level[is_within]
+        is_shared = ~is_within
         if np.any(is_shared):
             coupling = self.couplings[f]
             slots = _slots(coupling, self.layout.width, level[is_shared], high[is_shared])
-            out[is_shared] = self.shared[f].start + effect[is_shared] * coupling.entries + slots
+            slots += self.shared[f].start + effect[is_shared].astype(np.int64) * coupling.entries
+            out[own[is_shared]] = slots
 
 
 def _slots(coupling, width, levels, columns):
@@ -87,6 +89,9 @@ def _slots(coupling, width, levels, columns):
 
     They exist because f is nested in its target.
     """
-    own = np.repeat(np.arange(len(coupling.indptr) - 1), np.diff(coupling.indptr))
+    counts = np.diff(coupling.indptr)
+    if np.all(counts == 1):
+        return levels.astype(np.int64)
+    own = np.repeat(np.arange(len(counts)), counts)
     keys = own * width + coupling.columns
     return np.searchsorted(keys, levels.astype(np.int64) * width + columns)

@@ -15,6 +15,7 @@ from .levels import multiply_levels
 from .operators import DenseOperator, PairOperator, is_dense_product
 from .packed import triangle_entries
 from .pattern import Pattern
+from .stages import STAGE
 
 
 class Plan:
@@ -162,13 +163,25 @@ class Plan:
         """All factors' (q, k, m) below each other, (width, k), in elimination order."""
         return np.concatenate([self.to_columns(f, values[f]) for f in self.layout.order])
 
+    def later_rows(self, values):
+        """The same, those of a first stage being anything."""
+        first, *rest = self.layout.order
+        if not self.layout.stages:
+            return self.to_rows(values)
+        out = np.empty((self.width, values[first].shape[1]))
+        for f in rest:
+            rows = self.to_columns(f, values[f])
+            out[self.layout.offsets[f] : self.layout.offsets[f] + len(rows)] = rows
+        return out
+
     def multiply(self, H):
         """``A H`` for effects ``H``, a list over factors of (q, k, m): cross-products of fitted
         random parts.
         """
-        own = [multiply_levels(self.blocks[f], h) for f, h in enumerate(H)]
-        if self.couplings:
-            self._add_coupled(H, own)
+        if not self.couplings:
+            own = [multiply_levels(self.blocks[f], h) for f, h in enumerate(H)]
+        else:
+            own = self._multiplied(H)
         for f, g in self.layout.dense_pairs:
             pair = self.cross.pairs[f, g]
             own[f] += _pair_product(pair.rows, pair.cols, pair.values, H[g], pair.shape)
@@ -176,16 +189,18 @@ class Plan:
             own[g] += _pair_product(pair.cols, pair.rows, turned, H[f], pair.shape[::-1])
         return own
 
-    def _add_coupled(self, H, own):
-        """Add what the stages and the factors after them share."""
-        rows = self.to_rows(H)
-        later = 0.0
-        for f, coupling in self.couplings.items():
-            q, k, m = H[f].shape
-            own[f] += (coupling.matrix @ rows).reshape(q, m, k).transpose(0, 2, 1)
-            later = later + coupling.matrix.T @ H[f].transpose(0, 2, 1).reshape(q * m, k)
-        for f in range(len(own)):
+    def _multiplied(self, H):
+        """The same without what the factors of the dense block share."""
+        rows = self.later_rows(H)
+        later = np.zeros_like(rows)
+        own = []
+        for f, h in enumerate(H):
+            coupling = self.couplings.get(f)
+            C = None if coupling is None else coupling.matrix
+            own.append(STAGE.multiply(coupling, C, self.blocks[f], h, rows, later))
+        for f in self.layout.order[1:]:
             own[f] += self.to_levels(f, later)
+        return own
 
 
 def with_pair_values(cross, pair_values):

@@ -158,9 +158,32 @@ def quadrature_sweep(rng):
     *rows, c, _, _ = arguments
     out = (np.zeros(c.shape[1]), np.zeros(len(rows[0])), np.zeros((q, *c.shape)))
     return *rows, c, rng.normal(size=(nodes, q)), np.zeros(nodes), *out
+def stage(rng):
+    """C, a packed matrix, vectors of the levels and rows of later columns."""
+    C, _, packed, S = coupling(rng)
+    k = int(rng.integers(1, 9))
+    return C, packed, np.ones((len(C[2]), k, packed.shape[1])), np.ones((len(S), k))
+
+
+def reduce_stage(rng):
+    C, M, U, later = stage(rng)
+    return *C, M, U, later, np.zeros_like(U), np.zeros((U.shape[1], U.shape[1]))
+
+
+def solve_stage(rng):
+    C, M, U, known = stage(rng)
+    return *C, M, M, U, known, np.zeros_like(U), np.zeros_like(U)
+
+
+def multiply_stage(rng):
+    C, A, H, rows = stage(rng)
+    return *C, A, H, rows, rows.copy(), np.zeros_like(H)
 
 
 MAKERS = {
+    "reduce_stage": reduce_stage,
+    "solve_stage": solve_stage,
+    "multiply_stage": multiply_stage,
     "add_products": products,
     "spread_products": spread_products,
     "follow": follow,
