@@ -158,6 +158,8 @@ def quadrature_sweep(rng):
     *rows, c, _, _ = arguments
     out = (np.zeros(c.shape[1]), np.zeros(len(rows[0])), np.zeros((q, *c.shape)))
     return *rows, c, rng.normal(size=(nodes, q)), np.zeros(nodes), *out
+
+
 def stage(rng):
     """C, a packed matrix, vectors of the levels and rows of later columns."""
     C, _, packed, S = coupling(rng)
