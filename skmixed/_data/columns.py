@@ -23,6 +23,8 @@ DATES = (datetime.date, datetime.time, datetime.timedelta, pd.Period, np.datetim
 
 def is_missing(values: Any) -> np.ndarray:
     """Which values are missing or infinite."""
+    if isinstance(values, pd.Categorical):
+        return np.append(is_missing(values.categories), True)[values.codes]
     values = np.asarray(values)
     if values.dtype.kind in "fc":
         return ~np.isfinite(values)
@@ -196,7 +198,7 @@ def check_label_kinds(columns: dict[str, Any], role: str = "groups") -> None:
     """Raise for what can't be told apart as labels: lists, truth values among numbers."""
     what = "factor" if role == "groups" else "column"
     for name, values in columns.items():
-        array = np.asarray(values)
+        array = np.asarray(getattr(values, "categories", values))
         if array.ndim > 1:  # lists and records of polars and pyarrow
             _check_kinds(f"{role}: {what} {name!r}", {list})
         elif array.dtype.kind == "O":
