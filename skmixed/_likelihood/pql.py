@@ -58,7 +58,7 @@ def _start(working, covariances, last):
     else:
         floors = typical_floors(working.plan)
         point = covariances.start(covariances.assemble(last.point), floors)
-    return [_bounded(T) for T in point]
+    return [bounded(T) for T in point]
 
 
 def _predictors(state, blocks):
@@ -68,7 +68,7 @@ def _predictors(state, blocks):
         yield np.clip(eta, -LARGEST_PREDICTOR, LARGEST_PREDICTOR, out=eta)
 
 
-def _bounded(T):
+def bounded(T):
     """T scaled down to the largest variance a search may start with."""
     return T * min(1.0, LARGEST_START / max(np.max(np.diag(T)), np.finfo(float).tiny))
 

@@ -11,6 +11,7 @@ from .._model.covariances import Parameters
 from .._search.boundary import NothingAttainable, search
 from .._search.start import SHRINKAGE_FLOOR
 from .glmm import GlmmDeviance
+from .moments import moment_point
 from .pql import pql_start
 
 SAMPLE_ROWS = 1 << 17  # in which a start for rows that are elsewhere is searched for
@@ -26,10 +27,10 @@ def start_of(objective: GlmmDeviance, parameters: Parameters, max_iter: int):
     """
     covariances = parameters.covariances
     if objective.store.holds_rows:
-        return pql_start(objective, covariances)
+        return _from_rows(objective)(objective, covariances)
     some = replace(objective, store=objective.store.first(SAMPLE_ROWS))
     try:
-        start, near, floors = pql_start(some, covariances)
+        start, near, floors = _from_rows(some)(some, covariances)
         there = search(
             partial(some, near=near),
             parameters,
@@ -45,6 +46,12 @@ def start_of(objective: GlmmDeviance, parameters: Parameters, max_iter: int):
         *T, beta = there.point
         start = [*covariances.start(covariances.assemble(T), floors), beta]
     return start, None, floors
+
+
+def _from_rows(objective):
+    """How a start is found: without factorisations where these are what takes the time."""
+    is_crossed = not objective.store.facts.is_separable
+    return moment_point if is_crossed and objective.solver == "exact" else pql_start
 
 
 def _from_nothing(objective, parameters):

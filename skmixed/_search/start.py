@@ -37,7 +37,7 @@ def moment_start(objective, covariances):
     sigma2 = max(sigma2, objective.least_r2 / objective.n)
     ends = np.cumsum([0] + [len(A) for A in objective.plan.blocks])
     relative = np.clip(np.nan_to_num(tau / sigma2), -LARGEST, LARGEST)
-    T = [_unpacked(relative[lo:hi]) for lo, hi in pairwise(ends)]
+    T = [packed_covariance(relative[lo:hi]) for lo, hi in pairwise(ends)]
     return covariances.start(T, typical_floors(objective.plan))
 
 
@@ -102,8 +102,16 @@ class MomentEquations:
         found = scale * np.linalg.lstsq(standardised, right, rcond=1e-12)[0]
         return found[:-1], max(found[-1], LEAST_RESIDUAL * self.rss / self.n)
 
+    def at_scale(self, sigma2):
+        """The covariances tau, packed, where sigma^2 is known."""
+        scale = 1.0 / np.sqrt(np.maximum(np.diag(self.table), np.finfo(float).tiny))
+        standardised = self.table * np.outer(scale, scale)
+        right = scale * (self.squares - sigma2 * self.traces)
+        return scale * np.linalg.lstsq(standardised, right, rcond=1e-12)[0]
 
-def _unpacked(packed):
+
+def packed_covariance(packed):
+    """The symmetric matrix of packed entries."""
     return packed[packed_index(packed_order(len(packed)))]
 
 

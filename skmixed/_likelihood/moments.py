@@ -1,0 +1,116 @@
+"""Starting values of crossed generalised linear mixed models by moments.
+
+Where factorisations are expensive a start must not need any.  Around a regression on the fixed
+effects alone the rows look like those of a linear mixed model with sigma^2 = 1, whose moment
+equations are sums over levels and pairs of levels.  Averaged over effects of variance tau, the mean
+is a flatter function of the linear predictor: slopes shrink by ``sqrt(1 + tau / v)``, v being the
+variance of the latent response (Zeger, Liang and Albert 1988), and variances by its square.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from .._model.covariances import Covariances
+from .._search.start import MomentEquations, packed_covariance, typical_floors
+from .._sums.crossprod import CrossProducts
+from .._sums.source import less
+from .glmm import GlmmDeviance
+from .pql import LARGEST_PREDICTOR, bounded
+from .working import LEAST_WEIGHT, working_cross_products
+
+ROUNDS = 4  # of the regression
+CLOSE_ENOUGH = 0.1  # decrease of its deviance that ends them
+LARGEST_SHARE = 0.8  # of the latent variance, that of the shrunken effects
+
+
+def moment_point(objective: GlmmDeviance, covariances: Covariances):
+    """A point near the optimum away from the boundary, no guess at the modes there, and the floors
+    of T.
+    """
+    beta = regression(objective)
+    eta = [block.fixed_part(beta) for block in objective.store.blocks]
+    eta = [np.clip(part, -LARGEST_PREDICTOR, LARGEST_PREDICTOR) for part in eta]
+    working = Working(working_cross_products(objective, eta))
+    equations = MomentEquations.of(working)
+    tau = np.nan_to_num(equations.at_scale(1.0))
+    share = equations.traces @ tau / _weights(objective, eta)
+    share /= objective.family.residual_variance()
+    stretch = 1.0 / (1.0 - np.clip(share, 0.0, LARGEST_SHARE))
+    ends = np.cumsum([0] + [len(A) for A in working.blocks])
+    T = [packed_covariance(stretch * tau[lo:hi]) for lo, hi in pairwise(ends)]
+    floors = typical_floors(working)
+    point = [bounded(T) for T in covariances.start(T, floors)]
+    return [*point, np.sqrt(stretch) * beta], None, floors
+
+
+def regression(objective: GlmmDeviance):
+    """Coefficients of the fixed effects alone, nearly."""
+    blocks = objective.store.blocks
+    p = blocks[0].x.shape[1]
+    beta = np.zeros(p)
+    for _ in range(ROUNDS if p else 0):
+        gram = objective.ridge.joined(sum(_gram(objective, block, beta) for block in blocks))
+        before = beta
+        beta = np.linalg.lstsq(gram[:p, :p], gram[:p, p], rcond=None)[0]
+        change = beta - before
+        if not change @ gram[:p, :p] @ change > CLOSE_ENOUGH:
+            break
+    return beta
+
+
+def _gram(objective, block, beta):
+    """``[X y]'W[X y]`` of the working responses less the offset; its last entry is none."""
+    eta = np.clip(block.fixed_part(beta), -LARGEST_PREDICTOR, LARGEST_PREDICTOR)
+    point = objective.family.at(eta, block.y, block.m)
+    own = less(eta, block.offset)
+    sums = block.x_sums(point.weight * own + point.score)
+    gram = block.fixed_gram(point.weight)
+    return np.block([[gram, sums[:, None]], [sums, np.zeros(1)]])
+
+
+def _weights(objective, eta):
+    """The sum of all working weights."""
+    blocks = zip(objective.store.blocks, eta, strict=True)
+    weights = (objective.family.at(part, block.y, block.m).weight for block, part in blocks)
+    return max(float(sum(np.sum(w) for w in weights)), LEAST_WEIGHT)
+
+
+@dataclass(frozen=True, eq=False)
+class Working:
+    """What moment equations ask of a linear model and of its plan."""
+
+    cross: CrossProducts
+
+    @property
+    def plan(self):
+        """The same sums."""
+        return self
+
+    @property
+    def n(self):
+        """Number of observations."""
+        return self.cross.n
+
+    @property
+    def gram(self):
+        """``[X y]'W[X y]``."""
+        return self.cross.fixed_gram()
+
+    @property
+    def U(self):
+        """``Z'W[X y]`` per factor."""
+        return [self.cross.x_sums(f) for f in range(len(self.cross.sizes))]
+
+    @property
+    def blocks(self):
+        """Packed diagonal blocks per factor."""
+        return [self.cross.level_blocks(f) for f in range(len(self.cross.sizes))]
+
+    @property
+    def counted_blocks(self):
+        """The same: levels stand for themselves."""
+        return self.blocks
