@@ -30,6 +30,7 @@ class DenseBlock:
         self.plan = plan
         self.roots = {f: roots[f] for f in plan.layout.dense}
         self.reduced = reduced
+        self._conditioned = {}
         S = np.empty_like(reduced)
         self._congruence([root.T for root in self.roots.values()], reduced, out=S)
         S.flat[:: len(S) + 1] += 1.0
@@ -45,8 +46,11 @@ class DenseBlock:
         return lapack.dtrtrs(self.chol, self._scaled(rows), lower=0, trans=1)[0]
 
     def solve(self, rows):
-        """Effects ``M rows``, and ``rows - A M rows``."""
-        found = self._unscaled(lapack.dpotrs(self.chol, self._scaled(rows), lower=0)[0])
+        """Effects ``M rows``, and ``rows - A M rows``, which is ``R^-T [R'AR + I]^-1 R' rows``."""
+        half = lapack.dpotrs(self.chol, self._scaled(rows), lower=0)[0]
+        found = self._unscaled(half)
+        if all(self._is_conditioned(f) for f in self.roots):
+            return found, self._multiply([np.linalg.inv(R).T for R in self.roots.values()], half)
         return found, rows - _symmetric_product(self.reduced, found)
 
     def posterior(self, out):
@@ -64,15 +68,24 @@ class DenseBlock:
         """``R^-T (I - [S^-1]_ll) R^-1`` where the root is well conditioned, else ``A - A M A``."""
         q = self.plan.cross.sizes[f]
         rows = self._rows(f)
-        reduced = _diagonal_blocks(self.reduced, rows, q)
-        typical = np.sqrt(max(np.mean(reduced[-1]), np.finfo(float).tiny))
-        if np.linalg.svd(self.roots[f], compute_uv=False)[-1] * typical > WELL_CONDITIONED:
+        if self._is_conditioned(f):
             half = np.linalg.inv(self.roots[f])
             identity = np.array([[float(r == c)] for r, c in triangle_entries(q)])
             return congruence(half.T, identity - _diagonal_blocks(inverse, rows, q))
+        reduced = _diagonal_blocks(self.reduced, rows, q)
         columns = mirrored(self.reduced)[:, rows]
         taken = columns.T @ self.solve(columns)[0]
         return reduced - _diagonal_blocks(taken, slice(0, columns.shape[1]), q)
+
+    def _is_conditioned(self, f):
+        """Whether the root of a factor may be inverted."""
+        if f not in self._conditioned:
+            last = self._rows(f)
+            last = range(last.stop - 1, last.start, -self.plan.cross.sizes[f])
+            typical = np.sqrt(max(np.mean(self.reduced[last, last]), np.finfo(float).tiny))
+            least = np.linalg.svd(self.roots[f], compute_uv=False)[-1]
+            self._conditioned[f] = bool(least * typical > WELL_CONDITIONED)
+        return self._conditioned[f]
 
     def _rows(self, f):
         first = self.plan.dense_columns(f, 0)

@@ -19,7 +19,7 @@ import numpy as np
 
 from .._algebra.packed import packed_index, triangle_entries
 from .crossprod import CrossProducts, PairSums
-from .grouping import Grouping, Runs, grouping_of
+from .grouping import Grouping, Runs, grouping_of, level_order
 
 ROWS_PER_BLOCK = 1 << 16
 
@@ -304,12 +304,18 @@ def row_block(x, z, y, m, codes, n_levels, offset=None):
 
 def pairs_of(codes, n_levels):
     """For every pair of factors the pairs of levels that meet, in the order of their levels."""
-    found = {}
-    for f in range(len(codes)):
-        for g in range(f + 1, len(codes)):
-            keys, inverse = np.unique(
-                codes[f].astype(np.int64) * n_levels[g] + codes[g], return_inverse=True
-            )
-            rows, cols = np.divmod(keys, n_levels[g])
-            found[f, g] = Grouping(inverse, len(keys)), rows, cols
-    return found
+    factors = range(len(codes))
+    return {(f, g): _pairs_of_two(codes, n_levels, f, g) for f in factors for g in factors if f < g}
+
+
+def _pairs_of_two(codes, n_levels, f, g):
+    """The rows are ordered by the levels of g, then by those of f."""
+    by_g, _ = level_order(codes[g], n_levels[g])
+    order = by_g[level_order(codes[f][by_g], n_levels[f])[0]]
+    rows, cols = codes[f][order], codes[g][order]
+    is_new = np.ones(len(order), dtype=bool)
+    is_new[1:] = (rows[1:] != rows[:-1]) | (cols[1:] != cols[:-1])
+    pair = np.empty(len(order), dtype=np.int32)
+    pair[order] = np.cumsum(is_new) - 1
+    rows, cols = rows[is_new].astype(np.int64), cols[is_new].astype(np.int64)
+    return Grouping(pair, len(rows)), rows, cols
