@@ -15,7 +15,7 @@ const Sweeps *active = &baseline;
 namespace {
 
 // Raised by Python's side where the module is not the one that its sources would make.
-constexpr int INTERFACE = 7;
+constexpr int INTERFACE = 30;
 
 bool has_avx2() {
 #if defined(_MSC_VER) && defined(_M_X64)
@@ -46,6 +46,7 @@ NB_MODULE(_native, module) {
     define(module, "use", [](nb::str name) { return use(name.c_str()); }, "name");
     bind_laplace(module);
     bind_labels(module);
+    bind_crossed(module);
     bind_level_sums(module);
     bind_quadrature(module);
     bind_rows(module);

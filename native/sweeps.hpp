@@ -3,6 +3,7 @@
 // Arrays are in rows (C order).  Nothing here checks anything: the bindings have done so.
 #pragma once
 
+#include "loops/crossed.hpp"
 #include "loops/laplace.hpp"
 #include "loops/labels.hpp"
 #include "loops/level_sums.hpp"
@@ -17,6 +18,7 @@ namespace skmixed {
 
 struct Sweeps {
     const char *name;
+    Crossed crossed;
     Laplace laplace;
     Labels labels;
     LevelSums level_sums;

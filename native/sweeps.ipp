@@ -4,6 +4,7 @@
 
 #include "loops/laplace.ipp"
 #include "loops/labels.ipp"
+#include "loops/crossed.ipp"
 #include "loops/level_sums.ipp"
 #include "loops/newton.ipp"
 #include "loops/quadrature.ipp"
@@ -16,7 +17,19 @@ namespace skmixed {
 namespace SKMIXED_SWEEPS {
 
 static constexpr Sweeps table(const char *name) {
-    return {name, laplace_loops, labels_loops, level_sums_loops, quadrature_loops, rows_loops, products_loops, schur_loops, search_loops, stages_loops};
+    return {
+        name,
+        crossed_loops,
+        laplace_loops,
+        labels_loops,
+        level_sums_loops,
+        quadrature_loops,
+        rows_loops,
+        products_loops,
+        schur_loops,
+        search_loops,
+        stages_loops,
+    };
 }
 
 }  // namespace SKMIXED_SWEEPS

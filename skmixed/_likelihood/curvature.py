@@ -27,14 +27,14 @@ class AverageInformation:
 
     def __init__(self, part):
         w = part.point.weight
-        WX = part.rows.level_fixed(w)
+        WX, gram = part.rows.fixed_sums(w)
         H = working_variates(part.modes.scores)
         AH = part.elimination.plan.multiply(H)
         columns = [np.hstack(pair) for pair in zip(AH, WX, strict=True)]
         _, F, explained = part.elimination.solve(columns)
         own = sum(inner_products(h, ah) for h, ah in zip(H, AH, strict=True))
         crossed = sum(inner_products(h, wx) for h, wx in zip(H, WX, strict=True))
-        table = np.block([[own, crossed], [crossed.T, part.rows.fixed_gram(w)]])
+        table = np.block([[own, crossed], [crossed.T, gram]])
         self._information = table - explained
         self._n_packed = len(own)
         self.s_dot = [-f for f in F]
@@ -67,7 +67,7 @@ class ExactHessian:
         (self.N,) = part.posterior.precisions
         (self.M,) = part.posterior.covariances
         (self.A,) = part.elimination.plan.blocks
-        self.v = part.skewed[0]
+        self.v = part.skewed.forms
         self.n_packed = len(self.A)
         self.w = self.point.weight
         (self.U,) = self.rows.level_fixed(self.w)

@@ -95,16 +95,14 @@ class LaplacePart:
 
     @cached_property
     def skewed(self):
-        """``v`` and ``w'v``."""
+        """``v`` and ``w'v``, and the sums t of these."""
         shared = self.posterior.pairs() if self.rows.pairs else {}
-        v = self.rows.quadratic_forms(self.posterior.covariances, shared)
-        return v, self.point.skew * v
+        return self.rows.skewed(self.point, self.posterior.covariances, shared)
 
     @cached_property
     def response(self):
         """``a = Mt`` and ``tau = Kt``: how the modes answer the log-determinant."""
-        t = self.rows.level_sums(self.skewed[1])
-        a, tau, _ = self.elimination.solve([part[:, None] for part in t])
+        a, tau, _ = self.elimination.solve([part[:, None] for part in self.skewed.sums])
         return [x[:, 0] for x in a], [x[:, 0] for x in tau]
 
     @property
@@ -139,7 +137,7 @@ class LaplacePart:
         """``dd / d eta`` of every row as far as beta is concerned, (n,)."""
         a, _ = self.response
         moved = self.point.weight * self.rows.random_part(a)
-        return self.skewed[1] - moved - 2.0 * self.point.score
+        return self.skewed.values - moved - 2.0 * self.point.score
 
     @cached_property
     def curvature(self):

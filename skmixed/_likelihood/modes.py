@@ -77,15 +77,14 @@ class Density:
     def at(self, c) -> Modes:
         """The density at ``T^-1 b``."""
         b = [t @ part for t, part in zip(self.T, c, strict=True)]
-        point = self.point(b)
+        point, loglik, scores = self.rows.sweep(self.family, self.fixed, b)
         penalties = [effect * part for effect, part in zip(b, c, strict=True)]
-        penalised = self.rows.by_part(-2.0 * point.loglik, penalties)
-        return Modes(self, c, b, point, penalised, self.rows.level_sums(point.score))
+        penalised = self.rows.by_part(-2.0 * loglik, penalties)
+        return Modes(self, c, b, point, penalised, scores)
 
     def curvature(self, point) -> Elimination:
         """The factorisation of ``T^-1 + Z'WZ`` at some rows."""
-        w = point.weight
-        plan = self.plan.reweighted(self.rows.level_blocks(w), self.rows.pair_values(w))
+        plan = self.plan.reweighted(*self.rows.weighed(point.weight))
         return plan.eliminate(self.T, self.roots, once=True)
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from .._sums.blocks import RowBlock, row_block
+from .._sums.blocks import RowBlock
+from .._sums.crossed import row_block
 from .._sums.grouping import level_order
 
 EDGES = 1 << 20  # pairs of levels that are kept before they are summed up as components

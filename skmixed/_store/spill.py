@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._algebra.machine import blas_threads
-from .._sums.blocks import ROWS_PER_BLOCK, row_block
+from .._sums.blocks import ROWS_PER_BLOCK
+from .._sums.crossed import row_block
 from .._sums.frame import Frame
 from .arrow import ArrowWriter
 from .buckets import Buckets, below

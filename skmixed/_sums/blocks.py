@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._algebra.packed import packed_index, triangle_entries
 from .crossprod import CrossProducts, PairSums
-from .grouping import Grouping, Runs, grouping_of, level_order
+from .grouping import Grouping, Runs, level_order
 
 ROWS_PER_BLOCK = 1 << 16
 
@@ -29,9 +30,39 @@ def times(column, values):
     return values if column is None else column * values
 
 
-def _columns(z):
+def columns_of(z):
     """The rows of (q, n) one by one, None for ones."""
     return tuple(None if np.all(column == 1.0) else column for column in z)
+
+
+class Swept(NamedTuple):
+    """Rows at some effects.
+
+    Attributes
+    ----------
+    point : the family there
+    loglik : numbers whose sums by part are those of its log-likelihood
+    scores : ``Z'r`` per factor, (q_f, m_f)
+    """
+
+    point: Any
+    loglik: np.ndarray
+    scores: list
+
+
+class Skewed(NamedTuple):
+    """How rows take part in the derivatives of a log-determinant.
+
+    Attributes
+    ----------
+    forms : ``v = z'Mz`` per row; None where these are not kept
+    values : ``w'v`` per row
+    sums : Z' of these per factor, (q_f, m_f)
+    """
+
+    forms: np.ndarray | None
+    values: np.ndarray
+    sums: list
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +104,11 @@ class RowBlock:
         for part in parts[1:]:
             parts[0] += part
         return parts[0]
+
+    def sweep(self, family, fixed, b):
+        """The family at ``fixed + Z b`` and ``Z'r``: a :class:`Swept`."""
+        point = family.at(fixed + self.random_part(b), self.y, self.m)
+        return Swept(point, point.loglik, self.level_sums(point.score))
 
     def fixed_part(self, beta):
         """``X beta``, with the offset."""
@@ -117,6 +153,10 @@ class RowBlock:
             for (f, g), (group, *_) in self.pairs.items()
         }
 
+    def weighed(self, weights):
+        """What an elimination is made of: both of these."""
+        return self.level_blocks(weights), self.pair_values(weights)
+
     def level_fixed(self, weights):
         """``Z_f'WX`` per factor, (q_f, p, m_f)."""
         return [
@@ -135,6 +175,10 @@ class RowBlock:
     def fixed_gram(self, weights):
         """``X'WX``."""
         return (weights[:, None] * self.x).T @ self.x
+
+    def fixed_sums(self, weights):
+        """``Z'WX`` per factor and ``X'WX``."""
+        return self.level_fixed(weights), self.fixed_gram(weights)
 
     def moments(self, weights):
         """Sums of ``w z_r z_c`` times x and z for the packed entries (r, c) of one factor: (K, p,
@@ -164,6 +208,12 @@ class RowBlock:
                 for c, right in enumerate(self.z[g]):
                     out += times(left, times(right, 2.0 * values[r, c][codes]))
         return out
+
+    def skewed(self, point, M, shared):
+        """``w' z'Mz`` per row of what :meth:`quadratic_forms` takes, and its sums."""
+        forms = self.quadratic_forms(M, shared)
+        values = point.skew * forms
+        return Skewed(forms, values, self.level_sums(values))
 
     def pair_sums(self, weights):
         """:class:`PairSums` of every pair of factors."""
@@ -288,18 +338,6 @@ def _joined_pairs(key, parts, starts, levels):
         np.concatenate([pair.values for pair in pairs], axis=2),
         (int(levels[f]), int(levels[g])),
     )
-
-
-def row_block(x, z, y, m, codes, n_levels, offset=None):
-    """One block of rows in the order in which they come.
-
-    ``x`` (n, p), ``z`` per factor (q_f, n), ``m`` weights or one, ``codes`` per factor, ``offset``
-    (n,) or None.
-    """
-    groups = tuple(grouping_of(c, levels) for c, levels in zip(codes, n_levels, strict=True))
-    levels = tuple(slice(0, int(count)) for count in n_levels)
-    columns = tuple(map(_columns, z))
-    return RowBlock(x, columns, y, m, groups, pairs_of(codes, n_levels), levels, offset)
 
 
 def pairs_of(codes, n_levels):

@@ -13,6 +13,7 @@ import numpy as np
 
 from .._model.terms import ONES
 from .blocks import ROWS_PER_BLOCK, RowBlock, pairs_of
+from .crossed import rows_of
 from .frame import Frame
 from .grouping import Grouping, Runs, level_order
 from .source import ROWS_PER_CHUNK, InMemory, slices, some_of
@@ -89,7 +90,7 @@ def laid_out(frame: Frame, source: InMemory) -> Laid:
         groups, levels = _groups(layout, source, rows, first, last)
         codes = [group.codes for group in groups] if len(groups) > 1 else []
         pairs = pairs_of(codes, source.n_levels)
-        blocks.append(RowBlock(x, z, y, m, groups, pairs, levels, offset))
+        blocks.append(rows_of(x, z, y, m, groups, pairs, levels, offset))
     return Laid(gram, blocks)
 
 
