@@ -3,8 +3,8 @@
 Where factorisations are expensive a start must not need any.  Around a regression on the fixed
 effects alone the rows look like those of a linear mixed model with sigma^2 = 1, whose moment
 equations are sums over levels and pairs of levels.  Averaged over effects of variance tau, the mean
-is a flatter function of the linear predictor: slopes shrink by ``sqrt(1 + tau / v)``, v being the
-variance of the latent response (Zeger, Liang and Albert 1988), and variances by its square.
+is a flatter function of the linear predictor: its slope w is ``w + w'' tau / 2`` to second order,
+and by as much, relatively, coefficients are too small, and by its square variances.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .working import LEAST_WEIGHT, working_cross_products
 
 ROUNDS = 4  # of the regression
 CLOSE_ENOUGH = 0.1  # decrease of its deviance that ends them
-LARGEST_SHARE = 0.8  # of the latent variance, that of the shrunken effects
+LARGEST_SHARE = 0.8  # of the squared slope that is lost
 
 
 def moment_point(objective: GlmmDeviance, covariances: Covariances):
@@ -37,8 +37,7 @@ def moment_point(objective: GlmmDeviance, covariances: Covariances):
     working = Working(working_cross_products(objective, eta))
     equations = MomentEquations.of(working)
     tau = np.nan_to_num(equations.at_scale(1.0))
-    share = equations.traces @ tau / _weights(objective, eta)
-    share /= objective.family.residual_variance()
+    share = _bending(objective, eta) * (equations.traces @ tau)
     stretch = 1.0 / (1.0 - np.clip(share, 0.0, LARGEST_SHARE))
     ends = np.cumsum([0] + [len(A) for A in working.blocks])
     T = [packed_covariance(stretch * tau[lo:hi]) for lo, hi in pairwise(ends)]
@@ -72,11 +71,14 @@ def _gram(objective, block, beta):
     return np.block([[gram, sums[:, None]], [sums, np.zeros(1)]])
 
 
-def _weights(objective, eta):
-    """The sum of all working weights."""
-    blocks = zip(objective.store.blocks, eta, strict=True)
-    weights = (objective.family.at(part, block.y, block.m).weight for block, part in blocks)
-    return max(float(sum(np.sum(w) for w in weights)), LEAST_WEIGHT)
+def _bending(objective, eta):
+    """``-sum w''`` over the square of the sum of all working weights."""
+    points = [
+        objective.family.at(part, block.y, block.m)
+        for block, part in zip(objective.store.blocks, eta, strict=True)
+    ]
+    weight = max(float(sum(np.sum(point.weight) for point in points)), LEAST_WEIGHT)
+    return -sum(np.sum(point.curvature) for point in points) / weight**2
 
 
 @dataclass(frozen=True, eq=False)

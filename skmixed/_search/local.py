@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+LARGEST_CHANGE = 0.5  # of a Hessian by a secant, as a share of itself
 DIFFERENCE = 1e-4  # of differences of the gradient, as a share of the size of a coordinate
 
 
@@ -31,7 +32,7 @@ def with_secants(hessian, pairs):
     exactly.
 
     Symmetric rank-one updates (Conn, Gould and Toint 1991); one that would change the Hessian by
-    more than itself divides by an accident and is left out.
+    more than half of itself divides by an accident and is left out.
     """
     if not pairs:
         return hessian
@@ -40,7 +41,7 @@ def with_secants(hessian, pairs):
     for step, change in pairs:
         rest = change - hessian @ step
         scale = rest @ step
-        if abs(scale) > rest @ inverse @ rest:
+        if LARGEST_CHANGE * abs(scale) > rest @ inverse @ rest:
             hessian = hessian + np.outer(rest, rest) / scale
     return hessian
 

@@ -36,7 +36,7 @@ EXPECTED = {
     "nlswork": Counts(5, 7, 0, 1),
     "slopes": Counts(4, 4 + BEYOND, 0, 1),
     "logit_intercept": Counts(4, 6, 4, 1),
-    "verbagg": Counts(7, 6, 7, 1),
+    "verbagg": Counts(7, 0, 7, 1),
 }
 
 
