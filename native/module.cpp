@@ -46,6 +46,7 @@ NB_MODULE(_native, module) {
     define(module, "use", [](nb::str name) { return use(name.c_str()); }, "name");
     bind_laplace(module);
     bind_labels(module);
+    bind_chords(module);
     bind_crossed(module);
     bind_level_sums(module);
     bind_quadrature(module);

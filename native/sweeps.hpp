@@ -3,6 +3,7 @@
 // Arrays are in rows (C order).  Nothing here checks anything: the bindings have done so.
 #pragma once
 
+#include "loops/chords.hpp"
 #include "loops/crossed.hpp"
 #include "loops/laplace.hpp"
 #include "loops/labels.hpp"
@@ -18,6 +19,7 @@ namespace skmixed {
 
 struct Sweeps {
     const char *name;
+    Chords chords;
     Crossed crossed;
     Laplace laplace;
     Labels labels;

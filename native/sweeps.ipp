@@ -4,6 +4,7 @@
 
 #include "loops/laplace.ipp"
 #include "loops/labels.ipp"
+#include "loops/chords.ipp"
 #include "loops/crossed.ipp"
 #include "loops/level_sums.ipp"
 #include "loops/newton.ipp"
@@ -19,6 +20,7 @@ namespace SKMIXED_SWEEPS {
 static constexpr Sweeps table(const char *name) {
     return {
         name,
+        chords_loops,
         crossed_loops,
         laplace_loops,
         labels_loops,

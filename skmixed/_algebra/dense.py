@@ -41,6 +41,16 @@ class DenseBlock:
             )
         self.log_determinant = 2.0 * np.sum(np.log(np.diag(self.chol)))
 
+    @property
+    def lower(self):
+        """L, row by row; above its diagonal is anything."""
+        return self.chol.T
+
+    @property
+    def is_conditioned(self):
+        """Whether the roots of all factors may be inverted."""
+        return all(self._is_conditioned(f) for f in self.roots)
+
     def whiten(self, rows):
         """``L^-1 R' rows``: their squared norm is what the dense effects take up."""
         return lapack.dtrtrs(self.chol, self._scaled(rows), lower=0, trans=1)[0]
@@ -49,7 +59,7 @@ class DenseBlock:
         """Effects ``M rows``, and ``rows - A M rows``, which is ``R^-T [R'AR + I]^-1 R' rows``."""
         half = lapack.dpotrs(self.chol, self._scaled(rows), lower=0)[0]
         found = self._unscaled(half)
-        if all(self._is_conditioned(f) for f in self.roots):
+        if self.is_conditioned:
             return found, self._multiply([np.linalg.inv(R).T for R in self.roots.values()], half)
         return found, rows - _symmetric_product(self.reduced, found)
 

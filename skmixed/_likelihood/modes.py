@@ -16,6 +16,7 @@ from .._algebra.elimination import Elimination
 from .._algebra.plan import Plan
 from .._model.families import Family, RowValues
 from .._sums.blocks import RowBlock
+from .chords import FOUND, TOO_OLD, along_chords
 
 MODE_TOLERANCE = 1e-9  # decrement before a last step; its square before one that is not Newton's
 MAX_MODE_STEPS = 200
@@ -23,6 +24,7 @@ MAX_HALVINGS = 30
 ROUNDING = 1e-9  # rise of a part's penalised deviance, as a share of it, that is rounding
 LEAST_ROUNDING = 1e-12
 REUSE = 0.05  # a factorisation is kept while it reduces the decrement to this share
+RULES = (MODE_TOLERANCE, MODE_TOLERANCE**2, REUSE, ROUNDING, LEAST_ROUNDING, MAX_MODE_STEPS)
 
 
 class Guess(NamedTuple):
@@ -80,6 +82,11 @@ class Density:
         point, loglik, scores = self.rows.sweep(self.family, self.fixed, b)
         penalties = [effect * part for effect, part in zip(b, c, strict=True)]
         penalised = self.rows.by_part(-2.0 * loglik, penalties)
+        return Modes(self, c, b, point, penalised, scores)
+
+    def placed(self, c, point, penalised, scores) -> Modes:
+        """The same where all else is known."""
+        b = [t @ part for t, part in zip(self.T, c, strict=True)]
         return Modes(self, c, b, point, penalised, scores)
 
     def curvature(self, point) -> Elimination:
@@ -163,6 +170,14 @@ def climb(density: Density, guess: Guess) -> Modes:
     for _ in range(MAX_MODE_STEPS):
         is_fresh = elimination is None
         elimination = density.curvature(modes.point) if is_fresh else elimination
+        ending, there = along_chords(modes, elimination, RULES, is_fresh)
+        if ending == FOUND:
+            return there
+        is_fresh = is_fresh and there is modes
+        modes = there
+        if ending == TOO_OLD:
+            elimination = None
+            continue
         decrement, steps = modes.newton_step(elimination)
         is_slow = not (is_fresh or decrement <= REUSE * last)
         there = None if is_slow else modes.moved(steps)

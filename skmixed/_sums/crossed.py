@@ -19,7 +19,7 @@ from .blocks import RowBlock, Skewed, Swept, columns_of, pairs_of
 from .grouping import grouping_of
 
 MOST_COLUMNS = 64  # beyond which products of large matrices are faster
-COMPILED = ("_described", "_met")
+COMPILED = ("described", "_met")
 
 
 class CrossedRows(RowBlock):
@@ -29,7 +29,7 @@ class CrossedRows(RowBlock):
         return {name: value for name, value in vars(self).items() if name not in COMPILED}
 
     @cached_property
-    def _described(self):
+    def described(self):
         """Effects, levels, and of every effect its row of z; codes; z."""
         columns = [column for z in self.z for column in z]
         varying = [column for column in columns if column is not None]
@@ -51,10 +51,14 @@ class CrossedRows(RowBlock):
         codes = _integers([group.codes for group in groups])
         return codes, _integers([group.n_levels for group in groups])
 
-    def _split(self, flat):
+    def split(self, flat):
         """The effects of all levels, per factor (q_f, m_f)."""
         shapes = [(len(z), g.n_levels) for z, g in zip(self.z, self.groups, strict=True)]
         return _cut(flat, shapes)
+
+    def outcomes(self, fixed):
+        """The fixed part of the linear predictor, the response and weights."""
+        return _numbers(fixed), _numbers(self.y), np.atleast_1d(_numbers(self.m))
 
     def sweep(self, family, fixed, b):
         """The family at ``fixed + Z b`` and ``Z'r``."""
@@ -63,13 +67,12 @@ class CrossedRows(RowBlock):
         eta, mean, weight = np.empty((3, len(self.y)))
         effects = _flat(b)
         scores = np.empty(len(effects))
-        outcomes = (_numbers(self.y), np.atleast_1d(_numbers(self.m)))
-        loglik = CHOICE.native.crossed_sweep(
-            *self._described, _numbers(fixed), effects, *outcomes, eta, mean, weight, scores
-        )
+        fixed, y, m = self.outcomes(fixed)
+        out = (eta, mean, weight, scores)
+        loglik = CHOICE.native.crossed_sweep(*self.described, fixed, effects, y, m, *out)
         point = family.at(eta, self.y, self.m)
         vars(point).update(mean=mean, weight=weight)
-        return Swept(point, np.array([loglik]), self._split(scores))
+        return Swept(point, np.array([loglik]), self.split(scores))
 
     def weighed(self, weights):
         """``Z_f'WZ_f`` per factor, packed, and ``Z_f'WZ_g`` on the pairs of levels that meet."""
@@ -82,7 +85,7 @@ class CrossedRows(RowBlock):
         ]
         blocks, pairs = (np.empty(sum(map(np.prod, each))) for each in (shapes, pair_shapes))
         w = _numbers(weights)
-        CHOICE.native.crossed_weigh(*self._described, *self._met, w, blocks, pairs)
+        CHOICE.native.crossed_weigh(*self.described, *self._met, w, blocks, pairs)
         return _cut(blocks, shapes), dict(zip(self.pairs, _cut(pairs, pair_shapes), strict=True))
 
     def level_blocks(self, weights):
@@ -98,26 +101,26 @@ class CrossedRows(RowBlock):
         sums = np.empty(self._n_effects)
         covariances = (_flat(M), _flat([shared[key] for key in self.pairs]))
         CHOICE.native.crossed_skewed(
-            *self._described, *self._met, point.mean, point.weight, *covariances, values, sums
+            *self.described, *self._met, point.mean, point.weight, *covariances, values, sums
         )
-        return Skewed(None, values, self._split(sums))
+        return Skewed(None, values, self.split(sums))
 
     @property
     def _n_effects(self):
-        sizes, levels, *_ = self._described
+        sizes, levels, *_ = self.described
         return int(sizes.astype(np.int64) @ levels)
 
     def random_part(self, b):
         if np.ndim(b[0]) > 2:
             return super().random_part(b)
         out = np.empty(len(self.y))
-        CHOICE.native.crossed_spread(*self._described, _flat(b), out)
+        CHOICE.native.crossed_spread(*self.described, _flat(b), out)
         return out
 
     def level_sums(self, values):
         out = np.empty(self._n_effects)
-        CHOICE.native.crossed_gather(*self._described, _numbers(values), out)
-        return self._split(out)
+        CHOICE.native.crossed_gather(*self.described, _numbers(values), out)
+        return self.split(out)
 
     def fixed_sums(self, weights):
         p = self.x.shape[1]
@@ -125,7 +128,7 @@ class CrossedRows(RowBlock):
             return super().level_fixed(weights), self.fixed_gram(weights)
         sums, gram = np.empty(self._n_effects * p), np.empty((p, p))
         w = _numbers(weights)
-        CHOICE.native.crossed_with_fixed(*self._described, w, _numbers(self.x), sums, gram)
+        CHOICE.native.crossed_with_fixed(*self.described, w, _numbers(self.x), sums, gram)
         shapes = [(len(z), g.n_levels, p) for z, g in zip(self.z, self.groups, strict=True)]
         return [part.transpose(0, 2, 1) for part in _cut(sums, shapes)], gram
 

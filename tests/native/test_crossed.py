@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from skmixed._algebra.kernels import CHOICE
+from skmixed._likelihood import modes
+from skmixed._likelihood.chords import FOUND, UPHILL, along_chords
 from skmixed._likelihood.glmm import GlmmDeviance
 from skmixed._likelihood.laplace import Laplace
 from skmixed._model.families import BernoulliLogit
@@ -110,7 +112,7 @@ def test_wide_columns_and_copies():
     w = rng.random(30)
     all_close(fast.fixed_sums(w)[0], plain.fixed_sums(w)[0])
     for other in (copy.copy(fast), pickle.loads(pickle.dumps(fast))):
-        assert "_described" not in vars(other)
+        assert "described" not in vars(other)
         all_close(other.level_sums(w), plain.level_sums(w))
     alone = fast.without_effects()
     assert type(alone) is RowBlock
@@ -134,3 +136,31 @@ def test_deviances(seed, singular, native):  # noqa: F811
     np.testing.assert_allclose(ours.value, theirs.value, rtol=1e-11)
     np.testing.assert_allclose(ours.slope, theirs.slope, rtol=1e-7, atol=1e-7)
     np.testing.assert_allclose(ours.hessian, theirs.hessian, rtol=1e-7, atol=1e-7)
+
+
+@instructions
+@pytest.mark.parametrize("seed", range(6))
+def test_steps_towards_the_modes(seed, native, monkeypatch):  # noqa: F811
+    """The modes are those that steps one by one end at, whatever the guess."""
+    rng = np.random.default_rng(seed)
+    fast, _ = rows_of(rng, 2 + seed % 2, 150)
+    T = [0.5 * root @ root.T for root in (rng.normal(size=(len(z), len(z) + 1)) for z in fast.z)]
+    objective = GlmmDeviance.of([fast], BernoulliLogit(), Laplace())
+    points = [[*(share * t for t in T), np.array([0.3, share])] for share in (1.0, 1.3)]
+    endings = []
+
+    def noted(*arguments):
+        ending, there = along_chords(*arguments)
+        endings.append(ending)
+        return ending, there
+
+    monkeypatch.setattr(modes, "along_chords", noted)
+    first = objective(points[0])
+    ours = objective(points[1], first.near())
+    assert FOUND in endings
+    monkeypatch.setattr(modes, "along_chords", lambda found, *_: (UPHILL, found))
+    theirs = objective(points[1], objective(points[0]).near())
+    np.testing.assert_allclose(ours.value, theirs.value, rtol=1e-12)
+    np.testing.assert_allclose(ours.slope, theirs.slope, rtol=1e-7, atol=1e-7)
+    for own, other in zip(ours.effects, theirs.effects, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-8)

@@ -111,6 +111,36 @@ def crossed_with_fixed(rng):
     return *described, np.ones(rows), np.ones((rows, p)), np.ones(effects * p), np.ones((p, p))
 
 
+def chords(rng):
+    described, _, rows, (effects, *_) = meeting(rng)
+    while len(described[0]) == 0:
+        described, _, rows, (effects, *_) = meeting(rng)
+    sizes, levels, *_ = described
+    q, m = int(sizes[0]), int(levels[0])
+    first = np.concatenate([first[:1], np.cumsum((sizes * levels)[1:]) - (sizes * levels)[1:]])
+    side = int(np.sum((sizes * levels)[1:]))
+    counts = rng.integers(0, side + 1, m)
+    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(I)
+    entries = rng.integers(0, max(side, 1), indptr[-1]).astype(I)
+    packed = np.ones((2, q * (q + 1) // 2, m))
+    roots = np.ones((3, int(sizes @ sizes)))
+    rules = np.array([1e-9, 1e-18, 0.05, 1e-9, 1e-12, 5.0])
+    ones = np.ones((5, rows))
+    factorisation = (0, indptr, entries, np.ones((q, len(entries))), *packed, np.eye(side))
+    last = (*np.ones((2, effects)), *ones[2:], np.zeros(2))
+    return (
+        *described,
+        *ones[:2],
+        np.ones(1),
+        *factorisation,
+        first.astype(I),
+        *roots,
+        rules,
+        True,
+        *last,
+    )
+
+
 def numbers(rng):
     return (np.ones(rows := int(rng.integers(0, 9))), np.zeros(rows))
 
@@ -257,6 +287,7 @@ MAKERS = {
     "crossed_spread": crossed_spread,
     "crossed_gather": crossed_gather,
     "crossed_with_fixed": crossed_with_fixed,
+    "chords": chords,
     "exponentials": numbers,
     "logarithms": numbers,
     "logit_rows": logit_rows,
