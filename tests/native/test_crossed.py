@@ -157,7 +157,8 @@ def test_steps_towards_the_modes(seed, native, monkeypatch):  # noqa: F811
     monkeypatch.setattr(modes, "along_chords", noted)
     first = objective(points[0])
     ours = objective(points[1], first.near())
-    assert FOUND in endings
+    is_compiled = len(objective.store.plans[0].layout.stages) == 1
+    assert (FOUND in endings) == is_compiled
     monkeypatch.setattr(modes, "along_chords", lambda found, *_: (UPHILL, found))
     theirs = objective(points[1], objective(points[0]).near())
     np.testing.assert_allclose(ours.value, theirs.value, rtol=1e-12)

@@ -115,7 +115,7 @@ def chords(rng):
     described, _, rows, (effects, *_) = meeting(rng)
     while len(described[0]) == 0:
         described, _, rows, (effects, *_) = meeting(rng)
-    sizes, levels, *_ = described
+    sizes, levels = described[:2]
     q, m = int(sizes[0]), int(levels[0])
     first = np.concatenate([first[:1], np.cumsum((sizes * levels)[1:]) - (sizes * levels)[1:]])
     side = int(np.sum((sizes * levels)[1:]))
