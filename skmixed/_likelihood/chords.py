@@ -7,17 +7,12 @@ block.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from .._algebra.elimination import Elimination
 from .._algebra.kernels import CHOICE
 from .._model.families import BernoulliLogit
 from .._sums.crossed import CrossedRows
-
-if TYPE_CHECKING:
-    from .modes import Density, Modes
 
 FOUND, TOO_OLD, UPHILL = range(3)  # how such steps end
 
@@ -44,7 +39,7 @@ class Chords:
             _flat([_inverse(root) for root in elimination.roots]),
         )
 
-    def steps(self, modes: Modes, rules, is_fresh: bool):
+    def steps(self, modes, rules, is_fresh: bool):
         """How steps from some place ended, and where."""
         density = modes.density
         rows = density.rows
@@ -69,14 +64,14 @@ class Chords:
         return ending, density.placed(rows.split(c), point, totals[:1], rows.split(scores))
 
 
-def along_chords(modes: Modes, elimination, rules, is_fresh: bool):
+def along_chords(modes, elimination, rules, is_fresh: bool):
     """How steps with a factorisation ended, and where; uphill at once where there are none."""
     if not _are_compiled(modes.density, elimination):
         return UPHILL, modes
     return Chords(elimination).steps(modes, rules, is_fresh)
 
 
-def _are_compiled(density: Density, elimination) -> bool:
+def _are_compiled(density, elimination) -> bool:
     if type(density.rows) is not CrossedRows or type(density.family) is not BernoulliLogit:
         return False
     if type(elimination) is not Elimination or len(elimination.plan.layout.stages) != 1:

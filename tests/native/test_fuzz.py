@@ -117,8 +117,9 @@ def chords(rng):
         described, _, rows, (effects, *_) = meeting(rng)
     sizes, levels = described[:2]
     q, m = int(sizes[0]), int(levels[0])
-    first = np.concatenate([first[:1], np.cumsum((sizes * levels)[1:]) - (sizes * levels)[1:]])
-    side = int(np.sum((sizes * levels)[1:]))
+    widths = (sizes * levels)[1:]
+    side = int(np.sum(widths))
+    first = np.append(0, np.cumsum(widths) - widths)
     counts = rng.integers(0, side + 1, m)
     indptr = np.concatenate([[0], np.cumsum(counts)]).astype(I)
     entries = rng.integers(0, max(side, 1), indptr[-1]).astype(I)
