@@ -69,7 +69,7 @@ def _predictors(state, blocks):
 
 
 def bounded(T):
-    """T scaled down to the largest variance a search may start with."""
+    """A matrix scaled down to the largest variance a search may start with."""
     return T * min(1.0, LARGEST_START / max(np.max(np.diag(T)), np.finfo(float).tiny))
 
 

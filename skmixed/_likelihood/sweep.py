@@ -11,7 +11,7 @@ import numpy as np
 
 from .._algebra.kernels import CHOICE
 from .._algebra.packed import packed_size, pair_traces
-from .._model.families import BernoulliLogit
+from .._model.families import BernoulliLogit, Family
 from .._sums.blocks import RowBlock
 from .._sums.grouping import Runs
 from .modes import (
@@ -73,7 +73,7 @@ class Sweep:
 
 def sweep(density: Density, guess: Guess) -> Sweep | None:
     """A block of rows at its modes; None where the ordinary search has to find them."""
-    if not is_swept(density):
+    if not is_swept(density.rows, density.family):
         return None
     if guess.swept is not None and guess.swept.is_of(density):
         return guess.swept
@@ -81,13 +81,12 @@ def sweep(density: Density, guess: Guess) -> Sweep | None:
     return found if found.is_found else None
 
 
-def is_swept(density: Density) -> bool:
+def is_swept(rows: RowBlock, family: Family) -> bool:
     """Whether there is a compiled sweep for such rows."""
-    rows = density.rows
     return (
         CHOICE.native is not None
         and type(rows) is RowBlock
-        and type(density.family) is BernoulliLogit
+        and type(family) is BernoulliLogit
         and rows.is_separable
         and len(rows.z[0]) <= MOST_EFFECTS
         and rows.x.shape[1] <= MOST_COLUMNS

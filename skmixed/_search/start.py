@@ -45,10 +45,12 @@ def typical_floors(plan):
     """Per factor and effect, the variance (relative to sigma^2) that counts as close to zero."""
     counts = plan.cross.counts
     totals = plan.cross.levels if counts is None else [counts.sum()]
-    return [_floors(A.sum(axis=1) / m) for A, m in zip(plan.counted_blocks, totals, strict=True)]
+    sums = [A.sum(axis=1) for A in plan.counted_blocks]
+    return [mean_floors(A / m) for A, m in zip(sums, totals, strict=True)]
 
 
-def _floors(means):
+def mean_floors(means):
+    """The same of one factor, from the mean of its packed blocks."""
     q = packed_order(len(means))
     diagonal = means[[packed_size(r + 1) - 1 for r in range(q)]]
     return np.where(diagonal > 1e-12, SHRINKAGE_FLOOR / np.maximum(diagonal, 1e-12), 0.0)
