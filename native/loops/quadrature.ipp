@@ -55,6 +55,14 @@ struct Level {
 template <Index Q>
 struct Sums {
     double total, e[Q], outer[Q][Q], Y[packed(Q)];
+
+    void add(const Sums &other) {
+        total += other.total;
+        for (Index r = 0; r < Q; ++r) e[r] += other.e[r];
+        for (Index r = 0; r < Q; ++r)
+            for (Index c = 0; c < Q; ++c) outer[r][c] += other.outer[r][c];
+        for (Index k = 0; k < packed(Q); ++k) Y[k] += other.Y[k];
+    }
 };
 
 template <Index Q, bool WEIGHTED>
@@ -73,7 +81,11 @@ class Sweep {
     double *predictors, *left, *means;                      // (ROWS, WIDE), of the nodes
     double *nodes, *log_weights;                            // (Q, lanes) and (lanes,)
     Level<Q> levels[LEVELS];
-    double ratios[LEVELS], logarithms_of[LEVELS];
+    Sums<Q> sums[LEVELS];
+    double determinants[LEVELS], ratios[LEVELS], logarithms_of[LEVELS];
+    // of some nodes of all levels: (levels, Q, W) and (levels, W)
+    double us[LEVELS * Q * WIDE], bs[LEVELS * Q * WIDE], scores[LEVELS * Q * WIDE];
+    double likelihoods[LEVELS * WIDE], products[LEVELS * WIDE], odds_there[LEVELS * WIDE], shares[LEVELS * WIDE];
     const double *z[Q], *y, *m;
     Index first_row, n_rows, first_level, n_levels;
 
@@ -82,6 +94,8 @@ class Sweep {
         scratch += size;
         return found;
     }
+
+    double entry_of(Index r, Index k) const { return nodes[r * lanes(rule.nodes) + k]; }
 
     double times(Index i) const { return WEIGHTED ? (m ? m[i] : rows.weight) : 1.0; }
 
@@ -118,12 +132,13 @@ class Sweep {
             for (Index l = 0; l < n_levels; ++l) {
                 Level<Q> &level = levels[l];
                 sum_mode(level);
-                const double determinant = factorise(level);
+                determinants[l] = factorise(level);
                 level.is_shared = is_intercept && share_rows(level);
-                Sums<Q> sums{};
-                integrate(level, sums);
-                ratios[l] = sums.total * sums.total / determinant;
-                differentiate(level, sums, first_level + l);
+            }
+            integrate();
+            for (Index l = 0; l < n_levels; ++l) {
+                ratios[l] = sums[l].total * sums[l].total / determinants[l];
+                differentiate(levels[l], sums[l], first_level + l);
             }
             note_deviances();
         }
@@ -249,34 +264,104 @@ class Sweep {
         return true;
     }
 
-    void integrate(const Level<Q> &level, Sums<Q> &sums) {
-        for (Index i = level.first; i < level.stop; ++i) moved[i] = 0.0;
+    // Whether the means of all rows that are handled together are kept until their shares are known.
+    bool is_kept() const { return n_rows <= ROWS; }
+
+    Index origin(Index lo) const { return is_kept() ? 0 : lo; }
+
+    void integrate() {
+        for (Index i = 0; i < n_rows; ++i) moved[i] = 0.0;
+        for (Index l = 0; l < n_levels; ++l) sums[l] = Sums<Q>{};
         Index k = 0;
-        for (; k + NARROW < lanes(rule.nodes); k += WIDE) add_nodes<WIDE>(level, sums, k);
-        if (k < lanes(rule.nodes)) add_nodes<NARROW>(level, sums, k);
+        for (; k + NARROW < lanes(rule.nodes); k += WIDE) add_nodes<WIDE>(k);
+        if (k < lanes(rule.nodes)) add_nodes<NARROW>(k);
+    }
+
+    // Some nodes of all levels, step by step, so that exponentials do not wait for each other.
+    template <Index W>
+    void add_nodes(Index node) {
+        for (Index l = 0; l < n_levels; ++l) place_nodes<W>(l, node);
+        if (is_intercept)
+            for (Index k = 0; k < n_levels * W; ++k) odds_there[k] = exponential(odds_there[k]);
+        for (Index l = 0; l < n_levels; ++l) visit_level<W>(l);
+        if (!WEIGHTED)
+            for (Index k = 0; k < n_levels * W; ++k) likelihoods[k] -= logarithm(products[k]);
+        for (Index l = 0; l < n_levels; ++l) weigh_nodes<W>(l, node);
+        for (Index k = 0; k < n_levels * W; ++k) {
+            const double weight = exponential(shares[k]);
+            shares[k] = shares[k] < NO_SHARE ? 0.0 : weight;
+        }
+        for (Index l = 0; l < n_levels; ++l) {
+            add_sums<W>(l, node);
+            move_rows<W>(l);
+        }
+    }
+
+    template <Index W>
+    void place_nodes(Index l, Index node) {
+        const Level<Q> &level = levels[l];
+        double *u = us + l * Q * W, *b = bs + l * Q * W;
+        for (Index r = 0; r < Q; ++r) {
+            for (Index k = 0; k < W; ++k) {
+                u[r * W + k] = level.u[r];
+                b[r * W + k] = level.b[r];
+                for (Index j = r; j < Q; ++j) u[r * W + k] += level.half[place(j, r)] * entry_of(j, node + k);
+                for (Index j = 0; j < Q; ++j) b[r * W + k] += level.D[r][j] * entry_of(j, node + k);
+            }
+        }
+        for (Index k = 0; k < W; ++k) odds_there[l * W + k] = level.b[0] - b[k];
+    }
+
+    template <Index W>
+    void visit_level(Index l) {
+        const Level<Q> &level = levels[l];
+        double *likelihood = likelihoods + l * W, *product = products + l * W, *s = scores + l * Q * W;
+        for (Index k = 0; k < W; ++k) likelihood[k] = 0.0;
+        for (Index k = 0; k < W; ++k) product[k] = 1.0;
+        for (Index k = 0; k < Q * W; ++k) s[k] = 0.0;
+        const Index at_once = level.is_shared ? level.rows_at_once : ROWS;
+        for (Index lo = level.first; lo < level.stop; lo += at_once) {
+            const Index hi = level.stop - lo > at_once ? lo + at_once : level.stop;
+            if (!WEIGHTED && lo > level.first) {
+                for (Index k = 0; k < W; ++k) likelihood[k] -= logarithm(product[k]);
+                for (Index k = 0; k < W; ++k) product[k] = 1.0;
+            }
+            if (level.is_shared) {
+                visit_shared<W>(lo, hi, odds_there + l * W, product, s);
+            } else {
+                visit_nodes<W>(lo, hi, bs + l * Q * W);
+                add_rows<W>(lo, hi, likelihood, product, s);
+            }
+        }
+        if (level.is_shared) {
+            const double *step = bs + l * Q * W;
+            for (Index k = 0; k < W; ++k) likelihood[k] -= level.failures * (step[k] - level.b[0]) + level.rest;
+        }
     }
 
     // Means and what is left of the likelihood of some rows at some nodes.
     template <Index W>
-    void visit_nodes(Index lo, Index hi, const double (&b)[Q][W]) {
+    void visit_nodes(Index lo, Index hi, const double *SKMIXED_RESTRICT b) {
+        const Index from = lo - origin(lo);
         for (Index i = lo; i < hi; ++i) {
-            double *row = predictors + (i - lo) * W;
+            double *SKMIXED_RESTRICT row = predictors + (i - origin(lo)) * W;
             for (Index k = 0; k < W; ++k) {
                 double found = fixed[i];
-                for (Index r = 0; r < Q; ++r) found += b[r][k] * z[r][i];
+                for (Index r = 0; r < Q; ++r) found += b[r * W + k] * z[r][i];
                 row[k] = found;
             }
         }
-        visit<WEIGHTED>((hi - lo) * W, predictors, left, means);
+        visit<WEIGHTED>((hi - lo) * W, predictors + from * W, left + from * W, means + from * W);
     }
 
-    // Log-likelihoods at some nodes, and scores: those of the mean go without a logarithm per row.
+    // Log-likelihoods at some nodes, and scores: those without weights need no logarithm per row.
     template <Index W>
-    void add_rows(Index lo, Index hi, double (&likelihood)[W], double (&s)[Q][W]) const {
-        double product[W], sum[W] = {}, scores[Q][W] = {};
-        for (Index k = 0; k < W; ++k) product[k] = 1.0;
+    void add_rows(Index lo, Index hi, double *likelihood, double *product, double *s) const {
+        double products_here[W], sum[W] = {}, scores_here[Q][W] = {};
+        for (Index k = 0; k < W; ++k) products_here[k] = 1.0;
         for (Index i = lo; i < hi; ++i) {
-            const double *at = predictors + (i - lo) * W, *rest = left + (i - lo) * W, *mu = means + (i - lo) * W;
+            const Index from = (i - origin(lo)) * W;
+            const double *at = predictors + from, *rest = left + from, *mu = means + from;
             const double response = y[i], slope = response - 0.5, weight = times(i);
             for (Index k = 0; k < W; ++k) {
                 const double found = slope * at[k] - 0.5 * magnitude(at[k]);
@@ -284,92 +369,73 @@ class Sweep {
                     sum[k] += weight * (found - rest[k]);
                 } else {
                     sum[k] += found;
-                    product[k] *= rest[k];
+                    products_here[k] *= rest[k];
                 }
             }
             for (Index r = 0; r < Q; ++r) {
                 const double factor = weight * z[r][i];
-                for (Index k = 0; k < W; ++k) scores[r][k] += factor * (response - mu[k]);
+                for (Index k = 0; k < W; ++k) scores_here[r][k] += factor * (response - mu[k]);
             }
         }
-        for (Index k = 0; k < W; ++k) likelihood[k] += WEIGHTED ? sum[k] : sum[k] - logarithm(product[k]);
+        for (Index k = 0; k < W; ++k) likelihood[k] += sum[k];
+        for (Index k = 0; k < W; ++k) product[k] *= products_here[k];
         for (Index r = 0; r < Q; ++r)
-            for (Index k = 0; k < W; ++k) s[r][k] += scores[r][k];
+            for (Index k = 0; k < W; ++k) s[r * W + k] += scores_here[r][k];
     }
 
     // The same for rows with an intercept alone, but for what they have in common at all nodes.
     template <Index W>
-    void visit_shared(Index lo, Index hi, const double (&odds_there)[W], double (&likelihood)[W], double (&s)[Q][W]) const {
-        double product[W], sum[W] = {}, responses = 0.0;
-        for (Index k = 0; k < W; ++k) product[k] = 1.0;
+    void visit_shared(Index lo, Index hi, const double *there, double *product, double *s) const {
+        double products_here[W], sum[W] = {}, odds_of[W], responses = 0.0;
+        for (Index k = 0; k < W; ++k) products_here[k] = 1.0;
+        for (Index k = 0; k < W; ++k) odds_of[k] = there[k];
         for (Index i = lo; i < hi; ++i) {
-            double *mu = means + (i - lo) * W;
+            double *SKMIXED_RESTRICT mu = means + (i - origin(lo)) * W;
             const double here = odds[i];
             responses += y[i];
             for (Index k = 0; k < W; ++k) {
-                const double one = 1.0 + here * odds_there[k];
-                product[k] *= one;
+                const double one = 1.0 + here * odds_of[k];
+                products_here[k] *= one;
                 mu[k] = 1.0 / one;
                 sum[k] += mu[k];
             }
         }
-        for (Index k = 0; k < W; ++k) likelihood[k] -= logarithm(product[k]);
-        for (Index k = 0; k < W; ++k) s[0][k] += responses - sum[k];
+        for (Index k = 0; k < W; ++k) product[k] *= products_here[k];
+        for (Index k = 0; k < W; ++k) s[k] += responses - sum[k];
+    }
+
+    // Logarithms of the shares of some nodes
+    template <Index W>
+    void weigh_nodes(Index l, Index node) {
+        for (Index k = 0; k < W; ++k) {
+            double square = 0.0;
+            for (Index r = 0; r < Q; ++r) square += us[(l * Q + r) * W + k] * us[(l * Q + r) * W + k];
+            const double rise = square - 2.0 * likelihoods[l * W + k] - levels[l].penalised;
+            shares[l * W + k] = log_weights[node + k] - 0.5 * rise;
+        }
     }
 
     template <Index W>
-    void visit_again(const Level<Q> &level, Index lo, Index hi, const double (&b)[Q][W], const double (&odds_there)[W]) {
+    void visit_again(Index l, Index lo, Index hi) {
+        const Level<Q> &level = levels[l];
         if (!level.is_shared) {
-            visit_nodes<W>(lo, hi, b);
+            visit_nodes<W>(lo, hi, bs + l * Q * W);
             return;
         }
         for (Index i = lo; i < hi; ++i)
-            for (Index k = 0; k < W; ++k) means[(i - lo) * W + k] = 1.0 / (1.0 + odds[i] * odds_there[k]);
+            for (Index k = 0; k < W; ++k) means[(i - lo) * W + k] = 1.0 / (1.0 + odds[i] * odds_there[l * W + k]);
     }
 
+    // Means of the rows, by the shares of the nodes
     template <Index W>
-    void add_nodes(const Level<Q> &level, Sums<Q> &sums, Index node) {
-        double zk[Q][W], u[Q][W], b[Q][W], s[Q][W] = {}, likelihood[W] = {}, share[W];
-        for (Index r = 0; r < Q; ++r)
-            for (Index k = 0; k < W; ++k) zk[r][k] = nodes[r * lanes(rule.nodes) + node + k];
-        for (Index r = 0; r < Q; ++r) {
-            for (Index k = 0; k < W; ++k) {
-                u[r][k] = level.u[r];
-                b[r][k] = level.b[r];
-                for (Index j = r; j < Q; ++j) u[r][k] += level.half[place(j, r)] * zk[j][k];
-                for (Index j = 0; j < Q; ++j) b[r][k] += level.D[r][j] * zk[j][k];
-            }
-        }
-        const Index at_once = level.is_shared ? level.rows_at_once : ROWS;
-        double odds_there[W] = {};
-        if (level.is_shared)
-            for (Index k = 0; k < W; ++k) odds_there[k] = exponential(level.b[0] - b[0][k]);
-        for (Index lo = level.first; lo < level.stop; lo += at_once) {
-            const Index hi = level.stop - lo > at_once ? lo + at_once : level.stop;
-            if (level.is_shared) {
-                visit_shared<W>(lo, hi, odds_there, likelihood, s);
-            } else {
-                visit_nodes<W>(lo, hi, b);
-                add_rows<W>(lo, hi, likelihood, s);
-            }
-        }
-        if (level.is_shared) {
-            for (Index k = 0; k < W; ++k) likelihood[k] -= level.failures * (b[0][k] - level.b[0]) + level.rest;
-        }
-        for (Index k = 0; k < W; ++k) {
-            double square = 0.0;
-            for (Index r = 0; r < Q; ++r) square += u[r][k] * u[r][k];
-            const double found = log_weights[node + k] - 0.5 * (square - 2.0 * likelihood[k] - level.penalised);
-            const double weight = exponential(found);
-            share[k] = found < NO_SHARE ? 0.0 : weight;
-        }
-        add_sums<W>(level, sums, share, zk, u, s);
-        const bool is_kept = level.stop - level.first <= at_once;
-        for (Index lo = level.first; lo < level.stop; lo += ROWS) {
-            const Index hi = level.stop - lo > ROWS ? lo + ROWS : level.stop;
-            if (!is_kept) visit_again<W>(level, lo, hi, b, odds_there);
+    void move_rows(Index l) {
+        double share[W];
+        for (Index k = 0; k < W; ++k) share[k] = shares[l * W + k];
+        for (Index lo = levels[l].first; lo < levels[l].stop; lo += ROWS) {
+            const Index hi = levels[l].stop - lo > ROWS ? lo + ROWS : levels[l].stop;
+            if (!is_kept()) visit_again<W>(l, lo, hi);
             for (Index i = lo; i < hi; ++i) {
-                const double *mu = means + (i - lo) * W;
+                const double *mu = means + (i - origin(lo)) * W;
                 double parts[NARROW];
                 for (Index k = 0; k < NARROW; ++k) parts[k] = share[k] * mu[k];
                 for (Index j = NARROW; j < W; j += NARROW)
@@ -380,23 +446,26 @@ class Sweep {
     }
 
     template <Index W>
-    void add_sums(const Level<Q> &level, Sums<Q> &sums, const double (&share)[W], const double (&zk)[Q][W],
-                  const double (&u)[Q][W], const double (&s)[Q][W]) const {
+    void add_sums(Index l, Index node) {
+        const Level<Q> &level = levels[l];
+        const double *share = shares + l * W, *u = us + l * Q * W, *s = scores + l * Q * W;
+        Sums<Q> found{};
         for (Index k = 0; k < W; ++k) {
             double h[Q];
-            sums.total += share[k];
+            found.total += share[k];
             for (Index r = 0; r < Q; ++r) {
-                h[r] = u[r][k];
-                for (Index j = 0; j < Q; ++j) h[r] -= L[j][r] * s[j][k];
-                sums.e[r] += share[k] * h[r];
-                for (Index j = 0; j < Q; ++j) sums.outer[r][j] += share[k] * s[r][k] * u[j][k];
+                h[r] = u[r * W + k];
+                for (Index j = 0; j < Q; ++j) h[r] -= L[j][r] * s[j * W + k];
+                found.e[r] += share[k] * h[r];
+                for (Index j = 0; j < Q; ++j) found.outer[r][j] += share[k] * s[r * W + k] * u[j * W + k];
             }
             for (Index j = 0; j < Q; ++j) {
                 double v = 0.0;
                 for (Index i = 0; i <= j; ++i) v += level.half[place(j, i)] * h[i];
-                for (Index r = j; r < Q; ++r) sums.Y[place(r, j)] += share[k] * v * zk[r][k];
+                for (Index r = j; r < Q; ++r) found.Y[place(r, j)] += share[k] * v * entry_of(r, node + k);
             }
         }
+        sums[l].add(found);
     }
 
     // LGL', (q, q), and what is left of dd / dL at once: 2 (ALG - outer)
