@@ -137,15 +137,15 @@ class Parts:
     def is_finite(self):
         return all(part.is_finite for part in self.parts)
 
-    @property
+    @cached_property
     def value(self):
         return float(sum(part.value for part in self.parts))
 
-    @property
+    @cached_property
     def loglik(self):
         return sum(part.loglik for part in self.parts)
 
-    @property
+    @cached_property
     def reach(self):
         return max(part.reach for part in self.parts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -18,6 +19,7 @@ class Rule:
     log_weights: np.ndarray
 
     @classmethod
+    @cache
     def product(cls, points, q):
         """Gauss-Hermite rule for the standard normal distribution in q dimensions."""
         x, w = np.polynomial.hermite_e.hermegauss(points)
