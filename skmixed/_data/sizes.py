@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 LARGEST = 1e152  # squares, a few hundred times larger still, are numbers
+SMALLEST = 1e-290  # mean square of a column in which some number is large enough
 MOST_OBSERVATIONS = 1e100
 LOOKED_AT = 100_000  # rows at most
 
 
+@np.errstate(over="ignore")
 def check_sizes(
     names: Sequence[str], X: np.ndarray, y: np.ndarray, weights: np.ndarray | None
 ) -> None:
@@ -22,9 +24,11 @@ def check_sizes(
         With the name of the column.
     """
     rows = slice(None, None, -(-len(X) // LOOKED_AT) or 1)
-    for name, size in zip(names, _sizes(X[rows]), strict=True):
-        _check(f"X: column {name!r}", size)
-    _check("y", _sizes(y[rows, None])[0])
+    for name, column in zip(names, X[rows].T, strict=True):
+        if not _is_moderate(column):
+            _check(f"X: column {name!r}", column)
+    if not _is_moderate(y[rows]):
+        _check("y", y[rows])
     if weights is not None and not np.sum(weights) < MOST_OBSERVATIONS:
         raise ValueError(
             f"sample_weight: its sum is {np.sum(weights):.3g}, which is no number of "
@@ -32,13 +36,14 @@ def check_sizes(
         )
 
 
-def _sizes(X):
-    if X.shape[0] == 0:
-        return np.zeros(X.shape[1])
-    return np.maximum(np.max(X, axis=0), -np.min(X, axis=0))
+def _is_moderate(column):
+    """Whether the sum of its squares says that a column is neither too large nor too small."""
+    squares = column @ column
+    return len(column) * SMALLEST < squares < LARGEST
 
 
-def _check(what, size):
+def _check(what, column):
+    size = np.max(np.abs(column), initial=0.0)
     if size > LARGEST or 0 < size < 1.0 / LARGEST:
         raise ValueError(
             f"{what} holds numbers of the size of {size:.3g}, whose variance is beyond "

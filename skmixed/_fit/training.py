@@ -178,8 +178,7 @@ def training_of(
     target = response_of(spec.owner, y, len(rows), keep)
     _check_two(rows)
     target, weights = weighted(coded(target), weights)
-    with np.errstate(over="ignore"):
-        check_sizes(layout.names, rows.X, target, weights)
+    check_sizes(layout.names, rows.X, target, weights)
     reader, codes = learn_reader(spec, door, features, layout, rows)
     return Training(reader, given, target, weights, keep, rows.offset), codes
 
