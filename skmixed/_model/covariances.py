@@ -74,8 +74,7 @@ class Covariances:
         rows, cols = lower_triangle(q)
         if len(self.terms) == 1 and len(self.sizes) == 1:
             return matrices[:, rows, cols]
-        full = np.zeros((len(matrices), q, q))
-        full[:, term.window, term.window] = matrices
+        full = self._embedded(term, matrices)
         out = np.zeros((len(matrices), self._starts[-1]))
         out[:, self._starts[term.factor] : self._starts[term.factor + 1]] = full[:, rows, cols]
         return out
@@ -109,8 +108,23 @@ class Covariances:
 
     @property
     def projections(self):
-        """Those of the structure of the only term; None where there are several."""
-        return self.terms[0].structure.chart_projections if len(self.terms) == 1 else None
+        """Projections (k, q, q) the roots of whose variances are the coordinates of all terms of a
+        single factor; none where these are the entries of a pivoted root, None where they are
+        others.
+        """
+        if len(self.terms) == 1:
+            return self.terms[0].structure.chart_projections
+        own = [_variances_of(term.structure) for term in self.terms]
+        if len(self.sizes) > 1 or any(P is None for P in own):
+            return None
+        return np.concatenate([self._embedded(t, P) for t, P in zip(self.terms, own, strict=True)])
+
+    def _embedded(self, term, matrices):
+        """Matrices of one term within those of its factor."""
+        q = self.sizes[term.factor]
+        full = np.zeros((len(matrices), q, q))
+        full[:, term.window, term.window] = matrices
+        return full
 
     def charts(self, T):
         """Charts around (b, q, q) matrices of a single factor."""
@@ -149,6 +163,17 @@ class Covariances:
         """
         parts = zip(self.terms, point, strict=False)
         return [bool(t.structure.n_parameters) and t.structure.is_interior(T) for t, T in parts]
+
+
+def _variances_of(structure):
+    """Projections whose variances are the parameters of a structure; None where it has others.
+
+    A single effect has one variance, whatever the structure.
+    """
+    own = structure.chart_projections
+    if own is None or len(own):
+        return own
+    return np.ones((1, 1, 1)) if structure.size == 1 else None
 
 
 #: of rows without random effects: one effect for all of them, without variance

@@ -6,6 +6,7 @@ import pytest
 from skmixed import MixedLinearRegressor
 from skmixed._algebra.kernels import CHOICE
 from skmixed._algebra.packed import lower_triangle
+from skmixed._fit import linear
 from skmixed._likelihood.one_factor import OneFactor
 from skmixed._model.covariances import Covariances, PlacedTerm
 from skmixed._model.structures import STRUCTURES
@@ -15,6 +16,7 @@ from skmixed.datasets import make_mixed_regression
 from tests.helpers.counting import evaluations
 
 SEEDS = range(24)
+several_or_one = pytest.mark.parametrize("several", [False, True], ids=["term", "terms"])
 instructions = pytest.mark.parametrize("instructions", ["best", "baseline"])
 
 
@@ -28,7 +30,21 @@ def native(instructions):
     CHOICE.native.use("baseline" if CHOICE.description.endswith("baseline") else "best")
 
 
-def problem(seed):
+def one_term(q, name):
+    return Covariances([PlacedTerm(STRUCTURES[name](q), 0, 0)], [q])
+
+
+def several_terms(q, seed):
+    """As of ``(x || g)``: a term of each effect, or of the first and of all others."""
+    sizes = [1] * q if seed % 2 or q < 3 else [1, q - 1]
+    names = ("unstructured", ("diagonal", "identity", "exchangeable")[seed % 3])
+    structures = [STRUCTURES[names[size > 1]](size) for size in sizes]
+    places = np.cumsum([0, *sizes[:-1]]).tolist()
+    placed = [PlacedTerm(own, 0, at) for own, at in zip(structures, places, strict=True)]
+    return Covariances(placed, [q])
+
+
+def problem(seed, several=False):
     """Some responses to rows of one factor, starts, and the structure of the covariance."""
     rng = np.random.default_rng(seed)
     q, p, count = rng.integers(1, 5), rng.integers(0, 4), rng.integers(1, 5)
@@ -61,11 +77,12 @@ def problem(seed):
         nu=n - reml * p,
         reml=reml,
     )
-    structure = STRUCTURES[list(STRUCTURES)[rng.integers(len(STRUCTURES))]](int(q))
-    model = Covariances([PlacedTerm(structure, 0, 0)], [int(q)])
+    name = list(STRUCTURES)[rng.integers(len(STRUCTURES))]
+    model = several_terms(int(q), seed) if several else one_term(int(q), name)
     root = rng.normal(size=(count, q, q)) * rng.uniform(0.1, 2.0)
-    start = np.array([structure.start(r @ r.T, np.full(q, 1e-3)) for r in root])
-    return factor, model, start
+    floors = [np.full(q, 1e-3)]
+    starts = [model.assemble(model.start([r @ r.T], floors))[0] for r in root]
+    return factor, model, np.array(starts)
 
 
 def close(ours, theirs, size=1.0):
@@ -89,9 +106,10 @@ def test_values_at_a_start(seed, native):
 
 
 @instructions
+@several_or_one
 @pytest.mark.parametrize("seed", SEEDS)
-def test_local_models(seed, native):
-    factor, model, start = problem(seed)
+def test_local_models(seed, several, native):
+    factor, model, start = problem(seed, several)
     found = compiled.minimize_compiled(factor, model, start, tol=1e-9, max_iter=1)
     sweep, charts = factor(start), model.charts(start)
     J = charts.derivatives[:, :, *lower_triangle(start.shape[1])]
@@ -103,10 +121,11 @@ def test_local_models(seed, native):
 
 
 @instructions
+@several_or_one
 @pytest.mark.parametrize("seed", SEEDS)
-def test_minima(seed, native):
+def test_minima(seed, several, native):
     """The same points after as many steps, wherever the search in numpy ends inside."""
-    factor, model, start = problem(seed)
+    factor, model, start = problem(seed, several)
     options = {"tol": 1e-9, "max_iter": 100}
     found = compiled.minimize_compiled(factor, model, start, **options)
     wanted = minimize_together(factor, model, start, **options)
@@ -144,15 +163,16 @@ def test_strided_sums(native):
     np.testing.assert_array_equal(found.T, minimum_of(5).T)
 
 
-def fitted(**params):
+def fitted(terms="(1 + x0 | group)", **params):
     X, y = make_mixed_regression(n_groups=30, random_state=0)
-    return MixedLinearRegressor(random_effects="(1 + x0 | group)", **params).fit(X, y)
+    return MixedLinearRegressor(random_effects=terms, **params).fit(X, y)
 
 
-def test_a_fit_is_that_of_the_ordinary_search(monkeypatch):
-    model = fitted()
-    monkeypatch.setattr(compiled, "is_compiled", lambda *_: False)
-    plain = fitted()
+@pytest.mark.parametrize("terms", ["(1 + x0 | group)", "(1 + x0 || group)"])
+def test_a_fit_is_that_of_the_ordinary_search(terms, monkeypatch):
+    model = fitted(terms)
+    monkeypatch.setattr(linear, "is_compiled", lambda *_: False)
+    plain = fitted(terms)
     assert model.n_iter_ == plain.n_iter_
     np.testing.assert_allclose(model.loglik_, plain.loglik_, rtol=1e-12)
     np.testing.assert_allclose(model.coef_, plain.coef_, rtol=1e-9)
