@@ -83,6 +83,7 @@ def compiled(scratch):
             parts = {
                 HERE / "module.cpp": plain,
                 **dict.fromkeys(sorted(HERE.glob("bindings/*.cpp")), plain),
+                HERE / "dense" / "cholesky.cpp": plain,
                 HERE / "baseline.cpp": plain,
                 HERE / "avx2.cpp": plain + (DARWIN if sys.platform == "darwin" else avx2 * IS_X86),
                 binding / "nb_combined.cpp": plain + ALIASED * (not is_msvc),

@@ -53,6 +53,7 @@ NB_MODULE(_native, module) {
     bind_quadrature(module);
     bind_rows(module);
     bind_products(module);
+    bind_dense(module);
     bind_schur(module);
     bind_stages(module);
     bind_search(module);

@@ -11,6 +11,7 @@
 #include "loops/levels.hpp"
 #include "loops/one_factor.hpp"
 #include "loops/quadrature.hpp"
+#include "loops/quadratic.hpp"
 #include "loops/rows.hpp"
 #include "loops/products.hpp"
 #include "loops/schur.hpp"
@@ -28,6 +29,7 @@ struct Sweeps {
     Quadrature quadrature;
     Rows rows;
     Products products;
+    Quadratic quadratic;
     Schur schur;
     Search search;
     Stages stages;

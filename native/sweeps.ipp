@@ -14,6 +14,8 @@
 #include "loops/schur.ipp"
 #include "loops/stages.ipp"
 
+#include "loops/quadratic.ipp"  // packs as the one before
+
 namespace skmixed {
 namespace SKMIXED_SWEEPS {
 
@@ -28,6 +30,7 @@ static constexpr Sweeps table(const char *name) {
         quadrature_loops,
         rows_loops,
         products_loops,
+        quadratic_loops,
         schur_loops,
         search_loops,
         stages_loops,

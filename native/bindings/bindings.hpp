@@ -14,6 +14,7 @@ void bind_level_sums(nanobind::module_ &);
 void bind_quadrature(nanobind::module_ &);
 void bind_rows(nanobind::module_ &);
 void bind_products(nanobind::module_ &);
+void bind_dense(nanobind::module_ &);
 void bind_schur(nanobind::module_ &);
 void bind_stages(nanobind::module_ &);
 void bind_search(nanobind::module_ &);

@@ -1,10 +1,7 @@
 #include "bindings.hpp"
-#include "checks.hpp"
+#include "coupling.hpp"
 
 namespace skmixed {
-namespace {
-
-// The pattern of C is checked with its values: columns increase within a level.
 Coupling coupling(const Integers &indptr, const Integers &columns, const Matrix &data) {
     Coupling C{indptr.data(), columns.data(), data.data(), length(indptr, 0) - 1, length(columns, 0), length(data, 0),
                0};
@@ -18,10 +15,7 @@ Coupling coupling(const Integers &indptr, const Integers &columns, const Matrix 
     return C;
 }
 
-template <class A>
-Dense dense(const Coupling &C, const A &S) {
-    const Index side = length(S, 0);
-    require(length(S, 1) == side, "S is not square");
+void check_columns(const Coupling &C, Index side) {
     for (Index l = 0; l < C.levels; ++l) {
         Index before = -1;
         for (Index i = C.indptr[l]; i < C.indptr[l + 1]; ++i) {
@@ -29,6 +23,19 @@ Dense dense(const Coupling &C, const A &S) {
             before = C.columns[i];
         }
     }
+}
+
+void check_levels(const Coupling &C, Index size, Index levels) {
+    require(size == packed_size(C.q) && levels == C.levels, "the packed matrices are not those of the levels of C");
+}
+
+namespace {
+
+template <class A>
+Dense dense(const Coupling &C, const A &S) {
+    const Index side = length(S, 0);
+    require(length(S, 1) == side, "S is not square");
+    check_columns(C, side);
     return {const_cast<double *>(S.data()), side};
 }
 
@@ -42,10 +49,6 @@ Placed placed(const Coupling &C, const Integers &order, const Longs &positions, 
     }
     require(length(positions, 0) == pairs && is_within(positions, length(S, 0)), "positions are not those of all pairs");
     return {const_cast<double *>(S.data()), positions.data(), order.data()};
-}
-
-void check_levels(const Coupling &C, Index size, Index levels) {
-    require(size == packed_size(C.q) && levels == C.levels, "the packed matrices are not those of the levels of C");
 }
 
 void check_entries(const Coupling &C, Index q, Index entries) {

@@ -39,7 +39,8 @@ class Reduction(NamedTuple):
     ----------
     stages : stage -> its reduced right-hand sides (q, k, m)
     taken : stage -> ``M U`` of these
-    dense : those of the dense block, (columns, k); None where there is none
+    dense, whitened : those of the dense block, (columns, k), and what whitening makes of them; None
+        where there is none
     explained : ``U' M U`` summed over all steps: the part of the cross-products that random effects
         take up
     """
@@ -47,6 +48,7 @@ class Reduction(NamedTuple):
     stages: dict
     taken: dict
     dense: np.ndarray | None
+    whitened: np.ndarray | None
     explained: np.ndarray
 
 
@@ -68,7 +70,7 @@ class Elimination:
         self.plan = plan
         self.T = T
         self.roots = [pivoted_root(t)[0] for t in T] if roots is None else roots
-        self.entries = plan.entries if once or not plan.pattern.length else plan.entries.copy()
+        self.entries = plan.entries if once else plan.copied_entries()
         self.log_determinant = 0.0
         self.M = {}
         self.C = {}
@@ -78,9 +80,7 @@ class Elimination:
         for f in plan.layout.stages:
             self._eliminate(f)
         if plan.layout.dense:
-            side = plan.dense_order
-            reduced = self.entries[plan.pattern.dense].reshape(side, side)
-            self.dense = self._factored(reduced)
+            self.dense = self._factored(plan.dense_part(self.entries))
             self.log_determinant += self.dense.log_determinant
 
     def blocks(self, f):
@@ -142,10 +142,10 @@ class Elimination:
             taken[f], own = STAGE.reduce(*shared, self.M[f], reduced[f], later)
             explained = explained + own
         if self.dense is None:
-            return Reduction(reduced, taken, None, explained)
+            return Reduction(reduced, taken, None, None, explained)
         rows = later[layout.dense_start :]
         half = self.dense.whiten(rows)
-        return Reduction(reduced, taken, rows, explained + half.T @ half)
+        return Reduction(reduced, taken, rows, half, explained + half.T @ half)
 
     def solve(self, U):
         """Effects ``B = T Z'V^-1 [..]`` and residual sums ``F = Z'V^-1 [..]`` for right-hand sides
@@ -162,7 +162,7 @@ class Elimination:
         if len(plan.layout.order) > 1:
             known = np.zeros((plan.layout.width, U[0].shape[1]))
         if self.dense is not None:
-            self._solve_dense(reduction.dense, known, B, F)
+            self._solve_dense(reduction, known, B, F)
         for f in reversed(plan.layout.stages):
             shared = plan.couplings.get(f), self.C.get(f), self.M[f], self.blocks(f)
             B[f], F[f] = STAGE.solve(*shared, reduction.stages[f], known)
@@ -171,9 +171,9 @@ class Elimination:
         factors = range(len(U))
         return [B[f] for f in factors], [F[f] for f in factors], reduction.explained
 
-    def _solve_dense(self, rows, known, B, F):
+    def _solve_dense(self, reduction, known, B, F):
         start = self.plan.layout.dense_start
-        known[start:], left = self.dense.solve(rows)
+        known[start:], left = self.dense.solve(reduction.dense, reduction.whitened)
         rest = np.zeros_like(known)
         rest[start:] = left
         for f in self.plan.layout.dense:

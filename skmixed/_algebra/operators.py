@@ -20,6 +20,8 @@ class DenseOperator:
     block.
     """
 
+    by_root = False
+
     def __init__(self, pattern, f):
         coupling = pattern.couplings[f]
         self.q = pattern.sizes[f]

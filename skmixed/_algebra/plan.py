@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from .coupling import coupled_sums, make_coupling
+from .dense import windows
 from .elimination import Elimination
 from .layout import MATRICES, check_dense_size, layout_of
 from .levels import multiply_levels
@@ -114,18 +115,26 @@ class Plan:
             entries[window] = self.blocks[f].ravel()
             if f in self.couplings:
                 entries[self.pattern.shared[f]] = self.couplings[f].data.ravel()
-        if self.layout.dense:
-            entries[self.pattern.dense] = self._dense_block().ravel()
-        return entries
-
-    def _dense_block(self):
-        """Lower triangle of the cross-products of the factors in the dense block."""
-        block = np.zeros((self.dense_order, self.dense_order))
+        block = self.dense_part(entries)
         for f in self.layout.dense:
             self._fill_diagonal(block, f)
         for f, g in self.layout.dense_pairs:
             self._fill_pair(block, f, g)
-        return block
+        return entries
+
+    def dense_part(self, entries):
+        """The dense block among the entries, its lower triangle alone being meant."""
+        return entries[self.pattern.dense].reshape(self.dense_order, self.dense_order)
+
+    def copied_entries(self):
+        """Entries that an elimination may change."""
+        out = np.empty_like(self.entries)
+        start = self.pattern.dense.start
+        out[:start] = self.entries[:start]
+        copied, block = self.dense_part(out), self.dense_part(self.entries)
+        for rows in windows(self.dense_order):
+            copied[rows, : rows.stop] = block[rows, : rows.stop]
+        return out
 
     def dense_columns(self, f, levels):
         """First columns of levels of a factor within the dense block."""

@@ -6,6 +6,8 @@ C'M``, and ``-M C S`` with those it shares rows with.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from .levels import marginal_precision, posterior_covariance
@@ -19,35 +21,54 @@ class Posterior:
     ----------
     precisions : packed diagonal blocks of ``Z_f'V^-1 Z_f``, per factor
     covariances : those of the posterior covariance
-    entries : of the later posterior covariance, by the positions of the plan's pattern
     """
 
     def __init__(self, elimination):
         self.elimination = elimination
         self.plan = elimination.plan
-        self.entries = np.empty(self.plan.pattern.length)
         N = {}
         M = {}
         if elimination.dense is not None:
-            N, M = elimination.dense.posterior(self._dense_entries)
+            N, M = elimination.dense.diagonal(self._dense_blocks())
         for f in reversed(self.plan.layout.stages):
             N[f], M[f] = self._stage(f)
         factors = range(len(elimination.T))
         self.precisions = [N[f] for f in factors]
         self.covariances = [M[f] for f in factors]
 
+    @cached_property
+    def _is_by_root(self):
+        """Whether a root of the dense inverse gives all that is asked of it, but for pairs."""
+        stages = self.plan.layout.stages
+        return len(stages) == 1 and all(o.by_root for o in self.plan.operators.values())
+
+    def _dense_blocks(self):
+        """Packed diagonal blocks of the dense inverse."""
+        dense = self.elimination.dense
+        if self._is_by_root:
+            return dense.blocks_by_root()
+        inverse = dense.factor.inverse
+        dense.covariance(inverse, out=self._dense_entries)
+        return dense.blocks_of(inverse)
+
+    @cached_property
+    def entries(self):
+        """Those of the later posterior covariance, by the positions of the plan's pattern."""
+        entries = np.empty(self.plan.pattern.length)
+        if self._is_by_root:
+            dense = self.elimination.dense
+            dense.covariance(dense.factor.inverse, out=self.plan.dense_part(entries))
+        return entries
+
     @property
     def _dense_entries(self):
-        side = self.plan.dense_order
-        return self.entries[self.plan.pattern.dense].reshape(side, side)
+        return self.plan.dense_part(self.entries)
 
     def _stage(self, f):
         elimination = self.elimination
         is_coupled = f in elimination.C
         M = elimination.M[f]
-        Q = None
-        if is_coupled:
-            Q = self.plan.operators[f].gather(elimination.P[f], self.entries)
+        Q = self._gathered(f) if is_coupled else None
         N = marginal_precision(elimination.blocks(f), M, Q)
         posterior = posterior_covariance(M, Q) if is_coupled else M
         if f in self.plan.pattern.blocks:
@@ -55,6 +76,13 @@ class Posterior:
             if is_coupled:
                 self.entries[self.plan.pattern.shared[f]] = self._cross_covariance(f).ravel()
         return N, posterior
+
+    def _gathered(self, f):
+        """Packed ``C S C'`` of every level of a stage."""
+        operator = self.plan.operators[f]
+        if self._is_by_root:
+            return self.elimination.dense.quadratic(operator, self.elimination.coupled(f))
+        return operator.gather(self.elimination.P[f], self.entries)
 
     def _cross_covariance(self, f):
         """Posterior covariances ``-M C S`` of a stage with the later columns it shares rows

@@ -196,6 +196,16 @@ def minimize_one_factor(rng):
     )
 
 
+def square(rng):
+    side = int(rng.integers(1, 9))
+    return np.eye(side), np.zeros((side, side))
+
+
+def quadratic(rng):
+    C, _, packed, S = coupling(rng)
+    return *C, S, packed
+
+
 def products(rng):
     n, k, v, p, q, m = (int(i) for i in rng.integers(1, 6, 6))
     sources = rng.integers(-1, k, v + p).astype(I)
@@ -287,6 +297,9 @@ MAKERS = {
     "follow": follow,
     "mark_labels": mark_labels,
     "place_labels": place_labels,
+    "factor_dense": square,
+    "invert_dense": square,
+    "quadratic_inverse": quadratic,
     "level_sums": level_sums,
     "minimize_one_factor": minimize_one_factor,
     "subtract_dense": dense,

@@ -8,6 +8,7 @@ They agree to rounding.
 
 from . import compiled, reference
 from .choice import CHOICE
+from .factors import factored
 
 _chosen = reference if CHOICE.native is None else compiled
 
@@ -18,14 +19,17 @@ follow = _chosen.follow
 mark_labels = _chosen.mark_labels
 place_labels = _chosen.place_labels
 floats = _chosen.floats
+quadratic = _chosen.quadratic
 
 __all__ = [
     "CHOICE",
     "PairOperator",
+    "factored",
     "floats",
     "follow",
     "is_dense_product",
     "level_sums",
     "mark_labels",
     "place_labels",
+    "quadratic",
 ]

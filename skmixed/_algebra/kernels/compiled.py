@@ -36,6 +36,12 @@ class PairOperator:
         is_dense = not len(coupling.columns) or coupling.columns.min() >= start
         kind = InDense if is_dense else InPlaces
         self._target = kind(pattern, coupling)
+        self.columns = coupling.columns - np.int32(start)
+
+    @property
+    def by_root(self):
+        """Whether ``C S^-1 C'`` is to be had from the root of ``S^-1``, which takes less."""
+        return isinstance(self._target, InDense)
 
     def at(self, data):
         """C itself."""
@@ -51,6 +57,10 @@ class PairOperator:
         self._target.gather(C, entries, out)
         return out
 
+    def quadratic(self, data, factor):
+        """Packed ``C S^-1 C'`` of every level by the factor of S."""
+        return quadratic(self._target.indptr, self.columns, data, factor.inverse_root)
+
     def spread(self, C, data, entries):
         """``C S`` on the pattern of C, (q, entries)."""
         out = np.empty(data.shape)
@@ -64,7 +74,9 @@ class InDense:
     def __init__(self, pattern, coupling):
         self._dense = pattern.dense
         self._side = pattern.layout.dense_order
-        self._pattern = (coupling.indptr, coupling.columns - np.int32(pattern.layout.dense_start))
+        self.indptr = coupling.indptr
+        columns = coupling.columns - np.int32(pattern.layout.dense_start)
+        self._pattern = (self.indptr, columns)
 
     def _block(self, entries):
         return entries[self._dense].reshape(self._side, self._side)
@@ -162,3 +174,14 @@ def floats(values):
     values = np.asarray(values, dtype=np.float64)
     is_readable = values.flags.aligned and not any(step % FLOAT for step in values.strides)
     return values if is_readable else values.copy()
+
+
+def quadratic(indptr, columns, data, inverse_root):
+    """Packed ``C S^-1 C'`` of every level, from the lower triangle of ``L^-1`` with ``S = LL'``.
+
+    C (q, entries) has its pattern in ``indptr`` and ``columns``, which increase within a level.
+    """
+    out = np.empty((packed_size(len(data)), len(indptr) - 1))
+    data = np.ascontiguousarray(data)
+    CHOICE.native.quadratic_inverse(indptr, columns, data, inverse_root, out)
+    return out

@@ -52,6 +52,8 @@ class PairOperator:
     change with T.
     """
 
+    by_root = False  # a sparse matrix times a dense one takes more than ``S^-1`` and ``gather``
+
     def __init__(self, pattern, f):
         coupling = pattern.couplings[f]
         self.q = pattern.sizes[f]
@@ -114,6 +116,17 @@ class PairOperator:
     def _last(self):
         """Position of every entry's pair with itself."""
         return np.append(np.flatnonzero(np.diff(self._first)), len(self._first) - 1)
+
+
+def quadratic(indptr, columns, data, inverse_root):
+    """Packed ``C S^-1 C'`` of every level, from the lower triangle of ``L^-1`` with ``S = LL'``.
+
+    C (q, entries) has its pattern in ``indptr`` and ``columns``, which increase within a level.
+    """
+    shape = (len(indptr) - 1, len(inverse_root))
+    turned = np.tril(inverse_root).T
+    rows = [sparse.csr_matrix((row, columns, indptr), shape=shape) @ turned for row in data]
+    return np.array([np.sum(rows[r] * rows[c], axis=1) for r, c in triangle_entries(len(data))])
 
 
 def _compressed(targets, length):
