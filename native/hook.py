@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 #: from Python 3.12 on one file serves all later versions
 STABLE = sys.version_info >= (3, 12) and not sysconfig.get_config_var("Py_GIL_DISABLED")
 
-PLAIN = ["-std=gnu++17", "-O3", "-g0", "-fvisibility=hidden"]
+PLAIN = ["-std=gnu++17", "-O3", "-g0", "-fvisibility=hidden", "-pthread"]
 PLAIN += ["-fno-math-errno", "-fno-trapping-math"]  # sums keep their order
 ALIASED = ["-Os", "-fno-strict-aliasing"]
 DARWIN = ["-Xarch_x86_64", "-mavx2", "-Xarch_x86_64", "-mfma"]
@@ -102,6 +102,8 @@ def compiled(scratch):
     if STABLE:
         macros.append(("Py_LIMITED_API", "0x030C0000"))
     extension = Extension(NAME, [], define_macros=macros, language="c++", py_limited_api=STABLE)
+    if sys.platform == "linux":
+        extension.extra_link_args = ["-pthread"]
     command = Build(Distribution({"ext_modules": [extension]}))
     command.build_lib = command.build_temp = scratch
     command.ensure_finalized()

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ._algebra.machine import using_threads
 from ._data.checks import AnyCase
 from ._data.response import finite_response, response_name
 from ._engines import engine_of
@@ -93,6 +94,11 @@ class MixedLinearRegressor(Streamed, Watched, PredictsMeans):
         then, and what compares likelihoods refuses.  "auto" is exact up to 4,000 columns, and
         beyond where that takes no more than about three times as long and fits into memory.
         Without crossed factors everything is exact.
+    n_jobs : int or None, default=None
+        Threads for the dense matrix that crossed factors leave, in scikit-learn's sense: None is
+        one unless :func:`joblib.parallel_config` says otherwise (from 2,000 columns on, those of
+        the linear algebra library), -1 is all processors.  Threads end with the work and do not
+        wait by spinning; estimates are the same to rounding.  Other models use one.
     verbose : int, default=0
         1 logs the deviance of every iteration to the logger "skmixed", or prints it where logging
         is not set up.
@@ -160,6 +166,7 @@ class MixedLinearRegressor(Streamed, Watched, PredictsMeans):
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions({"auto", "exact", "iterative"})],
+        "n_jobs": [Integral, None],
         "verbose": ["verbose"],
     }
 
@@ -178,6 +185,7 @@ class MixedLinearRegressor(Streamed, Watched, PredictsMeans):
         tol: float = 1e-9,
         max_iter: int = 100,
         solver: Literal["auto", "exact", "iterative"] = "auto",
+        n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:
         self.groups = groups
@@ -192,6 +200,7 @@ class MixedLinearRegressor(Streamed, Watched, PredictsMeans):
         self.tol = tol
         self.max_iter = max_iter
         self.solver = solver
+        self.n_jobs = n_jobs
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -269,15 +278,16 @@ class MixedLinearRegressor(Streamed, Watched, PredictsMeans):
     def _fitted(self, reader: Reader, design: Design, report: Any) -> LinearFit:
         is_restricted = self.method.lower() == "reml"
         refuse_prior(reader, design, self.covariance_prior, restricted=is_restricted)
-        return fit_linear(
-            design,
-            reml=is_restricted,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            covariance_prior=self.covariance_prior,
-            solver=self.solver,
-            report=report,
-        )
+        with using_threads(self.n_jobs):
+            return fit_linear(
+                design,
+                reml=is_restricted,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                covariance_prior=self.covariance_prior,
+                solver=self.solver,
+                report=report,
+            )
 
     def _store_fit(self, stream: Stream) -> None:
         reader = stream.reader

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ._algebra.machine import using_threads
 from ._classification import PredictsProbabilities
 from ._data.class_weights import ClassWeighting
 from ._data.outcomes import read_outcomes
@@ -112,6 +113,11 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         then, and what compares likelihoods refuses.  "auto" is exact up to 4,000 columns, and
         beyond where that takes no more than about three times as long and fits into memory.
         Without crossed factors everything is exact.
+    n_jobs : int or None, default=None
+        Threads for the dense matrix that crossed factors leave, in scikit-learn's sense: None is
+        one unless :func:`joblib.parallel_config` says otherwise (from 2,000 columns on, those of
+        the linear algebra library), -1 is all processors.  Threads end with the work and do not
+        wait by spinning; estimates are the same to rounding.  Other models use one.
     verbose : int, default=0
         1 logs the deviance of every iteration to the logger "skmixed", or prints it where logging
         is not set up.
@@ -190,6 +196,7 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions({"auto", "exact", "iterative"})],
+        "n_jobs": [Integral, None],
         "verbose": ["verbose"],
     }
 
@@ -209,6 +216,7 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         tol: float = 1e-9,
         max_iter: int = 100,
         solver: Literal["auto", "exact", "iterative"] = "auto",
+        n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:
         self.groups = groups
@@ -224,6 +232,7 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         self.tol = tol
         self.max_iter = max_iter
         self.solver = solver
+        self.n_jobs = n_jobs
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -336,16 +345,17 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         self, reader: Reader, design: RowDesign | StoredDesign, report: Reporter | None
     ) -> GlmmFit:
         refuse_prior(reader, design, self.covariance_prior, restricted=False)
-        return fit_glmm(
-            design,
-            self.family,
-            n_quadrature=self.n_quadrature if reader.terms else "auto",
-            tol=self.tol,
-            max_iter=self.max_iter,
-            covariance_prior=self.covariance_prior,
-            solver=self.solver,
-            report=report,
-        )
+        with using_threads(self.n_jobs):
+            return fit_glmm(
+                design,
+                self.family,
+                n_quadrature=self.n_quadrature if reader.terms else "auto",
+                tol=self.tol,
+                max_iter=self.max_iter,
+                covariance_prior=self.covariance_prior,
+                solver=self.solver,
+                report=report,
+            )
 
     def summary(
         self,

@@ -1,3 +1,6 @@
+#include <cmath>
+
+#include "../threads.hpp"
 #include "bindings.hpp"
 #include "coupling.hpp"
 
@@ -55,13 +58,21 @@ void check_entries(const Coupling &C, Index q, Index entries) {
     require(q == C.q && entries == C.entries, "out has not the shape of C");
 }
 
-void subtract_dense(Integers indptr, Integers columns, Matrix data, Matrix M, Array<double, 2> S) {
+constexpr Index ENTRIES_PER_PART = 20000;  // of which a thread of their own pays
+
+void subtract_dense(Integers indptr, Integers columns, Matrix data, Matrix M, Array<double, 2> S, Index threads) {
     const Coupling C = coupling(indptr, columns, data);
     check_levels(C, length(M, 0), length(M, 1));
     const Dense target = dense(C, S);
-    const auto scratch = room(C.q * C.longest);
+    const Index parts = parts_of(C.entries, ENTRIES_PER_PART, threads), size = C.q * C.longest;
+    const auto scratch = room(parts * size);
     nb::gil_scoped_release unlocked;
-    active->schur.subtract_dense(C, M.data(), target, scratch.get());
+    in_parts(parts, [&](Index part) {  // a triangle in rows: parts of equal size
+        const double share = static_cast<double>(target.side) / std::sqrt(static_cast<double>(parts));
+        const Index low = static_cast<Index>(share * std::sqrt(static_cast<double>(part)));
+        const Index high = part + 1 == parts ? target.side : static_cast<Index>(share * std::sqrt(part + 1.0));
+        active->schur.subtract_dense(C, M.data(), target, low, high, scratch.get() + part * size);
+    });
 }
 
 void subtract_placed(Integers indptr, Integers columns, Matrix data, Matrix M, Integers order, Longs positions,
@@ -113,7 +124,7 @@ void gather_placed(Integers indptr, Integers columns, Matrix data, Integers orde
 }  // namespace
 
 void bind_schur(nb::module_ &module) {
-    define(module, "subtract_dense", subtract_dense, "indptr", "columns", "data", "M", "S");
+    define(module, "subtract_dense", subtract_dense, "indptr", "columns", "data", "M", "S", "threads");
     define(module, "subtract_placed", subtract_placed, "indptr", "columns", "data", "M", "order", "positions", "S");
     define(module, "spread_dense", spread_dense, "indptr", "columns", "data", "S", "out");
     define(module, "spread_placed", spread_placed, "indptr", "columns", "data", "order", "positions", "S", "out");

@@ -8,6 +8,8 @@ struct Blas {
                   double *B, int *ldb);
     void (*dsyrk)(char *uplo, char *trans, int *n, int *k, double *alpha, double *A, int *lda, double *beta, double *C,
                   int *ldc);
+    void (*dgemm)(char *transA, char *transB, int *m, int *n, int *k, double *alpha, double *A, int *lda, double *B,
+                  int *ldb, double *beta, double *C, int *ldc);
     void (*dpotrf)(char *uplo, int *n, double *A, int *lda, int *info);
     void (*dtrtri)(char *uplo, char *diag, int *n, double *A, int *lda, int *info);
 };

@@ -15,9 +15,9 @@ struct Triangle {
 };
 
 // S = LL' in place of S; what it takes of L^-1 is put into `inverse`.  False where S is not positive definite.
-bool factor(Triangle S, double *inverse);
+bool factor(Triangle S, double *inverse, Index threads);
 
 // The rest of L^-1.
-void invert(Triangle L, double *inverse);
+void invert(Triangle L, double *inverse, Index threads);
 
 }  // namespace skmixed

@@ -53,14 +53,16 @@ inline double product(const double *a, const double *b) {
 }
 
 // Columns of a level increase: those before the rows that have been reached come first, and `reached` counts them.
-void of_inverse(const Coupling &C, const double *inverse, Index side, double *scratch, std::int32_t *reached, double *out) {
+void of_inverse(const Coupling &C, Index low, Index high, const double *inverse, Index side, double *scratch,
+                std::int32_t *reached, double *out) {
     double *turned = scratch, *sums = scratch + side * WIDE;
-    for (Index k = 0; k < C.q * (C.q + 1) / 2 * C.levels; ++k) out[k] = 0.0;
-    for (Index level = 0; level < C.levels; ++level) reached[level] = C.indptr[level];
+    for (Index k = 0; k < C.q * (C.q + 1) / 2; ++k)
+        for (Index level = low; level < high; ++level) out[k * C.levels + level] = 0.0;
+    for (Index level = low; level < high; ++level) reached[level] = C.indptr[level];
     for (Index lo = 0; lo < side; lo += WIDE) {
         const Index stop = lo + WIDE < side ? lo + WIDE : side;
         turn(inverse, side, lo, stop, turned);
-        for (Index level = 0; level < C.levels; ++level) {
+        for (Index level = low; level < high; ++level) {
             const Index first = C.indptr[level], end = C.indptr[level + 1];
             Index next = reached[level];
             while (next < end && C.columns[next] < stop) ++next;

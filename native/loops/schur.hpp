@@ -30,8 +30,8 @@ struct Placed {
 };
 
 struct Schur {
-    // S -= C'MC; scratch holds q longest
-    void (*subtract_dense)(const Coupling &, const double *M, Dense, double *scratch);
+    // S -= C'MC, in a dense matrix in the rows from low to high; scratch holds q longest
+    void (*subtract_dense)(const Coupling &, const double *M, Dense, Index low, Index high, double *scratch);
     void (*subtract_placed)(const Coupling &, const double *M, Placed, double *scratch);
 
     // C S on the pattern of C, (q, entries)

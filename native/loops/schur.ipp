@@ -1,5 +1,7 @@
 #include "schur.hpp"
 
+#include <limits>
+
 namespace skmixed {
 namespace SKMIXED_SWEEPS {
 namespace {
@@ -56,13 +58,15 @@ inline void multiply(const Coupling &C, const double *M, Index level, Index firs
     }
 }
 
+// In the rows of S from low to high.
 template <class Rows>
-void subtract(const Coupling &C, const double *M, Rows S, double *MC) {
+void subtract(const Coupling &C, const double *M, Rows S, Index low, Index high, double *MC) {
     Index pair = 0;
     for (Index t = 0; t < C.levels; ++t) {
         const Index level = S.level(t), first = C.indptr[level], count = C.indptr[level + 1] - first;
         multiply(C, M, level, first, count, MC);
-        for (Index i = 0; i < count; ++i) {
+        for (Index i = 0; i < count && C.columns[first + i] < high; ++i) {
+            if (C.columns[first + i] < low) continue;
             const auto row = S.row(first, i, pair);
             if (C.q == 1) {
                 const double own = C.data[first + i];
@@ -125,11 +129,13 @@ void gather(const Coupling &C, Rows S, double *CS, double *out) {
     }
 }
 
-void subtract_dense(const Coupling &C, const double *M, Dense S, double *scratch) {
-    subtract(C, M, DenseRows{C, S}, scratch);
+constexpr Index EVERY = std::numeric_limits<std::int32_t>::max();
+
+void subtract_dense(const Coupling &C, const double *M, Dense S, Index low, Index high, double *scratch) {
+    subtract(C, M, DenseRows{C, S}, low, high, scratch);
 }
 void subtract_placed(const Coupling &C, const double *M, Placed S, double *scratch) {
-    subtract(C, M, PlacedRows{C, S}, scratch);
+    subtract(C, M, PlacedRows{C, S}, 0, EVERY, scratch);
 }
 void spread_dense(const Coupling &C, Dense S, double *out) { spread(C, DenseRows{C, S}, out); }
 void spread_placed(const Coupling &C, Placed S, double *out) { spread(C, PlacedRows{C, S}, out); }

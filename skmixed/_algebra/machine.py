@@ -6,9 +6,11 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
+import joblib
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
@@ -18,6 +20,7 @@ except ImportError:  # Windows has no limits of that kind
     resource = None
 
 THREADS_PAY = 2000  # order of a matrix from which a second BLAS thread gains more than it risks
+WANTED_PAY = 500  # the same where threads were asked for
 MEMORY = Path("/proc/meminfo")
 OWN_PAGES = Path("/proc/self/statm")
 GIB = 2.0**30
@@ -29,14 +32,43 @@ def _blas():
     return ThreadpoolController().select(user_api="blas")
 
 
+_wanted: ContextVar[int | None] = ContextVar("threads", default=None)
+
+
+@contextmanager
+def using_threads(n_jobs: int | None) -> Iterator[None]:
+    """Context with as many threads as joblib makes of ``n_jobs``; None leaves it at the default
+    unless joblib has been told otherwise.
+    """
+    count = joblib.effective_n_jobs(n_jobs)
+    token = _wanted.set(None if n_jobs is None and count == 1 else count)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+def threads() -> int:
+    """Threads that compiled loops may start: they end with the loop."""
+    return _wanted.get() or 1
+
+
+def library_threads(order: int) -> AbstractContextManager:
+    """Context in which BLAS may use the threads that were asked for, for matrices that pay."""
+    count = threads()
+    return nullcontext() if count == 1 or order < WANTED_PAY else _blas().limit(limits=count)
+
+
 def blas_threads(order: int = 0) -> AbstractContextManager:
-    """Context with one BLAS thread for small matrices.
+    """Context with one BLAS thread for small matrices, and for all where threads of our own are
+    asked for.
 
     A second thread gains little there, and waiting for it costs up to twenty times the work on a
     busy machine.
     """
     blas = _blas()
-    if order >= THREADS_PAY or all(lib.num_threads == 1 for lib in blas.lib_controllers):
+    is_free = order >= THREADS_PAY and _wanted.get() is None
+    if is_free or all(lib.num_threads == 1 for lib in blas.lib_controllers):
         return nullcontext()
     return blas.limit(limits=1)
 

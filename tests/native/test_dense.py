@@ -5,6 +5,7 @@ import pytest
 
 from skmixed._algebra.kernels import CHOICE, compiled, reference
 from skmixed._algebra.kernels.factors import LARGEST, Factor, HalvedFactor, factored
+from skmixed._algebra.machine import using_threads
 from tests.native.test_kernels import SEEDS, close, instructions, native  # noqa: F401
 
 SIDES = (0, 1, 2, 17, 96, 97, 150, 331)
@@ -108,3 +109,27 @@ def test_functions_with_other_arguments_are_refused():
     with pytest.raises(KeyError):
         CHOICE.native.use_blas({}, factors)
     CHOICE.native.use_blas(products, factors)
+
+
+@pytest.mark.parametrize("threads", [2, 5])
+def test_threads_change_nothing(threads):
+    """Large enough for parts: a factor, its inverse, quadratic forms and a Schur complement."""
+    if CHOICE.native is None:
+        pytest.skip("no compiled kernels")
+    rng = np.random.default_rng(0)
+    side, levels, count = 500, 2600, 20
+    _, lower = definite(rng, side)
+    columns = np.sort(rng.permuted(np.tile(np.arange(side), (levels, 1)), axis=1)[:, :count])
+    indptr = np.arange(0, count * levels + 1, count, dtype=np.int32)
+    C = indptr, columns.ravel().astype(np.int32), rng.normal(size=(1, count * levels))
+    found = []
+    for n_jobs in (1, threads):
+        with using_threads(n_jobs):
+            factor = HalvedFactor(lower.copy())
+            changed = np.zeros((side, side))
+            CHOICE.native.subtract_dense(*C, np.ones((1, levels)), changed, n_jobs)
+            root = np.tril(factor.inverse_root)
+            forms = compiled.quadratic(*C, root)
+        found.append((root, forms, changed, factor.log_determinant))
+    for one, several in zip(*found, strict=True):
+        close(several, one, 10.0)

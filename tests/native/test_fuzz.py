@@ -31,7 +31,7 @@ def level_sums(rng):
 
 def dense(rng):
     C, _, packed, S = coupling(rng)
-    return *C, packed, S
+    return *C, packed, S, int(rng.integers(-2, 4))
 
 
 def placed(rng):
@@ -198,12 +198,12 @@ def minimize_one_factor(rng):
 
 def square(rng):
     side = int(rng.integers(1, 9))
-    return np.eye(side), np.zeros((side, side))
+    return np.eye(side), np.zeros((side, side)), int(rng.integers(-2, 4))
 
 
 def quadratic(rng):
     C, _, packed, S = coupling(rng)
-    return *C, S, packed
+    return *C, S, packed, int(rng.integers(-2, 4))
 
 
 def products(rng):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..machine import threads
 from ..packed import packed_size
 from .choice import CHOICE
 from .reference import slot_pairs
@@ -82,7 +83,7 @@ class InDense:
         return entries[self._dense].reshape(self._side, self._side)
 
     def subtract(self, C, M, entries):
-        CHOICE.native.subtract_dense(*self._pattern, C, M, self._block(entries))
+        CHOICE.native.subtract_dense(*self._pattern, C, M, self._block(entries), threads())
 
     def gather(self, C, entries, out):
         CHOICE.native.gather_dense(*self._pattern, C, self._block(entries), out)
@@ -183,5 +184,5 @@ def quadratic(indptr, columns, data, inverse_root):
     """
     out = np.empty((packed_size(len(data)), len(indptr) - 1))
     data = np.ascontiguousarray(data)
-    CHOICE.native.quadratic_inverse(indptr, columns, data, inverse_root, out)
+    CHOICE.native.quadratic_inverse(indptr, columns, data, inverse_root, out, threads())
     return out

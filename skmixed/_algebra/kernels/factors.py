@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import cython_blas, cython_lapack, lapack
 
+from ..machine import library_threads, threads
 from .choice import CHOICE
 
 LARGEST = 1e6  # diagonal entry of I + A from which halves are not inverted to factor the rest
@@ -28,7 +29,8 @@ class Factor:
         self.upper = self._factored(S)
 
     def _factored(self, S):
-        upper, failed = lapack.dpotrf(S.T, lower=0, clean=0, overwrite_a=1)
+        with library_threads(len(S)):
+            upper, failed = lapack.dpotrf(S.T, lower=0, clean=0, overwrite_a=1)
         return _unless(failed, upper)
 
     @property
@@ -51,7 +53,8 @@ class Factor:
     @property
     def inverse(self):
         """``S^-1``."""
-        return lapack.dpotri(self.upper, lower=0)[0].T
+        with library_threads(len(self.upper)):
+            return lapack.dpotri(self.upper, lower=0)[0].T
 
 
 class HalvedFactor(Factor):
@@ -61,11 +64,11 @@ class HalvedFactor(Factor):
 
     def _factored(self, S):
         self._partial = np.empty_like(S)
-        return _unless(not CHOICE.native.factor_dense(S, self._partial), S.T)
+        return _unless(not CHOICE.native.factor_dense(S, self._partial, threads()), S.T)
 
     @cached_property
     def inverse_root(self):
-        CHOICE.native.invert_dense(self.upper.T, self._partial)
+        CHOICE.native.invert_dense(self.upper.T, self._partial, threads())
         return self._partial
 
     @property
