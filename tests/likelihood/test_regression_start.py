@@ -46,7 +46,9 @@ def test_both_starts_end_at_the_same_optimum(case, monkeypatch):
     weights = np.random.default_rng(0).integers(1, 4, len(y)).astype(float)
     found = []
     for start in (pql_start, regression_start):
-        monkeypatch.setattr("skmixed._likelihood.start.FIRST_STARTS", {True: start, False: start})
+        monkeypatch.setattr(
+            "skmixed._likelihood.start._cheapest", lambda objective, start=start: start
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SkmixedWarning)
             found.append(MixedLogisticClassifier(**params).fit(X, y, sample_weight=weights))

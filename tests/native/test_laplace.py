@@ -9,7 +9,8 @@ from skmixed._likelihood import laplace, modes, sweep
 from skmixed._likelihood.glmm import GlmmDeviance
 from skmixed._likelihood.laplace import Laplace, LaplacePart, SweptPart
 from skmixed._model.families import BernoulliLogit
-from skmixed._sums.blocks import RowBlock, row_block
+from skmixed._sums.blocks import RowBlock
+from skmixed._sums.crossed import row_block
 from skmixed._sums.grouping import Grouping, Runs, level_order
 
 from .test_kernels import instructions, native  # noqa: F401
