@@ -15,10 +15,11 @@ from ._algebra.machine import using_threads
 from ._classification import PredictsProbabilities
 from ._data.class_weights import ClassWeighting
 from ._data.outcomes import read_outcomes
-from ._data.rows import Rows
+from ._data.rows import Given, Rows
 from ._engines import engine_of
 from ._fit.glmm import GlmmFit, fit_glmm
 from ._fit.model import FittedModel, events_of, name_everything
+from ._fit.passed import Passed
 from ._fit.points import Points
 from ._fit.separation import infinite_in_training
 from ._fit.training import Training, read_training, source_of
@@ -319,11 +320,13 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
             fit = self._fit_rows(reader, design, report)
         infinite = infinite_in_training(fit, training, names.sizes, events)
         fit = fit.unbounded() if any(infinite) else fit
-        model = FittedModel(
-            fit, reader, names, training, outcomes.labels, class_factors=weighting.factors
-        )
+        classes, factors = outcomes.labels, weighting.factors
+        model = FittedModel(fit, reader, names, training, classes, class_factors=factors)
         problems = list(generalised_problems(model, infinite))
-        self._store(replace(model, fit=fit.reading_again(training.source)), iter(problems))
+        given = Given.now(X, groups, sample_weight)
+        rows_again = Passed(reader, given, y, classes, factors, training.n_rows)
+        kept = fit.reading_again(rows_again.source)
+        self._store(replace(model, fit=kept, rows=rows_again), iter(problems))
         return self
 
     def _design_of(self, training: Training, rows: Rows, codes: list[np.ndarray]) -> RowDesign:

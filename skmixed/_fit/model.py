@@ -69,14 +69,15 @@ class FittedModel:
     @property
     def training(self) -> Training:
         """The rows of the fit in memory, or an error that says that they are not there."""
-        if not isinstance(self.rows, Training):
+        found = None if self.rows is None else self.rows.training
+        if found is None:
             raise rows_missing(only_sums=self.is_of_sums, are_read_again=self.rows is not None)
-        return self.rows
+        return found
 
     @property
     def has_rows_in_memory(self) -> bool:
         """Whether all rows of the fit are at hand."""
-        return isinstance(self.rows, Training)
+        return self.rows is not None and self.rows.is_in_memory
 
     def parts(self) -> Iterator[Training]:
         """The rows of the fit part by part, or an error that says that they are not kept."""

@@ -65,6 +65,8 @@ class RowParts:
     weighted: Callable[[np.ndarray, np.ndarray | None], Weighted] = as_they_are
 
     index = None
+    is_in_memory = False
+    training = None
 
     def parts(self) -> Iterator[Training]:
         """The rows that count, part by part in the order of the source."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pandas as pd
@@ -37,6 +37,14 @@ class RowsOfFit(Protocol):
     @property
     def index(self) -> pd.Index | None: ...
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether all rows are at hand."""
+
+    @property
+    def training(self) -> Training | None:
+        """All rows in memory; None where they are read part by part."""
+
     def parts(self) -> Iterator[Training]:
         """All rows, some at a time, in their order."""
 
@@ -63,6 +71,8 @@ class Training:
     offset: np.ndarray | None = None
     start: int = 0
 
+    is_in_memory: ClassVar[bool] = True
+
     def read(self) -> tuple[Rows, list[np.ndarray]]:
         """The rows that count, and their codes per factor."""
         rows = self.reader.read(self.given.X, self.given.groups)
@@ -71,6 +81,11 @@ class Training:
     def parts(self) -> Iterator[Training]:
         """All rows at once."""
         yield self
+
+    @property
+    def training(self) -> Training:
+        """The rows themselves."""
+        return self
 
     @property
     def n_rows(self) -> int:

@@ -8,20 +8,18 @@ squares of the columns under the working weights there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..._data.class_weights import weighted_classes
-from ..._data.outcomes import read_outcomes
 from ..._data.response import finite_response
+from ..._data.rows import Given
 from ..._sums.source import less
 from ...streams import Chunks
 from ..model import FittedModel
 from ..parts import RowParts, check_columns
+from ..passed import Passed
 from ..training import read_again, source_of
 
 SAME = 1e-6  # share by which numbers of the same rows may differ
@@ -57,20 +55,18 @@ def attach_glmm(model: FittedModel, X: Any, y: Any, groups: Any, weights: Any) -
     """
     if isinstance(X, Chunks):
         return _with_chunks(model, X, y, groups, weights)
-    outcomes = read_outcomes(y)
-    weights = outcomes.weights(X, weights)
-    coded: Callable = partial(outcomes.coded_as, classes=model.classes)
-    weighted = partial(weighted_classes, model.class_factors)
-    training, rows = read_again(model.reader, X, outcomes.y, groups, weights, coded, weighted)
+    known = (model.reader, Given.now(X, groups, weights), y, model.classes, model.class_factors)
+    passed = Passed(*known, model.fingerprint[0])
+    training = passed.training
     _check_fingerprint(model, training)
-    codes = model.reader.codes(rows)
+    rows, codes = training.read()
     if any(np.any(code < 0) for code in codes):
         raise _other_rows("there are levels of which it knows nothing")
     fit = model.fit.with_rows(source_of(training, rows, codes))
     _check_same(-0.5 * fit.state.likelihood, model.fit.loglik, abs(model.fit.loglik))
-    found = replace(model, fit=fit.reading_again(training.source))
+    found = replace(model, fit=fit.reading_again(passed.source))
     vars(found)["fingerprint"] = model.fingerprint
-    return found.with_rows(training)
+    return found.with_rows(passed)
 
 
 def _with_chunks(model, X, y, groups, weights):
