@@ -19,10 +19,10 @@ from ._data.rows import Given, Rows
 from ._engines import engine_of
 from ._fit.glmm import GlmmFit, fit_glmm
 from ._fit.model import FittedModel, events_of, name_everything
-from ._fit.passed import Passed
 from ._fit.points import Points
 from ._fit.separation import infinite_in_training
 from ._fit.training import Training, read_training, source_of
+from ._fit.updates.passed import Passed
 from ._likelihood.quadrature import MAX_DIMENSION
 from ._model.families import BernoulliLogit, Family
 from ._model.priors import PRIORS

@@ -19,8 +19,8 @@ from ..._sums.source import less
 from ...streams import Chunks
 from ..model import FittedModel
 from ..parts import RowParts, check_columns
-from ..passed import Passed
 from ..training import read_again, source_of
+from .passed import Passed
 
 SAME = 1e-6  # share by which numbers of the same rows may differ
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._data.class_weights import weighted_classes
-from .._data.outcomes import read_outcomes
-from .._data.rows import Given
-from .._reader import Reader
-from .._sums.source import InMemory
-from .training import Training, read_again
+from ..._data.class_weights import weighted_classes
+from ..._data.outcomes import read_outcomes
+from ..._data.rows import Given
+from ..._reader import Reader
+from ..._sums.source import InMemory
+from ..training import Training, read_again
 
 
 class Passed:
