@@ -323,7 +323,7 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         classes, factors = outcomes.labels, weighting.factors
         model = FittedModel(fit, reader, names, training, classes, class_factors=factors)
         problems = list(generalised_problems(model, infinite))
-        given = Given.now(X, groups, sample_weight)
+        given = Given(X, groups, sample_weight).now()
         rows_again = Passed(reader, given, y, classes, factors, training.n_rows)
         kept = fit.reading_again(rows_again.source)
         self._store(replace(model, fit=kept, rows=rows_again), iter(problems))

@@ -55,7 +55,7 @@ def attach_glmm(model: FittedModel, X: Any, y: Any, groups: Any, weights: Any) -
     """
     if isinstance(X, Chunks):
         return _with_chunks(model, X, y, groups, weights)
-    known = (model.reader, Given.now(X, groups, weights), y, model.classes, model.class_factors)
+    known = (model.reader, Given(X, groups, weights).now(), y, model.classes, model.class_factors)
     passed = Passed(*known, model.fingerprint[0])
     training = passed.training
     _check_fingerprint(model, training)
