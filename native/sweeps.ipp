@@ -34,7 +34,6 @@ static constexpr Sweeps table(const char *name) {
         schur_loops,
         search_loops,
         stages_loops,
-        levels_loops,
     };
 }
 

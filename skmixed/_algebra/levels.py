@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from .kernels import CHOICE, compiled
 from .kernels import level_sums as level_sums
 from .packed import lower_triangle, packed_index, packed_order, triangle_entries, unpack
 
@@ -56,19 +55,9 @@ def invert_levels(A, root, counts=None):
     ``A`` is packed (K, m), ``root`` any q x q root of T, singular ones included: the matrix
     inverted has eigenvalues of at least one.  ``counts`` says how many levels each one stands for.
     """
-    return _inversion(len(root))(A, root, counts)
-
-
-def _inversion(q):
-    """How matrices with q rows are inverted."""
-    if q <= compiled.MOST_EFFECTS and CHOICE.native is not None:
-        return compiled.invert_levels
-    return _invert_wide if q >= WIDE else _invert_by_entries
-
-
-def _invert_by_entries(A, root, counts):
-    """As :func:`invert_levels`, in a loop over the entries of a matrix."""
     q = len(root)
+    if q >= WIDE:
+        return _invert_wide(A, root, counts)
     M = np.empty_like(A)
     log_determinant = 0.0
     for chunk in _chunks(A.shape[1]):
@@ -174,13 +163,6 @@ def upper_congruence(half, Q):
 
 def multiply_levels(S, U):
     """``S U`` level by level: ``S`` packed symmetric (K, m), ``U`` (q, columns, m)."""
-    q = len(U)
-    if q <= compiled.MOST_EFFECTS and CHOICE.native is not None and np.isrealobj(U):
-        return compiled.multiply_levels(S, U)
-    return _multiply_by_entries(S, U)
-
-
-def _multiply_by_entries(S, U):
     q = len(U)
     out = np.empty_like(U)
     for chunk in _chunks(U.shape[2]):
