@@ -48,6 +48,7 @@ NB_MODULE(_native, module) {
     bind_labels(module);
     bind_chords(module);
     bind_crossed(module);
+    bind_levels(module);
     bind_level_sums(module);
     bind_quadrature(module);
     bind_rows(module);

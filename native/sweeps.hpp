@@ -8,6 +8,7 @@
 #include "loops/laplace.hpp"
 #include "loops/labels.hpp"
 #include "loops/level_sums.hpp"
+#include "loops/levels.hpp"
 #include "loops/one_factor.hpp"
 #include "loops/quadrature.hpp"
 #include "loops/quadratic.hpp"
@@ -32,6 +33,7 @@ struct Sweeps {
     Schur schur;
     Search search;
     Stages stages;
+    Levels levels;
 };
 
 extern const Sweeps baseline;

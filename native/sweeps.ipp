@@ -34,6 +34,7 @@ static constexpr Sweeps table(const char *name) {
         schur_loops,
         search_loops,
         stages_loops,
+        levels_loops,
     };
 }
 

@@ -9,6 +9,7 @@ void bind_laplace(nanobind::module_ &);
 void bind_labels(nanobind::module_ &);
 void bind_chords(nanobind::module_ &);
 void bind_crossed(nanobind::module_ &);
+void bind_levels(nanobind::module_ &);
 void bind_level_sums(nanobind::module_ &);
 void bind_quadrature(nanobind::module_ &);
 void bind_rows(nanobind::module_ &);

@@ -1,7 +1,7 @@
 // Value and derivatives of the deviance of one factor: skmixed/_likelihood/one_factor.py has the formulas.
 #pragma once
 
-#include "packs.ipp"
+#include "levels.ipp"
 #include "small.ipp"
 
 namespace skmixed {
@@ -75,50 +75,12 @@ class Deviance {
     const Index k, p;
     Room &room;
 
-    // V = L^-1 R' of some levels with R'AR + I = LL', their determinants
-    struct Levels {
-        Pack A[K], V[Q][Q], determinant;
-
-        Levels(const OneFactor &f, const double *root, Index first, Index count) {
-            for (Index i = 0; i < K; ++i) A[i] = load(f.A + i * f.levels + first, count);
-            Pack L[Q][Q], W[Q][Q];
-            for (Index r = 0; r < Q; ++r) {
-                for (Index c = 0; c < Q; ++c) {
-                    W[r][c] = A[at(r, 0)] * all(root[c]);
-                    for (Index j = 1; j < Q; ++j) W[r][c] += A[at(r, j)] * all(root[j * Q + c]);
-                }
-            }
-            determinant = all(1.0);
-            for (Index c = 0; c < Q; ++c) {
-                for (Index r = c; r < Q; ++r) {
-                    Pack value = all(root[r]) * W[0][c];
-                    for (Index j = 1; j < Q; ++j) value += all(root[j * Q + r]) * W[j][c];
-                    if (r == c) value += all(1.0);
-                    for (Index i = 0; i < c; ++i) value -= L[r][i] * L[c][i];
-                    if (r > c) {
-                        L[r][c] = value * L[c][c];
-                        continue;
-                    }
-                    determinant *= value;
-                    L[c][c] = inverse_root(value);
-                }
-            }
-            for (Index r = 0; r < Q; ++r) {
-                for (Index c = 0; c < Q; ++c) {
-                    Pack value = all(root[c * Q + r]);
-                    for (Index i = 0; i < r; ++i) value -= L[r][i] * V[i][c];
-                    V[r][c] = value * L[r][r];
-                }
-            }
-        }
-    };
-
     const double *column(Index r, Index c) const {
         return c < p ? f.U + r * f.effect_stride + c * f.column_stride : f.Uy + r * f.response_stride;
     }
 
     // V U, and U where it is wanted
-    void take(const Levels &own, Index first, Index count, Pack *U) {
+    void take(const Factored<Q> &own, Index first, Index count, Pack *U) {
         for (Index c = 0; c < k; ++c) {
             Pack u[Q];
             for (Index r = 0; r < Q; ++r) u[r] = load(column(r, c) + first, count);
@@ -138,7 +100,7 @@ class Deviance {
         Logarithms logarithms;
         for (Index first = 0; first < f.levels; first += LANES) {
             const Index count = f.levels - first;
-            const Levels own(f, root, first, count);
+            const Factored<Q> own(f.A, f.levels, root, first, count);
             if (f.counts)
                 logarithms.add(own.determinant, f.counts + first, count);
             else
@@ -208,7 +170,7 @@ class Deviance {
         for (Index i = 0; i < triangle(w); ++i) room.sums[i] = all(0.0);
         for (Index first = 0; first < f.levels; first += LANES) {
             const Index count = f.levels - first;
-            const Levels own(f, here.root, first, count);
+            const Factored<Q> own(f.A, f.levels, here.root, first, count);
             Pack AV[Q][Q], N[K];
             for (Index r = 0; r < Q; ++r) {
                 for (Index j = 0; j < Q; ++j) {
@@ -228,7 +190,7 @@ class Deviance {
     }
 
     // whitened Z'V^-1 X, and g, of some levels: F (k, Q)
-    void residuals(const Place &here, const Levels &own, const Pack (&AV)[Q][Q], Index first, Index count) {
+    void residuals(const Place &here, const Factored<Q> &own, const Pack (&AV)[Q][Q], Index first, Index count) {
         Pack *U = room.F;
         take(own, first, count, U);
         for (Index r = 0; r < Q; ++r)

@@ -26,7 +26,7 @@ from scipy import sparse
 
 from .combinations import taken_pairs
 from .dense import DenseBlock
-from .levels import invert_levels
+from .levels import invert_levels, invert_only_levels
 from .posterior import Posterior
 from .roots import pivoted_root
 from .stages import STAGE
@@ -107,7 +107,8 @@ class Elimination:
 
     def _inverted(self, f):
         """M of a stage, packed, and the logarithm of what it adds to the determinant."""
-        return invert_levels(self.blocks(f), self.roots[f], self.plan.cross.counts)
+        invert = invert_only_levels if len(self.roots) == 1 else invert_levels
+        return invert(self.blocks(f), self.roots[f], self.plan.cross.counts)
 
     def _factored(self, reduced):
         """The dense block."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .kernels import CHOICE, compiled
 from .kernels import level_sums as level_sums
 from .packed import lower_triangle, packed_index, packed_order, triangle_entries, unpack
 
@@ -68,6 +69,12 @@ def invert_levels(A, root, counts=None):
         for k, (r, c) in enumerate(triangle_entries(q)):
             M[k, chunk] = sum(inverse_root[i][r] * inverse_root[i][c] for i in range(q))
     return M, log_determinant
+
+
+def invert_only_levels(A, root, counts=None):
+    """The same for a factor that is the only one, where loops may be compiled."""
+    is_small = len(root) <= compiled.MOST_EFFECTS and CHOICE.native is not None
+    return (compiled.invert_levels if is_small else invert_levels)(A, root, counts)
 
 
 def _wide_chunks(levels, q):

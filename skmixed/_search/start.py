@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy.linalg import lapack
 
 from .._algebra.packed import (
     cross_traces,
@@ -28,6 +29,7 @@ from .._algebra.packed import (
 
 LARGEST = 1e30  # moment estimates beyond are overflow
 SHRINKAGE_FLOOR = 0.05  # no start is closer to zero than what shrinks a typical level by 5 %
+INDEPENDENT = 1e-6  # least pivot of columns that are, as a share of the largest
 LEAST_RESIDUAL = 0.05  # share of the variance around ordinary least squares
 
 
@@ -36,7 +38,8 @@ def moment_start(objective, covariances):
     tau, sigma2 = MomentEquations.of(objective).solution()
     sigma2 = max(sigma2, objective.least_r2 / objective.n)
     ends = np.cumsum([0] + [len(A) for A in objective.plan.blocks])
-    relative = np.clip(np.nan_to_num(tau / sigma2), -LARGEST, LARGEST)
+    relative = np.clip(tau / sigma2, -LARGEST, LARGEST)
+    relative[np.isnan(relative)] = 0.0
     T = [packed_covariance(relative[lo:hi]) for lo, hi in pairwise(ends)]
     return covariances.start(T, typical_floors(objective.plan))
 
@@ -81,8 +84,7 @@ class MomentEquations:
         """From the sums of a linear model."""
         G = objective.gram
         p = len(G) - 1
-        beta = np.linalg.lstsq(G[:p, :p], G[:p, p], rcond=None)[0]
-        contrast = np.append(-beta, 1.0)
+        contrast = np.append(-_least_squares(G[:p, :p], G[:p, p]), 1.0)
         residuals = [np.einsum("qpm,p->qm", U, contrast) for U in objective.U]
         totals = [A.sum(axis=1) for A in objective.plan.counted_blocks]
         return cls(
@@ -97,7 +99,11 @@ class MomentEquations:
     def solution(self):
         """The covariances tau, packed, and sigma^2."""
         traces = self.traces
-        system = np.block([[self.table, traces[:, None]], [traces, np.array([[self.df]])]])
+        k = len(traces)
+        system = np.empty((k + 1, k + 1))
+        system[:k, :k] = self.table
+        system[k, :k] = system[:k, k] = traces
+        system[k, k] = self.df
         scale = 1.0 / np.sqrt(np.maximum(np.diag(system), np.finfo(float).tiny))
         standardised = system * np.outer(scale, scale)
         right = scale * np.append(self.squares, self.rss)
@@ -110,6 +116,17 @@ class MomentEquations:
         standardised = self.table * np.outer(scale, scale)
         right = scale * (self.squares - sigma2 * self.traces)
         return scale * np.linalg.lstsq(standardised, right, rcond=1e-12)[0]
+
+
+def _least_squares(gram, products):
+    """Coefficients, the smallest ones where the columns are nearly dependent."""
+    if not len(gram):
+        return products
+    chol, failed = lapack.dpotrf(gram, lower=1)
+    pivots = chol.diagonal()
+    if failed or not pivots.min() > INDEPENDENT * pivots.max():
+        return np.linalg.lstsq(gram, products, rcond=None)[0]
+    return lapack.dpotrs(chol, products, lower=1)[0]
 
 
 def packed_covariance(packed):

@@ -275,10 +275,17 @@ def multiply_stage(rng):
     return *C, A, H, rows, rows.copy(), np.zeros_like(H)
 
 
+def invert_levels(rng):
+    q, m = (int(k) for k in rng.integers(1, 5, 2))
+    A = np.ones((q * (q + 1) // 2, m))
+    return A, np.eye(q), np.ones(m) if rng.integers(2) else np.zeros(0), np.zeros_like(A)
+
+
 MAKERS = {
     "reduce_stage": reduce_stage,
     "solve_stage": solve_stage,
     "multiply_stage": multiply_stage,
+    "invert_levels": invert_levels,
     "add_products": products,
     "spread_products": spread_products,
     "follow": follow,

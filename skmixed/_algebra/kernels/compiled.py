@@ -13,6 +13,8 @@ from .choice import CHOICE
 from .reference import slot_pairs
 
 FLOAT = 8  # bytes
+MOST_EFFECTS = 4  # of a level
+NOTHING = np.zeros(0)
 MAX_PAIRS_PER_ENTRY = 64  # pairs per dense entry beyond which a dense product is cheaper
 
 
@@ -108,6 +110,18 @@ class InPlaces:
 
     def spread(self, C, entries, out):
         CHOICE.native.spread_placed(*self._pattern, C, *self._places, entries, out)
+
+
+def invert_levels(A, root, counts):
+    """``M = R (R'AR + I)^-1 R'`` of every level, and the sum of the log-determinants."""
+    M = np.empty(A.shape)
+    log_determinant = CHOICE.native.invert_levels(
+        np.ascontiguousarray(A),
+        np.ascontiguousarray(root),
+        NOTHING if counts is None else np.ascontiguousarray(counts, dtype=float),
+        M,
+    )
+    return M, log_determinant
 
 
 def level_sums(codes, values, columns, out):
