@@ -16,7 +16,7 @@ from .._algebra.elimination import Elimination
 from .._algebra.plan import Plan
 from .._model.families import Family, RowValues
 from .._sums.blocks import RowBlock
-from .chords import FOUND, TOO_OLD, along_chords
+from .chords import FOUND, TOO_OLD, UPHILL, along_chords
 
 MODE_TOLERANCE = 1e-9  # decrement before a last step; its square before one that is not Newton's
 MAX_MODE_STEPS = 200
@@ -171,26 +171,26 @@ def climb(density: Density, guess: Guess) -> Modes:
         is_fresh = elimination is None
         elimination = density.curvature(modes.point) if is_fresh else elimination
         ending, there = along_chords(modes, elimination, RULES, is_fresh)
+        if ending == UPHILL:
+            is_fresh = is_fresh and there is modes
+            ending, there, last = _one_step(there, elimination, is_fresh, last)
+        modes = there
         if ending == FOUND:
-            return there
-        is_fresh = is_fresh and there is modes
-        modes = there
-        if ending == TOO_OLD:
-            elimination = None
-            continue
-        decrement, steps = modes.newton_step(elimination)
-        is_slow = not (is_fresh or decrement <= REUSE * last)
-        there = None if is_slow else modes.moved(steps)
-        if there is None:
-            _check_another(is_fresh)
-            elimination = None
-            continue
-        modes = there
-        if decrement < (MODE_TOLERANCE if is_fresh else MODE_TOLERANCE**2):
             return modes
-        last = decrement
-        elimination = None if is_cheap else elimination
+        elimination = None if is_cheap or ending == TOO_OLD else elimination
     raise np.linalg.LinAlgError("the conditional modes are out of reach")
+
+
+def _one_step(modes: Modes, elimination, is_fresh, last):
+    """How a step ended that is halved where it goes uphill; where, and its decrement."""
+    decrement, steps = modes.newton_step(elimination)
+    is_slow = not (is_fresh or decrement <= REUSE * last)
+    there = None if is_slow else modes.moved(steps)
+    if there is None:
+        _check_another(is_fresh)
+        return TOO_OLD, modes, last
+    is_last = decrement < (MODE_TOLERANCE if is_fresh else MODE_TOLERANCE**2)
+    return FOUND if is_last else UPHILL, there, decrement
 
 
 def _check_another(is_fresh):
