@@ -31,15 +31,12 @@ class CrossedRows(RowBlock):
     @cached_property
     def described(self):
         """Effects, levels, and of every effect its row of z; codes; z."""
-        columns = [column for z in self.z for column in z]
+        columns = sum(self.z, start=())
         varying = [column for column in columns if column is not None]
-        places = np.cumsum([column is not None for column in columns]) - 1
         return (
             _integers([len(z) for z in self.z]),
             _integers([group.n_levels for group in self.groups]),
-            _integers(
-                [-1 if c is None else k for c, k in zip(columns, places.tolist(), strict=True)]
-            ),
+            _integers(_places(columns)),
             _integers([group.codes for group in self.groups]),
             np.array(varying, dtype=float).reshape(len(varying), len(self.y)),
         )
@@ -155,6 +152,12 @@ def row_block(x, z, y, m, codes, n_levels, offset=None):
     levels = tuple(slice(0, int(count)) for count in n_levels)
     columns = tuple(map(columns_of, z))
     return rows_of(x, columns, y, m, groups, pairs_of(codes, n_levels), levels, offset)
+
+
+def _places(columns):
+    """The place of every column among those that vary; -1 for ones."""
+    varies = np.array([column is not None for column in columns])
+    return np.where(varies, np.cumsum(varies) - 1, -1)
 
 
 def _numbers(values):
