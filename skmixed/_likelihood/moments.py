@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from .._model.covariances import Covariances
+from .._search.boundary import NothingAttainable
 from .._search.start import MomentEquations, packed_covariance, typical_floors
 from .._sums.crossprod import CrossProducts
 from .._sums.source import less
@@ -47,23 +48,40 @@ def moment_point(objective: GlmmDeviance, covariances: Covariances):
 
 
 def regression(objective: GlmmDeviance):
-    """Coefficients of the fixed effects alone, nearly."""
+    """Coefficients of the fixed effects alone, nearly: as far as every step lowers the deviance."""
     blocks = objective.store.blocks
-    p = blocks[0].x.shape[1]
-    beta = np.zeros(p)
-    for _ in range(ROUNDS if p else 0):
-        gram = objective.ridge.joined(sum(_gram(objective, block, beta) for block in blocks))
-        before = beta
-        beta = np.linalg.lstsq(gram[:p, :p], gram[:p, p], rcond=None)[0]
-        change = beta - before
-        if not change @ gram[:p, :p] @ change > CLOSE_ENOUGH:
+    eta = [objective.family.start(block.y) for block in blocks]
+    beta, least = np.zeros(blocks[0].x.shape[1]), np.inf
+    for _ in range(ROUNDS if len(beta) else 0):
+        found = _weighted_regression(objective, eta)
+        eta = [block.fixed_part(found) for block in blocks]
+        deviance = _deviance(objective, eta)
+        if not deviance < least:
+            break
+        beta, gain, least = found, least - deviance, deviance
+        if gain < CLOSE_ENOUGH:
             break
     return beta
 
 
-def _gram(objective, block, beta):
+def _weighted_regression(objective, eta):
+    """Coefficients from the working responses at a linear predictor."""
+    parts = zip(objective.store.blocks, eta, strict=True)
+    gram = objective.ridge.joined(sum(_gram(objective, *part) for part in parts))
+    if not np.all(np.isfinite(gram)):
+        raise NothingAttainable
+    return np.linalg.lstsq(gram[:-1, :-1], gram[:-1, -1], rcond=None)[0]
+
+
+def _deviance(objective, eta):
+    """Of the rows."""
+    parts = zip(objective.store.blocks, eta, strict=True)
+    return sum(-2.0 * np.sum(objective.family.at(e, b.y, b.m).loglik) for b, e in parts)
+
+
+def _gram(objective, block, eta):
     """``[X y]'W[X y]`` of the working responses less the offset; its last entry is none."""
-    eta = np.clip(block.fixed_part(beta), -LARGEST_PREDICTOR, LARGEST_PREDICTOR)
+    eta = np.clip(eta, -LARGEST_PREDICTOR, LARGEST_PREDICTOR)
     point = objective.family.at(eta, block.y, block.m)
     own = less(eta, block.offset)
     sums = block.x_sums(point.weight * own + point.score)
