@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <system_error>
 #include <thread>
 
 #include "loops/common.hpp"
@@ -17,7 +16,7 @@ void in_parts(Index parts, const Work &work) {
     Index started = 0;
     try {
         for (; started < parts - 1; ++started) others[started] = std::thread(work, started + 1);
-    } catch (const std::system_error &) {
+    } catch (...) {  // no thread, or no memory for one
     }
     work(Index(0));
     for (Index part = started + 1; part < parts; ++part) work(part);

@@ -97,8 +97,8 @@ class MixedLinearRegressor(Streamed, Watched, PredictsMeans):
     n_jobs : int or None, default=None
         Threads for the dense matrix that crossed factors leave, in scikit-learn's sense: None is
         one unless :func:`joblib.parallel_config` says otherwise (from 2,000 columns on, those of
-        the linear algebra library), -1 is all processors.  Threads end with the work and do not
-        wait by spinning; estimates are the same to rounding.  Other models use one.
+        the linear algebra library), -1 is all processors.  Estimates are the same to rounding.
+        Other models use one.
     verbose : int, default=0
         1 logs the deviance of every iteration to the logger "skmixed", or prints it where logging
         is not set up.

@@ -15,7 +15,7 @@ from ._algebra.machine import using_threads
 from ._classification import PredictsProbabilities
 from ._data.class_weights import ClassWeighting
 from ._data.outcomes import read_outcomes
-from ._data.rows import Given, Rows
+from ._data.rows import Given, Rows, as_it_is
 from ._engines import engine_of
 from ._fit.glmm import GlmmFit, fit_glmm
 from ._fit.model import FittedModel, events_of, name_everything
@@ -117,8 +117,8 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
     n_jobs : int or None, default=None
         Threads for the dense matrix that crossed factors leave, in scikit-learn's sense: None is
         one unless :func:`joblib.parallel_config` says otherwise (from 2,000 columns on, those of
-        the linear algebra library), -1 is all processors.  Threads end with the work and do not
-        wait by spinning; estimates are the same to rounding.  Other models use one.
+        the linear algebra library), -1 is all processors.  Estimates are the same to rounding.
+        Other models use one.
     verbose : int, default=0
         1 logs the deviance of every iteration to the logger "skmixed", or prints it where logging
         is not set up.
@@ -324,7 +324,7 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         model = FittedModel(fit, reader, names, training, classes, class_factors=factors)
         problems = list(generalised_problems(model, infinite))
         given = Given(X, groups, sample_weight).now()
-        rows_again = Passed(reader, given, y, classes, factors, training.n_rows)
+        rows_again = Passed(reader, given, as_it_is(y), classes, factors, training.n_rows)
         kept = fit.reading_again(rows_again.source)
         self._store(replace(model, fit=kept, rows=rows_again), iter(problems))
         return self

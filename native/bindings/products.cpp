@@ -101,6 +101,7 @@ bool follow(Integers inner, Integers outer, Array<std::int32_t, 1> parents) {
     require(length(outer, 0) == n, "inner and outer differ in length");
     require(is_within(inner, length(parents, 0)), "inner are not levels of parents");
     require(is_within(outer, MOST_LEVELS), "outer are not levels");
+    require(inner.data() != parents.data() && outer.data() != parents.data(), "parents are the levels themselves");
     nb::gil_scoped_release unlocked;
     const std::int32_t *levels = inner.data(), *found = outer.data();
     std::int32_t *parent = parents.data();

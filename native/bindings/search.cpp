@@ -83,12 +83,13 @@ void minimize_one_factor(Matrix A, Vector counts, Layers U, Layers Uy, Cube gram
     require(length(tolerances, 0) == 2, "minimize_one_factor: tolerances are tol and max_iter");
     const double tol = tolerances.data()[0], limit = tolerances.data()[1];
     require(limit >= 0.0 && limit <= 1e9, "minimize_one_factor: max_iter is out of range");
-    const auto scratch = room(active->search.room(q, all.shared.columns));
+    const Search &loops = active->search;
+    const auto scratch = room(loops.room(q, all.shared.columns));
     nb::gil_scoped_release unlocked;
     for (Index b = 0; b < all.count; ++b) {
         double *own = numbers.data() + b * NUMBERS;
         Minimum out{T.data() + b * q * q, beta.data() + b * p, pull.data() + b * k, bend.data() + b * k * k};
-        active->search.minimize(all.of(b), structure, tol, static_cast<Index>(limit), scratch.get(), out);
+        loops.minimize(all.of(b), structure, tol, static_cast<Index>(limit), scratch.get(), out);
         own[0] = out.value;
         own[1] = out.r2;
         own[2] = out.noise;

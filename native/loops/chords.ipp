@@ -141,7 +141,7 @@ inline void times_T(const Grouped &rows, const double *T, const double *v, doubl
     });
 }
 
-// The largest decrement of a level; what is not a number stays so
+// The largest decrement of a level; where one is not a number, the deviance is none either, which ends the steps
 inline double largest_decrement(const Grouped &rows, const double *left, const double *g) {
     double largest = 0.0;
     for_factors(rows, [&](Index, Place at) {

@@ -327,7 +327,7 @@ class Sweep {
                 decrement += Mg[r] * slope[r];
                 reach += (Mg[r] < 0.0 ? -Mg[r] : Mg[r]) * largest_z[r];
             }
-            found.decrement = decrement <= found.decrement ? found.decrement : decrement;  // or what is not a number
+            found.decrement = decrement <= found.decrement ? found.decrement : decrement;
             found.reach = reach <= found.reach ? found.reach : reach;
         }
         return found;

@@ -177,14 +177,13 @@ def _encode_categories(values):
 
 
 def _encode_by_table(values, low, high):
-    """Labels that are codes already are taken as they are."""
+    """Labels that are codes already are only copied."""
     seen = np.zeros(high - low + 1, dtype=bool)
     mark_labels(values, low, seen)
     labels = np.flatnonzero(seen) + low
-    if len(labels) and len(labels) == labels[-1] + 1 and values.dtype == np.int32:
-        codes = values.view()
-        codes.flags.writeable = False
-        return codes, labels
+    are_codes = len(labels) and labels[0] == 0 and len(labels) == labels[-1] + 1
+    if are_codes and values.dtype == np.int32:
+        return np.array(values), labels
     codes = np.empty(len(values), dtype=np.int32)
     place_labels(values, low, np.cumsum(seen, dtype=np.int32) - np.int32(1), codes)
     return codes, labels

@@ -46,7 +46,7 @@ class Given(NamedTuple):
 
     def now(self):
         """As it is now: columns assigned to a table later do not count.  Arrays are not copied."""
-        return Given(*map(_as_it_is, self))
+        return Given(*map(as_it_is, self))
 
     def take(self, keep):
         """Without the rows that do not count; None keeps all."""
@@ -55,5 +55,6 @@ class Given(NamedTuple):
         return Given(*(some_rows(values, np.flatnonzero(keep)) for values in self))
 
 
-def _as_it_is(values):
-    return values.copy(deep=False) if isinstance(values, pd.DataFrame) else values
+def as_it_is(values: Any) -> Any:
+    """A pandas object that later assignments do not reach; anything else itself."""
+    return values.copy(deep=False) if isinstance(values, pd.DataFrame | pd.Series) else values

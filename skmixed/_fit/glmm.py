@@ -110,7 +110,7 @@ class Searches:
         self.floors = None
 
     def start(self, objective: GlmmDeviance) -> Optimum:
-        """The optimum from the start by penalised quasi-likelihood."""
+        """The optimum from the start that costs least."""
         try:
             start, near, self.floors = start_of(
                 objective, self.parameters, self.options["max_iter"]

@@ -161,13 +161,20 @@ class SecondOrder:
 
     @cached_property
     def _moved(self):
-        """Per direction the length of a step, and the model after one either way."""
+        """Per direction the length of a step, the model after one either way, and how sigma moves.
+
+        Directions whose length is rounding, because the rows hardly know them, may lead out of all
+        bounds: they say nothing.
+        """
         base = lifted(self.fit)
         found = []
-        for change in self.directions.changes:
+        for change, of_sigma in zip(self.directions.changes, self.directions.of_sigma, strict=True):
             h = min(LONGEST_STEP, LARGEST_SHARE * _reach(base, change))
-            ends = [[T + s * d for T, d in zip(base, change, strict=True)] for s in (h, -h)]
-            found.append((h, *map(self._state, ends)))
+            up, down = (
+                self._state([T + s * d for T, d in zip(base, change, strict=True)]) for s in (h, -h)
+            )
+            if up.attainable and down.attainable:
+                found.append((h, up, down, of_sigma))
         return found
 
     def _state(self, T):
@@ -181,7 +188,7 @@ class SecondOrder:
         spread = np.abs(along_sigma * self.directions.own_of_sigma)
         if self._moved:
             middle = error_variances(self._base, *rows, prior=prior)
-        for (h, *ends), of_sigma in zip(self._moved, self.directions.of_sigma, strict=True):
+        for h, *ends, of_sigma in self._moved:
             up, down = (error_variances(end, *rows, prior=prior) for end in ends)
             missing += np.maximum(middle - (up + down) / 2.0, 0.0) / h**2
             moved = sigma2 * (up - down) / (2.0 * h) + of_sigma * along_sigma
