@@ -116,7 +116,7 @@ class MixedLogisticClassifier(FitsChunks, PredictsProbabilities):
         Without crossed factors everything is exact.
     n_jobs : int or None, default=None
         Threads for the dense matrix that crossed factors leave, in scikit-learn's sense: None is
-        one unless :func:`joblib.parallel_config` says otherwise (from 2,000 columns on, those of
+        one unless ``joblib.parallel_config`` says otherwise (from 2,000 columns on, those of
         the linear algebra library), -1 is all processors.  Estimates are the same to rounding.
         Other models use one.
     verbose : int, default=0
