@@ -142,7 +142,7 @@ def sanitized(session: nox.Session) -> None:
         "LD_PRELOAD": ":".join(paths),
         "SKMIXED_KERNELS": "native",
     }
-    chosen = ("-m", "slow or not slow", "tests/native")
+    chosen = ("-m", "slow or not slow", test_file("test_fuzz.py"))
     session.run("python", "-m", "pytest", "-q", "-n", "0", *chosen, env=env)
 
 
