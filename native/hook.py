@@ -21,7 +21,8 @@ HERE = Path(__file__).parent
 #: from Python 3.12 on one file serves all later versions
 STABLE = sys.version_info >= (3, 12) and not sysconfig.get_config_var("Py_GIL_DISABLED")
 
-PLAIN = ["-std=gnu++17", "-O3", "-g0", "-fvisibility=hidden", "-pthread"]
+PLAIN = ["-std=gnu++17", "-g0", "-fvisibility=hidden", "-pthread"]
+PLAIN += [] if "-O" in os.environ.get("CXXFLAGS", "") else ["-O3"]
 PLAIN += ["-fno-math-errno", "-fno-trapping-math"]  # sums keep their order
 ALIASED = ["-Os", "-fno-strict-aliasing"]
 DARWIN = ["-Xarch_x86_64", "-mavx2", "-Xarch_x86_64", "-mfma"]

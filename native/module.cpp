@@ -15,7 +15,7 @@ const Sweeps *active = &baseline;
 namespace {
 
 // Raised by Python's side where the module is not the one that its sources would make.
-constexpr int INTERFACE = 2;
+constexpr int INTERFACE = 3;
 
 bool has_avx2() {
 #if defined(_MSC_VER) && defined(_M_X64)

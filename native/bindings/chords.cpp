@@ -37,13 +37,8 @@ int chords(Integers sizes, Integers levels, Integers columns, Codes codes, Matri
            Vector roots, Vector inverse_roots, Vector T, Vector rules, bool is_fresh, Out c, Out scores, Out eta,
            Out mean, Out weight, Out totals) {
     const Described found = grouped(sizes, levels, columns, codes, z);
-    const Index n = found.rows.rows, effects = found.sizes.effects;
-    check(fixed, n, "fixed is not one number per row");
-    check(y, n, "y is not one number per row");
-    require(length(m, 0) == n || length(m, 0) == 1, "m is neither one number per row nor one");
-    check(eta, n, "eta is not one number per row");
-    check(mean, n, "mean is not one number per row");
-    check(weight, n, "weight is not one number per row");
+    const Index effects = found.sizes.effects;
+    const PerRow per_row = outcomes(found, fixed, y, m, eta, mean, weight);
     check(c, effects, "c has not the effects of all levels");
     check(scores, effects, "scores has not the effects of all levels");
     check(totals, 2, "totals are two numbers");
@@ -54,7 +49,6 @@ int chords(Integers sizes, Integers levels, Integers columns, Codes codes, Matri
     const Eliminated E =
         eliminated(found, stage, indptr, entry_columns, C, M, A, L, first, roots, inverse_roots);
     const Rules own{rule[0], rule[1], rule[2], rule[3], rule[4], static_cast<Index>(rule[5])};
-    const PerRow per_row{m.data(), length(m, 0) == n ? 1 : 0};
     Standing at{c.data(), scores.data(), eta.data(), mean.data(), weight.data(), totals.data()[0], 0};
     const auto scratch = room(3 * effects + 2 * E.side);
     Ending ending;

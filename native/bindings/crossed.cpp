@@ -7,16 +7,9 @@ namespace {
 double crossed_sweep(Integers sizes, Integers levels, Integers columns, Codes codes, Matrix z, Vector fixed, Vector b,
                      Vector y, Vector m, Out eta, Out mean, Out weight, Out scores) {
     const Described found = grouped(sizes, levels, columns, codes, z);
-    const Index n = found.rows.rows;
-    check(fixed, n, "fixed is not one number per row");
-    check(y, n, "y is not one number per row");
-    require(length(m, 0) == n || length(m, 0) == 1, "m is neither one number per row nor one");
-    check(eta, n, "eta is not one number per row");
-    check(mean, n, "mean is not one number per row");
-    check(weight, n, "weight is not one number per row");
+    const PerRow per_row = outcomes(found, fixed, y, m, eta, mean, weight);
     check(b, found.sizes.effects, "b has not the effects of all levels");
     check(scores, found.sizes.effects, "scores has not the effects of all levels");
-    const PerRow per_row{m.data(), length(m, 0) == n ? 1 : 0};
     nb::gil_scoped_release unlocked;
     return active->crossed.sweep(found.rows, fixed.data(), b.data(), y.data(), per_row, eta.data(), mean.data(),
                                  weight.data(), scores.data());

@@ -67,4 +67,17 @@ inline void check(const A &array, Index size, const char *what) {
     require(length(array, 0) == size, what);
 }
 
+// Outcomes of all rows with their fixed parts, and what is found of them; m is one number per row or one.
+inline PerRow outcomes(const Described &found, const Vector &fixed, const Vector &y, const Vector &m, const Out &eta,
+                       const Out &mean, const Out &weight) {
+    const Index n = found.rows.rows;
+    check(fixed, n, "fixed is not one number per row");
+    check(y, n, "y is not one number per row");
+    require(length(m, 0) == n || length(m, 0) == 1, "m is neither one number per row nor one");
+    check(eta, n, "eta is not one number per row");
+    check(mean, n, "mean is not one number per row");
+    check(weight, n, "weight is not one number per row");
+    return {m.data(), length(m, 0) == n ? 1 : 0};
+}
+
 }  // namespace skmixed

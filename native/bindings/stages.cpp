@@ -45,7 +45,7 @@ void reduce_stage(Integers indptr, Integers columns, Matrix data, Matrix M, Vect
     check_rows(later, U);
     require(length(explained, 0) == k && length(explained, 1) == k, "explained has not the order of the vectors");
     nb::gil_scoped_release unlocked;
-    active->stages.reduce(C, M.data(), U.data(), k, taken.data(), explained.data(), later.data(), nullptr);
+    active->stages.reduce(C, M.data(), U.data(), k, taken.data(), explained.data(), later.data());
 }
 
 void solve_stage(Integers indptr, Integers columns, Matrix data, Matrix M, Matrix A, Vectors U, Matrix known,

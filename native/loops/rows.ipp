@@ -10,13 +10,13 @@ namespace skmixed {
 namespace SKMIXED_SWEEPS {
 namespace {
 
-inline std::int64_t bits_of(double x) {
-    std::int64_t bits;
+inline std::uint64_t bits_of(double x) {
+    std::uint64_t bits;
     std::memcpy(&bits, &x, sizeof bits);
     return bits;
 }
 
-inline double from_bits(std::int64_t bits) {
+inline double from_bits(std::uint64_t bits) {
     double x;
     std::memcpy(&x, &bits, sizeof x);
     return x;
@@ -54,11 +54,11 @@ inline double log_ratio(double s) {
 
 // log(x) of a positive normal number: x = 2^k f with f between 0.707 and 1.414
 inline double logarithm(double x) {
-    constexpr std::int64_t half = 0x3fe6a09e667f3bcd;  // the bits of 0.707
-    const std::int64_t shifted = bits_of(x) - half;
+    constexpr std::uint64_t half = 0x3fe6a09e667f3bcd;  // the bits of 0.707
+    const std::uint64_t shifted = bits_of(x) - half;
     const double f = from_bits((shifted & 0x000fffffffffffff) + half);
     // the exponent in the last bits of 2^52 + 2^51, from where it is a number; the shift of 2048 keeps it positive
-    const std::int64_t biased = static_cast<std::int64_t>(static_cast<std::uint64_t>(shifted + (INT64_C(2048) << 52)) >> 52);
+    const std::uint64_t biased = (shifted + (UINT64_C(2048) << 52)) >> 52;
     const double k = from_bits(biased | 0x4330000000000000) - 4503599627372544.0;
     const double found = k * LOG2_LOW + log_ratio((f - 1.0) / (f + 1.0));
     return found + k * LOG2_HIGH;

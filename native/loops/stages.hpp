@@ -9,12 +9,12 @@
 namespace skmixed {
 
 struct Stages {
-    // numbers that scratch has to hold
+    // numbers that the scratch of a solution has to hold
     Index (*scratch)(Index q, Index k);
 
     // taken = M U; explained += U'M U, (k, k); later -= C'taken
     void (*reduce)(const Coupling &, const double *M, const double *U, Index k, double *taken, double *explained,
-                   double *later, double *scratch);
+                   double *later);
 
     // B = M (U - C known), F = U - C known - A B
     void (*solve)(const Coupling &, const double *M, const double *A, const double *U, Index k, const double *known,

@@ -86,7 +86,7 @@ inline Some block(Index first, Index levels) {
 }
 
 void reduce(const Coupling &C, const double *M, const double *U, Index k, double *taken, double *explained,
-            double *later, double *) {
+            double *later) {
     const Index q = C.q, m = C.levels;
     for (Index first = 0; first < m; first += BLOCK) {
         const Some some = block(first, m);

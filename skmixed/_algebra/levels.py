@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .kernels import CHOICE, compiled
+from .kernels import CHOICE, MOST_EFFECTS, compiled
 from .kernels import level_sums as level_sums
 from .packed import lower_triangle, packed_index, packed_order, triangle_entries, unpack
 
@@ -73,7 +73,7 @@ def invert_levels(A, root, counts=None):
 
 def invert_only_levels(A, root, counts=None):
     """The same for a factor that is the only one, where loops may be compiled."""
-    is_small = len(root) <= compiled.MOST_EFFECTS and CHOICE.native is not None
+    is_small = len(root) <= MOST_EFFECTS and CHOICE.native is not None
     return (compiled.invert_levels if is_small else invert_levels)(A, root, counts)
 
 

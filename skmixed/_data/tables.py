@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_array
 from .checks import first_line, nearest
 from .columns import is_missing, labels, numbers
 
+FLOAT = np.dtype(np.float64)
 FEW_ROWS = 1000  # of a table that are copied without looking where they are
 FEW_COLUMNS = 32  # of a table that are read one by one
 
@@ -252,11 +253,10 @@ def side_by_side(columns: Sequence[np.ndarray]) -> np.ndarray | None:
         return None
     places = [own.__array_interface__["data"][0] for own in columns]
     steps = {b - a for a, b in pairwise(places)} or {first.itemsize}
-    strides = {own.strides for own in columns}
-    if len(steps) > 1 or len(strides) > 1 or any(own.dtype != np.float64 for own in columns):
+    if len(steps) > 1 or {(own.strides, own.dtype) for own in columns} != {(first.strides, FLOAT)}:
         return None
     shape = len(first), len(columns)
-    return as_strided(first, shape, (*strides.pop(), *steps), writeable=False)
+    return as_strided(first, shape, (*first.strides, *steps), writeable=False)
 
 
 def is_plain(dtype: Any) -> bool:

@@ -7,7 +7,7 @@ printing are functions of.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
@@ -152,24 +152,31 @@ def _searched(design, objective, covariances, absent, start=None, floors=None, *
 def _found(design, objective, covariances, start, floors, *, bar, report, **options):
     """The optimum, and the deviance of which it is one: of all levels, or of fewer."""
     is_quick = not report and is_one_factor(objective) and _has_loops(objective, covariances)
-    is_small = is_quick and objective.plan.cross.levels[0] <= SMALL
-    searched = objective if is_small else objective.condensed()
-    start = moment_start(searched, covariances) if start is None else start
-    floors = typical_floors(searched.plan) if floors is None else floors
+    searched = objective if is_quick and _is_small(objective) else objective.condensed()
+    start, floors = _whence(searched, covariances, start, floors)
     scattered = SCATTERED * has_many_minima(design)
-    more = {"bar": bar, "scattered": scattered}
-    if is_quick:
-        at_once = AtOnce(OneFactor.of([searched]))
-        more["steps"] = at_once.minimize
-        if not scattered and has_one_start(covariances, floors):
-            bounds = Bounds(bar, floors[0])
-            optimum = at_once.inside(searched, covariances, start, bounds, **options)
-            if optimum is not None:
-                return optimum, searched
-    else:
-        more["report"] = report
-    search = way_of(objective.plan).search
-    return _optimum(search, searched, covariances, start, floors, options | more), searched
+    place = searched, covariances, start
+    search = partial(_optimum, way_of(objective.plan).search, *place, floors)
+    options_of_search = options | {"bar": bar, "scattered": scattered}
+    if not is_quick:
+        return search(options_of_search | {"report": report}), searched
+    at_once = AtOnce(OneFactor.of([searched]))
+    if not scattered and has_one_start(covariances, floors):
+        optimum = at_once.inside(*place, Bounds(bar, floors[0]), **options)
+        if optimum is not None:
+            return optimum, searched
+    return search(options_of_search | {"steps": at_once.minimize}), searched
+
+
+def _whence(objective, covariances, start, floors):
+    """What is given of a start and of variances close to zero, the rest from the moments."""
+    start = moment_start(objective, covariances) if start is None else start
+    return start, typical_floors(objective.plan) if floors is None else floors
+
+
+def _is_small(objective):
+    """Whether compiled loops over all levels take less time than to find those that are alike."""
+    return objective.plan.cross.levels[0] <= SMALL
 
 
 def _has_loops(objective, covariances):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._algebra.kernels import CHOICE
+from .._algebra.kernels import CHOICE, MOST_EFFECTS
 from .._algebra.packed import packed_size, pair_traces
 from .._model.families import BernoulliLogit, Family
 from .._sums.blocks import RowBlock
@@ -24,7 +24,6 @@ from .modes import (
     Guess,
 )
 
-MOST_EFFECTS = 4  # of a level
 MOST_COLUMNS = 64  # beyond which products of large matrices are faster
 RULES = np.array([MODE_TOLERANCE, ROUNDING, LEAST_ROUNDING, MAX_MODE_STEPS, MAX_HALVINGS], float)
 ABSENT = np.zeros(0)  # a column of ones, no offset

@@ -11,12 +11,11 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .._algebra.kernels import CHOICE
+from .._algebra.kernels import CHOICE, MOST_EFFECTS
 from .boundary import NEGLIGIBLE_CHANGE, NEGLIGIBLE_RISE
 from .minimize import CONVERGED, Optimum, Quadratic, minimize
 from .together import Minima, minimize_together
 
-MOST_EFFECTS = 4  # of a level
 MOST_SUMS = 64  # of a level with the columns: products of all of them are taken
 NOTHING = np.zeros(0)
 

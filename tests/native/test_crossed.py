@@ -15,8 +15,6 @@ from skmixed._model.families import BernoulliLogit
 from skmixed._sums.blocks import RowBlock
 from skmixed._sums.crossed import CrossedRows, row_block
 
-from .test_kernels import instructions, native  # noqa: F401
-
 SEEDS = range(8)
 
 
@@ -51,9 +49,8 @@ def all_close(ours, theirs):
         close(own, other)
 
 
-@instructions
 @pytest.mark.parametrize("seed", SEEDS)
-def test_rows_at_effects(seed, native):  # noqa: F811
+def test_rows_at_effects(seed, native):
     rng = np.random.default_rng(seed)
     fast, plain = some(rng)
     b = [
@@ -73,9 +70,8 @@ def test_rows_at_effects(seed, native):  # noqa: F811
     close(fast.random_part(effects), plain.random_part(effects))
 
 
-@instructions
 @pytest.mark.parametrize("seed", SEEDS)
-def test_sums(seed, native):  # noqa: F811
+def test_sums(seed, native):
     rng = np.random.default_rng(seed)
     fast, plain = some(rng)
     w = rng.random(2 * len(fast.y))[::2]
@@ -89,9 +85,8 @@ def test_sums(seed, native):  # noqa: F811
     close(gram, expected_gram)
 
 
-@instructions
 @pytest.mark.parametrize("seed", SEEDS)
-def test_derivatives_of_a_log_determinant(seed, native):  # noqa: F811
+def test_derivatives_of_a_log_determinant(seed, native):
     rng = np.random.default_rng(seed)
     fast, plain = some(rng)
     M = [np.asfortranarray(rng.normal(size=block.shape)) for block in fast.level_blocks(fast.y)]
@@ -119,10 +114,9 @@ def test_wide_columns_and_copies():
     assert alone.is_separable
 
 
-@instructions
 @pytest.mark.parametrize("singular", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_deviances(seed, singular, native):  # noqa: F811
+def test_deviances(seed, singular, native):
     rng = np.random.default_rng(seed)
     fast, plain = rows_of(rng, 2 + seed % 2, 120)
     T = []
@@ -138,9 +132,8 @@ def test_deviances(seed, singular, native):  # noqa: F811
     np.testing.assert_allclose(ours.hessian, theirs.hessian, rtol=1e-7, atol=1e-7)
 
 
-@instructions
 @pytest.mark.parametrize("seed", range(6))
-def test_steps_towards_the_modes(seed, native, monkeypatch):  # noqa: F811
+def test_steps_towards_the_modes(seed, native, monkeypatch):
     """The modes are those that steps one by one end at, whatever the guess."""
     rng = np.random.default_rng(seed)
     fast, _ = rows_of(rng, 2 + seed % 2, 150)

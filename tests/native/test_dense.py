@@ -6,7 +6,7 @@ import pytest
 from skmixed._algebra.kernels import CHOICE, compiled, reference
 from skmixed._algebra.kernels.factors import LARGEST, Factor, HalvedFactor, factored
 from skmixed._algebra.machine import using_threads
-from tests.native.test_kernels import SEEDS, close, instructions, native  # noqa: F401
+from tests.native.test_kernels import SEEDS, close
 
 SIDES = (0, 1, 2, 17, 96, 97, 150, 331)
 kinds = pytest.mark.parametrize("kind", [Factor, HalvedFactor])
@@ -90,9 +90,8 @@ def test_quadratic_forms_of_numpy(seed):
     close(reference.quadratic(*arguments), expected, 100.0)
 
 
-@instructions
 @pytest.mark.parametrize("seed", SEEDS)
-def test_quadratic_forms(seed, native):  # noqa: F811
+def test_quadratic_forms(seed, native):
     arguments, expected = case(seed)
     close(compiled.quadratic(*arguments), expected, 100.0)
 

@@ -6,22 +6,11 @@ import numpy as np
 import pytest
 
 from skmixed._algebra.coupling import Coupling
-from skmixed._algebra.kernels import CHOICE, compiled, reference
+from skmixed._algebra.kernels import compiled, reference
 from skmixed._algebra.layout import Layout
 from skmixed._algebra.packed import packed_size, unpack
 
 SEEDS = range(12)
-instructions = pytest.mark.parametrize("instructions", ["best", "baseline"])
-
-
-@pytest.fixture
-def native(instructions):
-    """The compiled module with one set of instructions."""
-    if CHOICE.native is None:
-        pytest.skip("no compiled kernels")
-    CHOICE.native.use(instructions)
-    yield CHOICE.native
-    CHOICE.native.use("baseline" if CHOICE.description.endswith("baseline") else "best")
 
 
 def close(ours, theirs, size=1.0):
@@ -53,7 +42,6 @@ def test_level_sums_are_sums(seed):
     close(out, expected)
 
 
-@instructions
 @pytest.mark.parametrize("seed", SEEDS)
 def test_level_sums(seed, native):
     rng = np.random.default_rng(seed)
@@ -114,7 +102,6 @@ def operators(rng, nested):
     return ours, theirs, shared.couplings[0].data, M, rng.normal(size=side**2)
 
 
-@instructions
 @pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_pairs(seed, nested, native):
@@ -133,7 +120,6 @@ def test_pairs(seed, nested, native):
     close(ours.spread(C, data, entries), theirs.spread(P, data, entries), 100.0)
 
 
-@instructions
 def test_pairs_are_what_they_say(native):
     """``C'MC``, ``C S`` and ``C S C'`` with full matrices."""
     rng = np.random.default_rng(3)

@@ -7,14 +7,11 @@ import pytest
 from skmixed._algebra.kernels import compiled, reference
 from skmixed._data.factors import encode
 
-from .test_kernels import instructions, native  # noqa: F401
-
 TYPES = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", ">i4"]
 
 
-@instructions
 @pytest.mark.parametrize("name", TYPES)
-def test_labels(name, native):  # noqa: F811
+def test_labels(name, native):
     rng = np.random.default_rng(0)
     values = rng.integers(5, 90, 400).astype(name)[::2]
     values.flags.writeable = False

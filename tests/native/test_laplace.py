@@ -13,8 +13,6 @@ from skmixed._sums.blocks import RowBlock
 from skmixed._sums.crossed import row_block
 from skmixed._sums.grouping import Grouping, Runs, level_order
 
-from .test_kernels import instructions, native  # noqa: F401
-
 
 def laid(x, z, y, m, codes, levels, offset=None):
     """Rows in the order of their levels."""
@@ -73,19 +71,9 @@ def check(ours, theirs):
         close(part.level_gradients()[0], other.level_gradients()[0])
 
 
-@pytest.fixture
-def tight(monkeypatch):
-    """Modes to the last digit, so that two searches for them end at the same ones."""
-    rules = sweep.RULES.copy()
-    rules[0] = 1e-22
-    monkeypatch.setattr(sweep, "RULES", rules)
-    monkeypatch.setattr(modes, "MODE_TOLERANCE", 1e-22)
-
-
-@instructions
 @pytest.mark.parametrize("q", [1, 2, 3, 4])
 @pytest.mark.parametrize("seed", range(6))
-def test_everything(seed, q, native, tight, monkeypatch):  # noqa: F811
+def test_everything(seed, q, native, tight, monkeypatch):
     rng = np.random.default_rng([q, seed])
     n, levels, p = int(rng.integers(1, 900)), int(rng.integers(1, 60)), int(rng.integers(0, 12))
     blocks = [block_of(rng, q, n, levels, p)]
@@ -99,8 +87,7 @@ def test_everything(seed, q, native, tight, monkeypatch):  # noqa: F811
     check(ours.at(moved), ordinary(monkeypatch, objective, moved))
 
 
-@instructions
-def test_long_levels(native, tight, monkeypatch):  # noqa: F811
+def test_long_levels(native, tight, monkeypatch):
     """Longer than what is visited at a time, among short ones."""
     rng = np.random.default_rng(0)
     codes = np.concatenate([np.repeat(3, 1500), rng.integers(0, 300, 400)])
@@ -112,8 +99,7 @@ def test_long_levels(native, tight, monkeypatch):  # noqa: F811
     check(objective(point), ordinary(monkeypatch, objective, point))
 
 
-@instructions
-def test_steps_that_are_halved(native, tight, monkeypatch):  # noqa: F811
+def test_steps_that_are_halved(native, tight, monkeypatch):
     """Far from the modes, where a whole step goes too far."""
     rng = np.random.default_rng(1)
     blocks = [block_of(rng, 1, 300, 20, 2)]
@@ -123,8 +109,7 @@ def test_steps_that_are_halved(native, tight, monkeypatch):  # noqa: F811
     check(objective(point, near), ordinary(monkeypatch, objective, point, near))
 
 
-@instructions
-def test_no_rows(native):  # noqa: F811
+def test_no_rows(native):
     """Levels without rows have modes of zero and add nothing."""
     rows = (np.zeros((0, 1)), *[np.zeros(0)] * 4, np.zeros(0), np.ones(1), np.zeros(0))
     indptr = np.zeros(4, dtype=np.int32)
@@ -136,8 +121,7 @@ def test_no_rows(native):  # noqa: F811
         assert not np.any(found)
 
 
-@instructions
-def test_only_the_modes(native):  # noqa: F811
+def test_only_the_modes(native):
     rng = np.random.default_rng(2)
     block = block_of(rng, 2, 200, 15, 3)
     objective = GlmmDeviance.of([block], BernoulliLogit(), Laplace())

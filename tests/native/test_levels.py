@@ -4,21 +4,10 @@ import numpy as np
 import pytest
 
 from skmixed._algebra import levels
-from skmixed._algebra.kernels import CHOICE, compiled
+from skmixed._algebra.kernels import compiled
 from skmixed._algebra.packed import lower_triangle
 
 SEEDS = range(16)
-instructions = pytest.mark.parametrize("instructions", ["best", "baseline"])
-
-
-@pytest.fixture
-def native(instructions):
-    """The compiled module with one set of instructions."""
-    if CHOICE.native is None:
-        pytest.skip("no compiled kernels")
-    CHOICE.native.use(instructions)
-    yield CHOICE.native
-    CHOICE.native.use("baseline" if CHOICE.description.endswith("baseline") else "best")
 
 
 def problem(seed):
@@ -37,7 +26,6 @@ def close(ours, theirs):
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14)
 
 
-@instructions
 @pytest.mark.parametrize("seed", SEEDS)
 def test_invert_levels(seed, native):
     A, root, counts = problem(seed)

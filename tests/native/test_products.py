@@ -11,7 +11,7 @@ from skmixed._sums.source import Chunk, InMemory
 from skmixed._sums.tally import Seen, Wanted
 from tests.helpers.designs import term
 
-from .test_kernels import SEEDS, close, instructions, native, strided  # noqa: F401
+from .test_kernels import SEEDS, close, strided
 
 BOTH = [sums.ProductsInNumpy, sums.CompiledProducts]
 
@@ -55,9 +55,8 @@ def drawn(seed):
     return rng, source, frame_of(source, terms, intercept=seed % 4 > 0)
 
 
-@instructions
 @pytest.mark.parametrize("seed", SEEDS)
-def test_sums(seed, native):  # noqa: F811
+def test_sums(seed, native):
     _, source, frame = drawn(seed)
     theirs = added(BOTH[0], frame, source, 1000)
     for rows in (source.n_rows, 77):
@@ -71,8 +70,7 @@ def test_sums(seed, native):  # noqa: F811
             close(ours.of_levels(f, some, columns), theirs.of_levels(f, some, columns), 100.0)
 
 
-@instructions
-def test_sums_of_no_rows(native):  # noqa: F811
+def test_sums_of_no_rows(native):
     _, source, frame = drawn(3)
     nothing = Chunk(source.X[:0], source.y[:0], None, [c[:0] for c in source.codes])
     for kind in BOTH:
@@ -83,8 +81,7 @@ def test_sums_of_no_rows(native):  # noqa: F811
         assert not np.any(found.of_factor(0))
 
 
-@instructions
-def test_types_that_are_none_of_the_module(native):  # noqa: F811
+def test_types_that_are_none_of_the_module(native):
     """Other floats, other integers, foreign byte orders and odd strides."""
     _, source, frame = drawn(2)
     n = source.n_rows
@@ -99,8 +96,7 @@ def test_types_that_are_none_of_the_module(native):  # noqa: F811
         np.testing.assert_array_equal(ours.of_factor(f), theirs.of_factor(f))
 
 
-@instructions
-def test_further_rows(native):  # noqa: F811
+def test_further_rows(native):
     """New levels follow those that are known."""
     from skmixed._sums.onepass import cross_products
 
@@ -115,9 +111,8 @@ def test_further_rows(native):  # noqa: F811
         close(ours.of_factor(f), theirs.of_factor(f), 100.0)
 
 
-@instructions
 @pytest.mark.parametrize("kind", BOTH)
-def test_digits_of_many_rows(kind, native):  # noqa: F811
+def test_digits_of_many_rows(kind, native):
     """Against exact sums: one level, far origins, a first chunk that is constant."""
     n = 50_000
     rng = np.random.default_rng(0)
@@ -137,9 +132,8 @@ def test_digits_of_many_rows(kind, native):  # noqa: F811
     assert found.of_factor(0)[0, 0, 0] == n
 
 
-@instructions
 @pytest.mark.parametrize("seed", range(6))
-def test_levels_follow(seed, native):  # noqa: F811
+def test_levels_follow(seed, native):
     """Which level of one factor all rows of a level of another one are in, part by part."""
     rng = np.random.default_rng(seed)
     inner = rng.integers(0, 12, 60)

@@ -13,8 +13,7 @@ from skmixed._likelihood.quadrature.part import QuadraturePart
 from skmixed._likelihood.quadrature.swept import NodeSums, SweptQuadrature
 from skmixed._model.families import BernoulliLogit
 
-from .test_kernels import instructions, native  # noqa: F401
-from .test_laplace import block_of, close, covariance, laid, tight  # noqa: F401
+from .test_laplace import block_of, close, covariance, laid
 
 POINTS = {1: [2, 3, 4, 7, 9, 12, 25], 2: [2, 3, 5, 7], 3: [2, 3, 4]}
 
@@ -45,10 +44,9 @@ def check(ours, theirs):
         np.testing.assert_allclose(nodes.root_gradients, root_gradients, rtol=0, atol=size)
 
 
-@instructions
 @pytest.mark.parametrize("q", [1, 2, 3])
 @pytest.mark.parametrize("seed", range(6))
-def test_everything(seed, q, native, tight, monkeypatch):  # noqa: F811
+def test_everything(seed, q, native, tight, monkeypatch):
     rng = np.random.default_rng([q, seed])
     n, levels, p = int(rng.integers(1, 700)), int(rng.integers(1, 60)), int(rng.integers(0, 6))
     integration = AdaptiveQuadrature(int(rng.choice(POINTS[q])), rng.normal(size=(q, q)))
@@ -59,9 +57,8 @@ def test_everything(seed, q, native, tight, monkeypatch):  # noqa: F811
     check(objective(point), ordinary(monkeypatch, objective, point))
 
 
-@instructions
 @pytest.mark.parametrize("seed", range(4))
-def test_intercepts_without_weights(seed, native, tight, monkeypatch):  # noqa: F811
+def test_intercepts_without_weights(seed, native, tight, monkeypatch):
     """Whose rows share what they have in common at all nodes: short and long levels, near and far."""
     rng = np.random.default_rng(seed)
     codes = np.concatenate([np.repeat(3, 1500), rng.integers(0, 90, 400)])
@@ -75,8 +72,7 @@ def test_intercepts_without_weights(seed, native, tight, monkeypatch):  # noqa: 
     check(objective(point), ordinary(monkeypatch, objective, point))
 
 
-@instructions
-def test_long_levels(native, tight, monkeypatch):  # noqa: F811
+def test_long_levels(native, tight, monkeypatch):
     """Longer than what is visited at a time, among short ones, with and without weights."""
     rng = np.random.default_rng(0)
     codes = np.concatenate([np.repeat(3, 1500), rng.integers(0, 30, 100)])
@@ -90,8 +86,7 @@ def test_long_levels(native, tight, monkeypatch):  # noqa: F811
         check(objective(point), ordinary(monkeypatch, objective, point))
 
 
-@instructions
-def test_no_rows(native):  # noqa: F811
+def test_no_rows(native):
     """Levels without rows add nothing."""
     rows = (np.zeros((0, 1)), *[np.zeros(0)] * 4, np.zeros(0), np.ones(1), np.zeros(0))
     indptr = np.zeros(4, dtype=np.int32)
@@ -105,8 +100,7 @@ def test_no_rows(native):  # noqa: F811
         np.testing.assert_allclose(sums, 0.0, atol=1e-15)
 
 
-@instructions
-def test_what_is_no_number_is_none(native):  # noqa: F811
+def test_what_is_no_number_is_none(native):
     """The ordinary evaluation has the last word where a level has no deviance."""
     rng = np.random.default_rng(5)
     block = block_of(rng, 1, 50, 4, 1)
@@ -117,8 +111,7 @@ def test_what_is_no_number_is_none(native):  # noqa: F811
     assert part.integration.swept(wild, part.near()) is None
 
 
-@instructions
-def test_the_same_modes_are_looked_for_once(native):  # noqa: F811
+def test_the_same_modes_are_looked_for_once(native):
     """More points at the same parameters need no second search; other parameters do."""
     rng = np.random.default_rng(7)
     block = block_of(rng, 1, 200, 15, 2)
@@ -135,9 +128,8 @@ def test_the_same_modes_are_looked_for_once(native):  # noqa: F811
         assert there.value == pytest.approx(finer(other).value, rel=1e-12)
 
 
-@instructions
 @pytest.mark.parametrize("points", [1, 3])
-def test_discrepancies(points, native, tight, monkeypatch):  # noqa: F811
+def test_discrepancies(points, native, tight, monkeypatch):
     rng = np.random.default_rng(points)
     block = block_of(rng, 2, 500, 40, 3)
     basis = np.array([[1.0, 0.5], [0.0, 2.0]])

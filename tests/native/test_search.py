@@ -17,17 +17,6 @@ from tests.helpers.counting import evaluations
 
 SEEDS = range(24)
 several_or_one = pytest.mark.parametrize("several", [False, True], ids=["term", "terms"])
-instructions = pytest.mark.parametrize("instructions", ["best", "baseline"])
-
-
-@pytest.fixture
-def native(instructions):
-    """The compiled module with one set of instructions."""
-    if CHOICE.native is None:
-        pytest.skip("no compiled kernels")
-    CHOICE.native.use(instructions)
-    yield CHOICE.native
-    CHOICE.native.use("baseline" if CHOICE.description.endswith("baseline") else "best")
 
 
 def one_term(q, name):
@@ -89,7 +78,6 @@ def close(ours, theirs, size=1.0):
     np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-11 * size)
 
 
-@instructions
 @pytest.mark.parametrize("seed", SEEDS)
 def test_values_at_a_start(seed, native):
     factor, model, start = problem(seed)
@@ -105,7 +93,6 @@ def test_values_at_a_start(seed, native):
     np.testing.assert_array_equal(found.T, start)
 
 
-@instructions
 @several_or_one
 @pytest.mark.parametrize("seed", SEEDS)
 def test_local_models(seed, several, native):
@@ -120,7 +107,6 @@ def test_local_models(seed, several, native):
     close(found.radius, charts.radius)
 
 
-@instructions
 @several_or_one
 @pytest.mark.parametrize("seed", SEEDS)
 def test_minima(seed, several, native):
@@ -138,7 +124,6 @@ def test_minima(seed, several, native):
     assert np.all(np.abs(found.n_evaluations - wanted.n_evaluations)[inside] <= 1)
 
 
-@instructions
 def test_most_searches_end_inside(native):
     ended = [np.mean(minimum.converged) for minimum in map(minimum_of, SEEDS)]
     assert np.mean(ended) > 0.6
@@ -149,7 +134,6 @@ def minimum_of(seed):
     return compiled.minimize_compiled(factor, model, start, tol=1e-9, max_iter=100)
 
 
-@instructions
 def test_strided_sums(native):
     factor, model, start = problem(5)
     q, p, m = factor.X.shape

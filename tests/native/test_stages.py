@@ -8,7 +8,7 @@ from skmixed._algebra.coupling import Coupling
 from skmixed._algebra.packed import packed_size
 from skmixed._algebra.stages import Compiled, InNumpy
 
-from .test_kernels import SEEDS, close, instructions, native  # noqa: F401
+from .test_kernels import SEEDS, close
 
 
 def stage(seed):
@@ -35,9 +35,8 @@ def stage(seed):
     return coupling, C, M, A, U, rng.normal(size=(width, k))
 
 
-@instructions
 @pytest.mark.parametrize("seed", SEEDS)
-def test_stages(seed, native):  # noqa: F811
+def test_stages(seed, native):
     coupling, C, M, A, U, rows = stage(seed)
     found = []
     for kind in (Compiled, InNumpy):

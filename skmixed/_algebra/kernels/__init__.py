@@ -7,7 +7,7 @@ They agree to rounding.
 """
 
 from . import compiled, reference
-from .choice import CHOICE
+from .choice import CHOICE, MOST_EFFECTS
 from .factors import factored
 
 _chosen = reference if CHOICE.native is None else compiled
@@ -23,6 +23,7 @@ quadratic = _chosen.quadratic
 
 __all__ = [
     "CHOICE",
+    "MOST_EFFECTS",
     "PairOperator",
     "factored",
     "floats",

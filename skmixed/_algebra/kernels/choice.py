@@ -11,7 +11,8 @@ from pathlib import Path
 
 VARIABLE = "SKMIXED_KERNELS"
 WISHES = ("", "numpy", "native", "baseline")
-INTERFACE = 2  # what the module compiled from these sources says of itself
+MOST_EFFECTS = 4  # of a level, where loops know their number
+INTERFACE = 3  # what the module compiled from these sources says of itself
 
 
 class Choice:

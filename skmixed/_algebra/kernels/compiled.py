@@ -13,7 +13,6 @@ from .choice import CHOICE
 from .reference import slot_pairs
 
 FLOAT = 8  # bytes
-MOST_EFFECTS = 4  # of a level
 NOTHING = np.zeros(0)
 MAX_PAIRS_PER_ENTRY = 64  # pairs per dense entry beyond which a dense product is cheaper
 
